@@ -1,0 +1,28 @@
+// Decision: everything that one run of the pure part of the line produced for one vm, kept as values so that it can be
+// explained, stored, and compared with its own replay.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "service/core/rank.h"
+
+namespace emplace {
+
+struct Decision {
+  Screened screened;
+  CostTable costs;
+  std::vector<std::uint32_t> front;  // indices into costs.hosts
+  Ranking ranking;
+  bool front_too_wide = false;
+};
+
+// screen → evaluate → pareto_front → rank, or Nova's weighing for a profile of method nova. A pure function of its
+// arguments: the same picture and request give the same bits.
+Decision decide(const Rules& rules, const Query& query, std::size_t wanted);
+
+// Parts of the request that no enabled rule and not the core itself read.
+std::vector<std::string> not_considered(const Rules& rules, const PlacementRequest& request);
+
+}  // namespace emplace

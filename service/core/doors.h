@@ -1,0 +1,214 @@
+// The doors of the core: the interfaces of what it needs from the world. Implementations live in service/store,
+// service/hypervisor and service/observe; main.cc puts them together, and no door knows another. All methods may be called
+// from any thread, and every one that waits has a deadline of its own.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "service/core/picture.h"
+#include "service/core/request.h"
+#include "service/core/result.h"
+#include "service/core/rules.h"
+
+namespace emplace {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// ---- where pictures come from (service/observe)
+
+class Pictures {
+ public:
+  virtual ~Pictures() = default;
+  virtual std::shared_ptr<const Picture> latest() const = 0;
+  // Waits until the latest picture contains the event (a caller reads its own writes), at most until the deadline.
+  virtual bool wait_for(std::int64_t event_seq, Deadline deadline) const = 0;
+  // The picture of that version again, from the history: kGone "emplace.replay.expired" beyond retention, also for a version
+  // of another replica.
+  virtual Result<std::shared_ptr<const Picture>> at(const PictureVersion& version) const = 0;
+};
+
+// ---- what was promised (service/store)
+
+struct Claim {
+  Uuid id;
+  Uuid vm;
+  std::string vm_name;
+  std::string host;
+  std::vector<std::uint32_t> cells;
+  std::string state;  // "held", "confirmed"
+  std::int64_t expires_at_us = 0;
+  std::int64_t generation = 0;  // of the host, after this claim
+};
+
+// A claim whose vm is to be started.
+struct StartOrder {
+  Claim claim;
+  VmRequest vm;
+};
+
+struct ClaimOrder {
+  Uuid id;             // chosen by the caller, so that an unknown outcome can be asked for
+  VmRequest vm;        // with its id
+  std::string host;
+  std::uint32_t ttl_s = 60;
+  bool start = false;  // the claim belongs to a vm that will be started: it is confirmed or given back by us, and a
+                       // restart finds it
+  bool move = false;   // the vm is on another host now; confirming moves it
+};
+
+// Why the store refused: lack of room or a broken rule, never because a number moved.
+struct Conflict {
+  std::size_t order = 0;  // which of the orders
+  Refusal why;
+};
+
+struct DecisionRecord {
+  Uuid id;
+  Uuid vm;
+  std::string profile;
+  PictureVersion picture;
+  std::string request;   // JSON: what a replay needs besides the picture (request, vm ids, profile, digests, now)
+  std::string document;  // JSON: the decision, byte for byte what a replay must give
+  std::int64_t made_at_us = 0;
+};
+
+struct IdempotencyKey {
+  std::string key;
+  std::string token;      // hash of the caller's token
+  std::string body_hash;
+};
+struct RememberedAnswer {
+  int status = 200;
+  std::string body;
+};
+
+// Written in the transaction of the claims they belong to.
+struct ClaimRecords {
+  std::optional<DecisionRecord> decision;
+  std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer;
+};
+
+struct ClaimsTaken {
+  std::vector<Claim> claims;            // one per order, when all were taken
+  std::optional<Conflict> conflict = {};  // else the first that could not be; nothing was taken
+  std::int64_t event_seq = 0;
+};
+
+class Claims {
+ public:
+  virtual ~Claims() = default;
+  // All or nothing. `records` is called once the claims are decided and before they are committed (on a thread of the
+  // store; it must not call the store). kUnavailable: nothing was taken. kUnknownOutcome: it may have been; ask claim(id).
+  virtual Result<ClaimsTaken> take(std::vector<ClaimOrder> orders,
+                                   std::function<ClaimRecords(std::span<const Claim>)> records, Deadline deadline) = 0;
+  // The vm is there: held → confirmed, the vm gets this host and state. Confirming twice is no error. kNotFound, or kConflict
+  // "emplace.claim.expired". `event_seq` of the change is returned.
+  virtual Result<std::int64_t> confirm(const Uuid& claim, VmState state, Deadline deadline) = 0;
+  // Gives the resources back; releasing what is gone is kNotFound. `failure` not empty: the vm is kept, as failed.
+  virtual Result<std::int64_t> give_back(const Uuid& claim, std::string failure, Deadline deadline) = 0;
+  virtual Result<Claim> claim(const Uuid& id, Deadline deadline) = 0;
+};
+
+// What the service as a whole needs of the store: besides claims, the inventory, decisions, events, idempotency.
+
+struct Event {
+  std::int64_t seq = 0;
+  std::int64_t at_us = 0;
+  std::string kind;     // of the change: "host", "vm", "vm_removed", ...
+  std::string payload;  // to_json(Change)
+};
+
+struct Written {
+  std::int64_t event_seq = 0;
+  std::int64_t generation = 0;  // of the host or group, where there was one
+};
+
+// A static vm that our own hypervisors run: what is needed to make it again.
+struct StoredVm {
+  StartOrder order;
+  VmState state = VmState::kRunning;
+};
+
+struct StoreState {
+  bool connected = false;
+  std::string message;             // one line for an operator when not connected
+  std::int64_t down_since_us = 0;
+  std::int64_t queued_claims = 0;
+  std::int64_t committed_batches = 0, committed_claims = 0;
+};
+
+class Store : public Claims {
+ public:
+  // One transaction: all changes, their events, or none. Upserts by name or id (a vm without an id: by name, else a new id).
+  // kInvalid naming row and field for references to unknown hosts or groups; kConflict for removing a host with vms, a group
+  // with members, or when `if_match` is not the row's generation (the message tells the current one).
+  virtual Result<Written> write(std::vector<Change> changes, std::optional<std::int64_t> if_match,
+                                std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) = 0;
+  virtual Result<Written> set_host_state(const std::string& host, HostState state, std::optional<std::int64_t> if_match,
+                                         Deadline deadline) = 0;
+  virtual Result<Written> set_vm_state(const Uuid& vm, VmState state, Deadline deadline) = 0;
+
+  // Pages in id order, after `marker` (zero: from the start).
+  virtual Result<std::vector<Claim>> claims(const Uuid& marker, std::size_t limit, Deadline deadline) = 0;
+  virtual Result<std::vector<DecisionRecord>> decisions(const Uuid& marker, std::size_t limit, Deadline deadline) = 0;
+  virtual Result<DecisionRecord> decision(const Uuid& id, Deadline deadline) = 0;
+  virtual Result<void> record(DecisionRecord decision, std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer,
+                              Deadline deadline) = 0;
+  // The stored answer; nothing: a new key; kUnprocessable: the key was used with another body.
+  virtual Result<std::optional<RememberedAnswer>> remembered(const IdempotencyKey& key, Deadline deadline) = 0;
+  virtual Result<std::vector<Event>> events_after(std::int64_t seq, std::size_t limit, Deadline deadline) = 0;
+  // Vms that our hypervisors are to run, and held claims of vms that were to be started.
+  virtual Result<std::vector<StoredVm>> stored_vms(Deadline deadline) = 0;
+  virtual Result<std::vector<StartOrder>> unfinished_starts(Deadline deadline) = 0;
+  virtual StoreState state() const = 0;
+};
+
+// ---- who starts and moves vms (service/hypervisor)
+
+using Parameters = std::map<std::string, std::string>;
+
+struct MoveOrder {
+  Uuid vm;
+  std::string vm_name;
+  std::string from, to;
+  Parameters options = {};  // "mode": p2p|direct, "post_copy", "auto_converge", "bandwidth_mib_s", "max_downtime_ms",
+                            // "timeout_s", "copy_storage", "unsafe", "destination_uri": strings as in the request
+};
+struct MoveProgress {
+  double fraction = 0;  // 0..1 of the bytes
+  double total_mib = 0, remaining_mib = 0, dirty_mib_per_s = 0;
+  double downtime_ms = 0;
+};
+// What a hypervisor says about one domain.
+struct DomainSeen {
+  Uuid id;
+  std::string name;
+  VmState state = VmState::kRunning;
+  double vcpus = 0, memory_mib = 0;
+  std::optional<Uuid> claim = {};  // from our metadata
+  bool nova = false;               // carries Nova's metadata: never touched
+};
+
+using Done = std::function<void(Result<void>)>;
+
+class Hypervisors {
+ public:
+  virtual ~Hypervisors() = default;
+  virtual bool drives(const std::string& host) const = 0;  // a configured libvirt host?
+  // These return at once; the work is done on the host's own thread and `done` is called there exactly once, also when the
+  // host does not answer (with our deadline). Acts are idempotent: starting what runs with the same claim succeeds.
+  virtual void start(StartOrder order, Done done) = 0;
+  virtual void destroy(const std::string& host, const Uuid& vm, Done done) = 0;   // power off and undefine; absent is done
+  virtual void shut_down(const std::string& host, const Uuid& vm, Done done) = 0;  // asks the guest
+  virtual void move(MoveOrder order, std::function<void(const MoveProgress&)> progress, Done done) = 0;
+  // Asks the hypervisor now.
+  virtual Result<std::vector<DomainSeen>> domains(const std::string& host, Deadline deadline) = 0;
+};
+
+}  // namespace emplace

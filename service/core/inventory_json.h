@@ -1,0 +1,19 @@
+// The body of POST /v1/inventory:import as changes, strictly checked: unknown fields, duplicate keys, wrong types, amounts out
+// of range, cells that don't sum to their host, hashes that are not sorted or not 0 mod rate are errors that name the field
+// ("hosts[3].numa"). References between rows are checked by the store.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "service/core/change.h"
+#include "service/core/result.h"
+
+namespace emplace {
+
+// now_us: when observed values and samples count as observed.
+Result<std::vector<Change>> parse_inventory(std::string_view json, std::int64_t now_us);
+// One document that parse_inventory reads back: GET /v1/inventory:export.
+std::string inventory_json(const Picture& picture);
+
+}  // namespace emplace

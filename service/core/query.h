@@ -1,0 +1,51 @@
+// Query: a request bound to a picture. Names become rows and codes once, and everything that rules ask about the request's
+// own relations (members of its group, its peers, its data) is looked up once, so that no rule's work grows with the number
+// of vms. A what-if is bound like any picture.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "service/core/picture.h"
+#include "service/core/request.h"
+#include "service/core/result.h"
+
+namespace emplace {
+
+struct HostCount {
+  std::uint32_t host;   // row
+  std::uint32_t count;  // members of the request's group on it, vms and held claims, without the vm itself
+};
+struct Peer {
+  std::uint32_t vm;     // row
+  std::uint32_t host;   // row; kNoRow: not placed
+  double bytes_per_s;
+};
+struct DataSource {
+  std::uint32_t source;  // code
+  double bytes_per_s;
+};
+
+struct Query {
+  const PlacementRequest& request;
+  const VmRequest& vm;
+  const Picture& picture;
+  std::int64_t now_us;
+
+  std::uint32_t vm_row = kNoRow;    // the vm, or an expected vm of that name, when the picture knows it
+  std::uint32_t group_row = kNoRow;
+  std::vector<HostCount> members = {};            // by rising host row
+  std::uint32_t zone_code = kNoRow;               // kNoRow with vm.zone set: no host has that zone
+  std::vector<std::uint32_t> trait_codes = {};    // kNoRow: no host has that trait
+  std::vector<std::uint32_t> forbidden_codes = {};
+  std::vector<std::uint32_t> taken_domains = {};  // codes of racks (or zones) used by other domains of the spread group
+  std::vector<Peer> peers = {};
+  std::vector<DataSource> data_sources = {};
+  std::vector<std::uint32_t> only_hosts = {};     // rows, rising; used when vm.only_hosts is not empty
+  std::vector<std::uint32_t> ignored_hosts = {};
+};
+
+// kInvalid, naming the field, for a host or group that the picture lacks.
+Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const Picture& picture, std::int64_t now_us);
+
+}  // namespace emplace

@@ -1,0 +1,152 @@
+// Filter, Objective, Weigher: the three kinds of rule a decision is made of, built in or from a plugin alike. One call does
+// all candidates; there is never a call per host.
+//   filter:    may it? keeps or refuses a host, with a reason
+//   objective: at what cost? a number per host, lower is better, with a unit and a resolution
+//   weigher:   Nova's: how good is it? higher wins, normalised over the hosts at hand; used by profiles of method "nova"
+// A rule that can't answer returns an Error; what then happens is the caller's business and is always in the answer.
+//
+// Threads: rules are used by many decisions at once; all methods are const and safe to call concurrently.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "service/core/query.h"
+#include "service/core/result.h"
+
+namespace emplace {
+
+// A set of host rows.
+class Candidates {
+ public:
+  explicit Candidates(std::uint32_t rows = 0) : rows_(rows), words_((rows + 63) / 64) {}
+  std::uint32_t rows() const { return rows_; }
+  bool has(std::uint32_t row) const { return (words_[row >> 6] >> (row & 63)) & 1u; }
+  void insert(std::uint32_t row) { words_[row >> 6] |= std::uint64_t{1} << (row & 63); }
+  void erase(std::uint32_t row) { words_[row >> 6] &= ~(std::uint64_t{1} << (row & 63)); }
+  std::span<std::uint64_t> words() { return words_; }
+  std::span<const std::uint64_t> words() const { return words_; }
+  std::size_t count() const;
+  std::vector<std::uint32_t> to_rows() const;  // rising
+
+ private:
+  std::uint32_t rows_;
+  std::vector<std::uint64_t> words_;
+};
+
+enum class CostClass : std::uint8_t { kCheap, kMedium, kExpensive };
+
+using RuleValue = std::variant<std::monostate, double, std::string>;
+
+// Why a host was refused, as data.
+struct Refusal {
+  std::string code;  // "capacity.memory"
+  RuleValue wanted = {};
+  RuleValue found = {};
+  std::string unit = {};
+};
+
+struct RuleTraits {
+  std::string id;           // "capacity", "affinity.memory", "ComputeFilter"
+  std::string description;  // one sentence
+  CostClass cost_class = CostClass::kCheap;
+  std::vector<std::string> reads_parts = {};  // parts of a request it reads ("vm.zone"; a trailing '*' takes all below)
+  std::string plugin = {};                    // empty: built in
+  std::string version = {};
+};
+
+class Filter {
+ public:
+  virtual ~Filter() = default;
+  virtual const RuleTraits& traits() const = 0;
+  // For each host in `kept` that is refused: erases it there and writes a reason > 0 to reasons[row].
+  virtual Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const = 0;
+  // Called only when somebody asks for the sentence behind a reason.
+  virtual Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const = 0;
+};
+
+enum class Quality : std::uint8_t { kOk, kStale, kNoData };
+
+struct Costs {
+  std::vector<double> values;     // one per host asked for; undefined where there is no data
+  std::vector<Quality> quality;   // as long as values
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  virtual const RuleTraits& traits() const = 0;
+  virtual std::string_view unit() const = 0;
+  virtual double default_resolution() const = 0;
+  virtual double default_weight() const = 0;
+  // The marginal cost of having this vm on each of `hosts` (rows, rising). All kNoData: no data for the request.
+  virtual Result<Costs> evaluate(const Query& query, std::span<const std::uint32_t> hosts) const = 0;
+};
+
+struct Weights {
+  std::vector<double> raw;          // one per host asked for
+  std::vector<double> multipliers;  // one per host, or empty: the profile's multiplier for all
+  std::optional<double> minimum = {}, maximum = {};  // the weigher's own bounds for normalising
+};
+
+class Weigher {
+ public:
+  virtual ~Weigher() = default;
+  virtual const RuleTraits& traits() const = 0;
+  virtual double default_multiplier() const = 0;
+  virtual Result<Weights> weigh(const Query& query, std::span<const std::uint32_t> hosts) const = 0;
+};
+
+// ---- a profile, and the rules it names
+
+enum class RankMethod { kChebyshev, kKnee, kLexicographic, kWeightedSum, kTopsis, kNova };
+enum class OnError { kDrop, kLastGood, kFail };
+
+struct ObjectiveChoice {
+  std::string id;
+  double weight = 1;
+  double resolution = 0;  // 0: the objective's default
+  OnError on_error = OnError::kDrop;
+  std::int64_t max_age_s = 300;
+};
+struct WeigherChoice {
+  std::string id;
+  std::optional<double> multiplier = {};
+};
+struct Profile {
+  std::string name;
+  RankMethod method = RankMethod::kChebyshev;
+  std::vector<std::string> filters;
+  std::vector<ObjectiveChoice> objectives;  // at most six
+  std::vector<WeigherChoice> weighers;      // method nova
+  double front_limit = 0.25;                // more of the candidates on the front: front_too_wide
+};
+
+// A profile with its names resolved; immutable, shared by the decisions that use it.
+struct Rules {
+  Profile profile;
+  std::vector<std::shared_ptr<const Filter>> filters;        // cheap ones first, otherwise in the profile's order
+  std::vector<std::shared_ptr<const Objective>> objectives;  // as profile.objectives
+  std::vector<std::shared_ptr<const Weigher>> weighers;      // as profile.weighers
+};
+
+// Everything that profiles may name.
+struct Catalogue {
+  std::vector<std::shared_ptr<const Filter>> filters;
+  std::vector<std::shared_ptr<const Objective>> objectives;
+  std::vector<std::shared_ptr<const Weigher>> weighers;
+};
+// capacity, state, zone, traits, group, spread; resource.load, resource.stranding.
+Catalogue built_in_rules();
+Profile default_profile();
+// kInvalid naming the profile's key for an unknown rule, more than six objectives, a weight or resolution out of range.
+Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue);
+
+std::string_view to_string(RankMethod method);
+std::optional<RankMethod> parse_rank_method(std::string_view text);
+
+}  // namespace emplace

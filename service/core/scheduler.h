@@ -1,0 +1,79 @@
+// Scheduler: the straight line from a request to a running vm. place() is the whole of it, one stage a line, in scheduler.cc;
+// everything pure is in decide().
+//
+//   query → screen → evaluate → pareto_front → rank → take_first → start
+//
+// A refused claim: the next host of the ranking, at most 8; then the whole line again on a fresh picture, at most three
+// times; then kConflict "emplace.claim.conflict" with the reasons. No lock is held while deciding.
+//
+// Threads: place() without a claim only computes; with one it waits for the store, so it belongs on a line thread. All
+// methods may be called concurrently.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "service/core/decision.h"
+#include "service/core/doors.h"
+
+namespace emplace {
+
+// The decision for one vm of a request.
+struct Instance {
+  VmRequest vm;
+  Decision decision;
+  std::optional<Claim> claim = {};
+};
+
+struct Placement {
+  Uuid decision_id = {};  // zero: not recorded
+  std::shared_ptr<const PlacementRequest> request;
+  std::shared_ptr<const Rules> rules;
+  std::vector<std::shared_ptr<const Picture>> pictures;  // per instance: what it was decided on (a later instance sees the
+                                                         // earlier ones placed)
+  PictureVersion version;
+  std::int64_t now_us = 0;   // the clock that the decision saw
+  std::int64_t took_us = 0;  // the line from picture to ranking
+  std::vector<Instance> instances;
+  std::vector<std::string> not_considered;
+  std::int64_t event_seq = 0;  // of the claims, when taken
+};
+
+// The shell's part of the world that the core may not touch itself.
+struct Ambient {
+  std::function<std::int64_t()> now_us;   // wall clock
+  std::function<std::int64_t()> tick_us;  // monotonic
+  std::function<Uuid()> new_uuid;
+};
+
+class Scheduler {
+ public:
+  Scheduler(const Pictures& pictures, Claims& claims, Hypervisors& hypervisors, Ambient ambient)
+      : pictures_(pictures), claims_(claims), hypervisors_(hypervisors), ambient_(std::move(ambient)) {}
+
+  // `key`: the caller's idempotency key; its answer is stored with the claim.
+  Result<Placement> place(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
+                          Deadline deadline, std::optional<IdempotencyKey> key = {});
+
+  // The pure part on a given picture, for dry runs, what-ifs and replays. `chosen`: hosts that earlier instances of a
+  // multi-create went to, where they did not get the first of their ranking.
+  Result<Placement> decide_on(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
+                              std::shared_ptr<const Picture> picture, std::int64_t now_us,
+                              std::span<const std::string> chosen = {}) const;
+
+ private:
+  struct Attempt;
+  Result<ClaimsTaken> take_first(Placement& placement, Deadline deadline, const std::optional<IdempotencyKey>& key,
+                                 std::optional<Conflict>& conflict);
+  void start(const Placement& placement);
+
+  const Pictures& pictures_;
+  Claims& claims_;
+  Hypervisors& hypervisors_;
+  Ambient ambient_;
+};
+
+}  // namespace emplace

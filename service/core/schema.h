@@ -1,0 +1,195 @@
+// The schema of the picture: its tables and typed columns. A column's name, unit and type are part of the plugin contract
+// (manifests name the columns they read as "table.column"). A new column goes at the end of its table's block and into
+// kColumns in schema.cc; a test holds the two together.
+//
+// A number with a unit carries it in its name. A value that was never measured is invalid, never zero.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "service/core/uuid.h"
+
+namespace emplace {
+
+enum class Table : std::uint8_t {
+  kStrings,      // the dictionary of zones, racks, traits, projects, sources: a code is a row of this table
+  kHosts,
+  kNumaCells,    // child of hosts; the cells of a host are neighbours
+  kVms,          // one row per vm, and one per held claim for a vm that is not on that host yet
+  kGroups,
+  kAggregates,
+  kTraffic,      // edges vm - vm
+  kDataSources,  // edges vm - data source
+  kSourceHosts,  // data source - host with a copy
+};
+inline constexpr int kTableCount = 9;
+
+enum class Type : std::uint8_t {
+  kF64,
+  kI64,
+  kU32,      // also rows of other tables, codes of strings, enumerators
+  kU8,
+  kUuid,
+  kUtf8,     // Arrow utf8: 32-bit offsets and bytes
+  kListU32,  // Arrow list of u32: 32-bit offsets and values
+  kSpanU64,  // a reference per row (offset in the arena, count) to sorted 64-bit values, for values too big to copy
+};
+
+// C++ stand-ins for the types that are not plain values.
+struct Utf8 {};
+struct ListU32 {};
+struct SpanU64 {};
+
+template <typename T>
+struct Column {
+  using value_type = T;
+  std::uint16_t index;
+};
+
+enum class HostState : std::uint32_t { kEnabled, kDisabled, kMaintenance, kDown };
+enum class VmState : std::uint32_t { kExpected, kClaimed, kStarting, kRunning, kStopped, kMigrating, kFailed, kPlaced };
+enum class GroupPolicy : std::uint32_t { kAffinity, kAntiAffinity, kSoftAffinity, kSoftAntiAffinity };
+enum class SpreadBy : std::uint32_t { kNone, kRack, kZone };
+
+// clang-format off
+namespace strings {
+inline constexpr Column<std::uint8_t>  alive{0};
+inline constexpr Column<Utf8>          text{1};
+}  // namespace strings
+
+namespace hosts {
+inline constexpr Column<std::uint8_t>  alive{2};
+inline constexpr Column<Utf8>          name{3};
+inline constexpr Column<std::uint32_t> source{4};             // code: "static", "libvirt", "nova"
+inline constexpr Column<std::uint32_t> state{5};              // HostState
+inline constexpr Column<std::uint32_t> zone{6};               // code
+inline constexpr Column<std::uint32_t> rack{7};               // code
+inline constexpr Column<ListU32>       aggregates{8};         // rows of aggregates
+inline constexpr Column<ListU32>       traits{9};             // codes
+inline constexpr Column<double>        vcpus{10};
+inline constexpr Column<double>        memory_mib{11};
+inline constexpr Column<double>        disk_gib{12};
+inline constexpr Column<double>        vcpus_reserved{13};
+inline constexpr Column<double>        memory_reserved_mib{14};
+inline constexpr Column<double>        disk_reserved_gib{15};
+inline constexpr Column<double>        cpu_allocation_ratio{16};
+inline constexpr Column<double>        ram_allocation_ratio{17};
+inline constexpr Column<double>        disk_allocation_ratio{18};
+inline constexpr Column<double>        vcpus_used{19};        // by vms and held claims
+inline constexpr Column<double>        memory_used_mib{20};
+inline constexpr Column<double>        disk_used_gib{21};
+inline constexpr Column<double>        vcpus_capacity{22};    // (total - reserved) * ratio
+inline constexpr Column<double>        memory_capacity_mib{23};
+inline constexpr Column<double>        disk_capacity_gib{24};
+inline constexpr Column<double>        vcpus_free{25};        // capacity - used; may be negative
+inline constexpr Column<double>        memory_free_mib{26};
+inline constexpr Column<double>        disk_free_gib{27};
+inline constexpr Column<std::uint32_t> first_cell{28};        // row of numa_cells; invalid: the host has no cells
+inline constexpr Column<std::uint32_t> cell_count{29};
+inline constexpr Column<std::int64_t>  generation{30};
+inline constexpr Column<double>        cpu_util{31};          // 0..1, observed
+inline constexpr Column<double>        memory_used_observed_mib{32};
+inline constexpr Column<double>        power_watts{33};       // observed
+inline constexpr Column<double>        vm_count{34};          // vms and held claims on the host
+inline constexpr Column<Utf8>          nova_state{35};        // JSON of Nova's rarer HostState attributes
+}  // namespace hosts
+
+namespace numa_cells {
+inline constexpr Column<std::uint8_t>  alive{36};
+inline constexpr Column<std::uint32_t> host{37};              // row of hosts
+inline constexpr Column<std::uint32_t> cell{38};              // 0, 1, ... within the host
+inline constexpr Column<double>        vcpus_capacity{39};    // total * ratio
+inline constexpr Column<double>        memory_capacity_mib{40};
+inline constexpr Column<double>        vcpus_free{41};        // capacity - used by vms that asked for cells
+inline constexpr Column<double>        memory_free_mib{42};
+inline constexpr Column<double>        vcpus{43};
+inline constexpr Column<double>        memory_mib{44};
+}  // namespace numa_cells
+
+namespace vms {
+inline constexpr Column<std::uint8_t>  alive{45};
+inline constexpr Column<Uuid>          id{46};
+inline constexpr Column<Utf8>          name{47};
+inline constexpr Column<std::uint32_t> host{48};              // row of hosts; invalid: not placed
+inline constexpr Column<std::uint32_t> state{49};             // VmState
+inline constexpr Column<std::uint32_t> source{50};            // code
+inline constexpr Column<std::uint32_t> project{51};           // code
+inline constexpr Column<std::uint32_t> group{52};             // row of groups
+inline constexpr Column<double>        vcpus{53};
+inline constexpr Column<double>        memory_mib{54};
+inline constexpr Column<double>        disk_gib{55};
+inline constexpr Column<std::uint32_t> numa_nodes{56};
+inline constexpr Column<std::int64_t>  cells{57};             // bit i: the vm uses cell i of its host
+inline constexpr Column<std::uint32_t> spread_by{58};         // SpreadBy
+inline constexpr Column<std::uint32_t> spread_group{59};      // code
+inline constexpr Column<std::uint32_t> spread_domain{60};     // code
+inline constexpr Column<Uuid>          claim{61};             // valid: this row is a held claim
+inline constexpr Column<double>        pages{62};             // of 4 KiB
+inline constexpr Column<double>        zero_pages{63};
+inline constexpr Column<double>        distinct_pages{64};    // without the zero page
+inline constexpr Column<std::int64_t>  sample_rate{65};       // hashes are = 0 mod rate
+inline constexpr Column<SpanU64>       page_samples{66};      // sorted hashes, observed
+}  // namespace vms
+
+namespace groups {
+inline constexpr Column<std::uint8_t>  alive{67};
+inline constexpr Column<Utf8>          name{68};
+inline constexpr Column<std::uint32_t> policy{69};            // GroupPolicy
+inline constexpr Column<double>        max_per_host{70};      // anti-affinity: at most so many members on one host
+inline constexpr Column<std::int64_t>  generation{71};
+}  // namespace groups
+
+namespace aggregates {
+inline constexpr Column<std::uint8_t>  alive{72};
+inline constexpr Column<Utf8>          name{73};
+inline constexpr Column<Utf8>          metadata{74};          // JSON object of strings
+}  // namespace aggregates
+
+namespace traffic {
+inline constexpr Column<std::uint8_t>  alive{75};
+inline constexpr Column<std::uint32_t> a{76};                 // row of vms
+inline constexpr Column<std::uint32_t> b{77};
+inline constexpr Column<double>        bytes_per_s{78};       // both directions together, observed
+}  // namespace traffic
+
+namespace data_sources {
+inline constexpr Column<std::uint8_t>  alive{79};
+inline constexpr Column<std::uint32_t> vm{80};
+inline constexpr Column<std::uint32_t> source{81};            // code
+inline constexpr Column<double>        bytes_per_s{82};       // observed
+}  // namespace data_sources
+
+namespace source_hosts {
+inline constexpr Column<std::uint8_t>  alive{83};
+inline constexpr Column<std::uint32_t> source{84};            // code
+inline constexpr Column<std::uint32_t> host{85};
+}  // namespace source_hosts
+// clang-format on
+
+inline constexpr int kColumnCount = 86;
+
+struct ColumnSchema {
+  Table table;
+  std::string_view name;  // without the table: "memory_mib"
+  std::string_view unit;  // "MiB", "GiB", "", "ratio", "W", "B/s", "row", "code"
+  Type type;
+  bool observed;  // each value carries the time it was observed
+};
+
+// One entry per column, in the order of their indices.
+std::span<const ColumnSchema> column_schemas();
+std::string_view table_name(Table table);  // "hosts"
+
+std::string_view to_string(HostState state);
+std::string_view to_string(VmState state);
+std::string_view to_string(GroupPolicy policy);
+std::string_view to_string(SpreadBy by);
+std::optional<HostState> parse_host_state(std::string_view text);
+std::optional<VmState> parse_vm_state(std::string_view text);
+std::optional<GroupPolicy> parse_group_policy(std::string_view text);
+std::optional<SpreadBy> parse_spread_by(std::string_view text);
+
+}  // namespace emplace

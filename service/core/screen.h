@@ -1,0 +1,30 @@
+// screen: the first stage of a decision. Starts from the hosts that live, drops those that the request excludes, and lets
+// each filter refuse, cheap ones first. A filter that fails keeps no host (it fails closed) and is named in `degraded`.
+// Cost: one pass over the columns each filter touches.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "service/core/rules.h"
+
+namespace emplace {
+
+struct Degraded {
+  std::string plugin;  // id of the rule or plugin
+  std::string why;
+};
+
+struct Screened {
+  Candidates kept;
+  std::uint32_t considered = 0;          // hosts that live and were not excluded by the request
+  std::vector<std::uint8_t> refused_by;  // per host row: 1 + index of the first filter that refused it; 0: none
+  std::vector<std::uint8_t> reasons;     // per host row: that filter's reason
+  std::vector<std::uint32_t> counts;     // per filter: hosts it refused first
+  std::vector<Degraded> degraded;
+};
+
+Screened screen(const Rules& rules, const Query& query);
+
+}  // namespace emplace

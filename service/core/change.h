@@ -75,7 +75,8 @@ struct AggregateRow {
   std::map<std::string, std::string> metadata = {};
 };
 
-// Edges and samples name vms by name; a name that no vm has yet makes an expected vm that waits for its placement.
+// Edges and samples name vms by name; a name that no vm has yet makes an expected vm that waits for its placement. Of vms
+// that share a name, they belong to the one with the least id, expected vms last.
 struct TrafficRow {
   std::string a, b;
   double bytes_per_s = 0;  // 0 removes the edge
@@ -103,7 +104,7 @@ struct HostRemoved {
 };
 struct VmRemoved {
   Uuid id;
-  std::optional<Uuid> claim = {};  // set: only that claim row
+  std::optional<Uuid> claim = {};  // set: that claim row; else the vm's own, and its claims stay
 };
 struct GroupRemoved {
   std::string name;
@@ -116,11 +117,21 @@ using Change = std::variant<HostRow, VmRow, GroupRow, AggregateRow, TrafficRow, 
                             HostRemoved, VmRemoved, GroupRemoved, AggregateRemoved>;
 
 // Applies one change. Names that the picture lacks (the host of a vm, the group) are left invalid: what is stored is
-// consistent, so this happens only between two events of one transaction.
+// consistent, so this happens only between two events of one transaction. Nothing points at a row that was removed: a vm
+// whose host or group goes is without one.
 void apply(PictureBuilder& picture, const Change& change);
 
 // The whole picture as changes, in an order that apply() can take: for checkpoints, export and tests.
 std::vector<Change> changes_of(const Picture& picture);
+
+// One row of a picture, as it would be written.
+HostRow host_row(const Picture& picture, std::uint32_t host);
+VmRow vm_row(const Picture& picture, std::uint32_t vm);
+GroupRow group_row(const Picture& picture, std::uint32_t group);
+
+// Metadata of an aggregate as the JSON object that the picture keeps, and back.
+std::string metadata_json(const std::map<std::string, std::string>& metadata);
+std::map<std::string, std::string> metadata_from_json(std::string_view json);
 
 // {"kind":"host","name":...} and back. Hashes travel as base64 of little-endian 64-bit values.
 std::string to_json(const Change& change);

@@ -1,6 +1,6 @@
-// Picture: an immutable, versioned view of the whole cluster, in columns (schema.h). A column is a sequence of chunks of
-// 4,096 rows; a chunk is contiguous and 64-byte aligned in Apache Arrow's physical layout (values, validity bitmap, 32-bit
-// offsets), in the arena's shared memory. Pictures share all chunks that did not change between them.
+// Picture: an immutable, versioned view of the whole cluster, in columns (schema.h). A column is a sequence of chunks
+// of 4,096 rows; a chunk is contiguous and 64-byte aligned in Apache Arrow's physical layout (values, validity bitmap,
+// 32-bit offsets), in the arena's shared memory. Pictures share all chunks that did not change between them.
 //
 //   picture[hosts::memory_free_mib][row]            a value (undefined bits when invalid)
 //   picture[hosts::cpu_util].valid(row)             was it ever measured?
@@ -14,7 +14,7 @@
 #pragma once
 
 #include <array>
-#include <bit>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -41,12 +41,12 @@ struct SpanReference {
   std::uint64_t count;
 };
 
+// Always kChunkRows rows: those at and beyond the table's row count are not alive and invalid.
 struct Chunk {
-  std::uint32_t rows = 0;
-  Block values;       // fixed width: rows x width; utf8: bytes; list: u32 values
-  Block validity;     // 1 bit a row, least significant first; null: all valid
-  Block offsets;      // utf8 and lists: rows + 1 u32
-  Block observed_at;  // observed columns: i64 a row, microseconds since the epoch, 0 never
+  Block values;              // fixed width: rows x width; utf8: bytes; list: u32 values
+  Block validity;            // 1 bit a row, least significant first; null: all valid
+  Block offsets;             // utf8 and lists: rows + 1 u32
+  Block observed_at;         // observed columns: i64 a row, microseconds since the epoch, 0 never
   std::vector<Block> spans;  // kSpanU64: what keeps each row's values alive
 };
 
@@ -113,7 +113,7 @@ class ColumnView {
   }
   std::size_t chunk_count() const { return chunks_->size(); }
   const Chunk& chunk(std::size_t i) const { return *(*chunks_)[i]; }
-  // The values of a fixed-width chunk, chunk(i).rows of them.
+  // The values of a fixed-width chunk, kChunkRows of them.
   const T* values(std::size_t i) const { return reinterpret_cast<const T*>(chunk(i).values.get()); }
 
  private:
@@ -125,25 +125,26 @@ class ColumnView {
 enum class Index : std::uint8_t {
   kStringsByText,
   kHostsByName,
-  kHostsByRack,        // key: code
-  kVmsById,            // key: Uuid::low()
+  kHostsByRack,  // key: code
+  kVmsById,      // key: Uuid::low()
   kVmsByName,
-  kVmsByHost,          // key: row of hosts
-  kVmsByGroup,         // key: row of groups
-  kVmsBySpreadGroup,   // key: code
+  kVmsByHost,         // key: row of hosts
+  kVmsByGroup,        // key: row of groups
+  kVmsBySpreadGroup,  // key: code
   kGroupsByName,
   kAggregatesByName,
-  kTrafficByVm,        // key: row of vms, either end
-  kDataSourcesByVm,    // key: row of vms
+  kTrafficByVm,          // key: row of vms, either end
+  kDataSourcesByVm,      // key: row of vms
   kSourceHostsBySource,  // key: code
+  kSourceHostsByHost,    // key: row of hosts
 };
-inline constexpr int kIndexCount = 13;
+inline constexpr int kIndexCount = 14;
 
 // Where a picture stands in its replica's history and in the store's.
 struct PictureVersion {
   std::string replica;
-  std::uint64_t version = 0;     // counts publications of this replica
-  std::int64_t event_seq = 0;    // last event of the store that is in it
+  std::uint64_t version = 0;   // counts publications of this replica
+  std::int64_t event_seq = 0;  // last event of the store that is in it
 };
 
 class Picture {
@@ -160,16 +161,16 @@ class Picture {
 
   // Rows by name; kNoRow when there is none.
   std::uint32_t find_host(std::string_view name) const;
-  std::uint32_t find_vm(const Uuid& id) const;           // the vm itself, not a claim row
+  std::uint32_t find_vm(const Uuid& id) const;  // the vm itself, not a claim row
   std::uint32_t find_claim(const Uuid& vm, const Uuid& claim) const;
-  std::uint32_t find_vm_by_name(std::string_view name) const;
+  std::uint32_t find_vm_by_name(std::string_view name) const;  // of several: the least id, expected vms last
   std::uint32_t find_group(std::string_view name) const;
   std::uint32_t find_aggregate(std::string_view name) const;
   std::uint32_t find_code(std::string_view text) const;  // of a string in the dictionary
   std::string_view text(std::uint32_t code) const;       // "" for kNoRow
 
   const PictureVersion& version() const { return version_; }
-  std::uint64_t identity() const { return identity_; }   // unique in this process, also among what-ifs
+  std::uint64_t identity() const { return identity_; }  // unique in this process, also among what-ifs
   std::int64_t made_at_us() const { return made_at_us_; }
   const std::shared_ptr<Arena>& arena() const { return arena_; }
 
@@ -187,7 +188,8 @@ class Picture {
   std::int64_t made_at_us_ = 0;
 };
 
-// Makes the next picture from one: copies only the chunks it writes to. Reads see what was written.
+// Makes the next picture from one: copies only the chunks in which something changes; setting what is there already
+// costs a look. Reads see what was written.
 class PictureBuilder {
  public:
   explicit PictureBuilder(std::shared_ptr<const Picture> base);
@@ -195,9 +197,9 @@ class PictureBuilder {
   PictureBuilder(const PictureBuilder&) = delete;
   PictureBuilder& operator=(const PictureBuilder&) = delete;
 
-  std::uint32_t add_row(Table table);                  // all values invalid; alive = 1
-  std::uint32_t add_rows(Table table, std::uint32_t count);  // neighbours, at the end of the table
-  void remove_row(Table table, std::uint32_t row);     // alive = 0, all values invalid
+  std::uint32_t add_row(Table table);                        // all values invalid; alive = 1
+  std::uint32_t add_rows(Table table, std::uint32_t count);  // neighbours; the first
+  void remove_row(Table table, std::uint32_t row);           // alive = 0, all values invalid; no-op when not alive
 
   // observed_at_us is kept for observed columns only.
   void set(Column<double> column, std::uint32_t row, double value, std::int64_t observed_at_us = 0);
@@ -208,21 +210,23 @@ class PictureBuilder {
   void set(Column<ListU32> column, std::uint32_t row, std::span<const std::uint32_t> value);
   void set(Column<SpanU64> column, std::uint32_t row, std::span<const std::uint64_t> value,
            std::int64_t observed_at_us = 0);
+  void copy(Column<SpanU64> column, std::uint32_t from, std::uint32_t to);  // with its time; the values are shared
   template <typename T>
   void clear(Column<T> column, std::uint32_t row) {
     clear_value(column.index, row);
   }
 
   template <typename T>
-  std::optional<T> get(Column<T> column, std::uint32_t row) const;  // fixed-width types
-  std::string get_text(Column<Utf8> column, std::uint32_t row) const;
+  std::optional<T> get(Column<T> column, std::uint32_t row) const;     // fixed-width types
+  std::string get_text(Column<Utf8> column, std::uint32_t row) const;  // "" when invalid
+  bool is_text(Column<Utf8> column, std::uint32_t row, std::string_view text) const;
   std::vector<std::uint32_t> get_list(Column<ListU32> column, std::uint32_t row) const;
   bool is_alive(Table table, std::uint32_t row) const;
   std::uint32_t rows(Table table) const;
 
   void index(Index which, std::uint64_t key, std::uint32_t row);
   void unindex(Index which, std::uint64_t key, std::uint32_t row);
-  std::span<const RowIndex::Entry> find(Index which, std::uint64_t key) const;
+  std::span<const RowIndex::Entry> find(Index which, std::uint64_t key) const;  // ends with the next edit of that index
   std::uint32_t code(std::string_view text);  // of a string; added to the dictionary when new
 
   // The result; the builder is spent.
@@ -230,22 +234,32 @@ class PictureBuilder {
 
  private:
   struct OpenChunk;
+  struct Place;
+  Place look(std::uint16_t column, std::uint32_t row) const;
+  std::string_view bytes(std::uint16_t column, std::uint32_t row) const;
   OpenChunk& open(std::uint16_t column, std::uint32_t row);
-  const OpenChunk* opened(std::uint16_t column, std::uint32_t row) const;
   void clear_value(std::uint16_t column, std::uint32_t row);
+  template <typename T>
+  void set_fixed(std::uint16_t column, std::uint32_t row, const T& value, std::int64_t observed_at_us = 0);
+  void set_bytes(std::uint16_t column, std::uint32_t row, std::string_view bytes);
+  void set_alive(Table table, std::uint32_t row);
+  std::vector<std::uint32_t>& free_rows(Table table);
+  Chunk close(std::uint16_t column, OpenChunk& chunk) const;
+  void close_column(std::uint16_t column);
 
   std::shared_ptr<Picture> next_;
-  std::vector<std::map<std::uint32_t, std::unique_ptr<OpenChunk>>> open_;  // per column: chunk number -> its copy
-  std::array<std::vector<std::uint32_t>, kTableCount> free_rows_;
+  std::uint64_t edit_;  // of the indices: what this builder has copied it may write to again
+  std::vector<std::vector<std::unique_ptr<OpenChunk>>> open_;  // per column and chunk: its copy, where there is one
+  std::array<std::optional<std::vector<std::uint32_t>>, kTableCount> free_rows_;  // copies, where they change
 };
 
-// Where the one writer puts the newest picture and any thread takes it. Taking never waits: a reader announces itself in a
-// slot, copies the reference and leaves; the writer only uses slots that nobody is in.
+// Where the one writer puts the newest picture and any thread takes it. Taking never waits: a reader announces itself
+// in a slot, copies the reference and leaves; the writer only uses slots that nobody is in.
 class PublishedPicture {
  public:
   explicit PublishedPicture(std::shared_ptr<const Picture> first);
-  std::shared_ptr<const Picture> take() const;                // any thread, lock-free
-  void publish(std::shared_ptr<const Picture> next);          // the writer's thread only
+  std::shared_ptr<const Picture> take() const;        // any thread, lock-free
+  void publish(std::shared_ptr<const Picture> next);  // the writer's thread only
 
  private:
   struct alignas(64) Slot {

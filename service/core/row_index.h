@@ -1,12 +1,13 @@
 // RowIndex: an immutable multimap from a 64-bit key to rows of a table, with versions that share what did not change.
-// Two levels of 64 references lead to sorted shards; an insertion or removal copies one path (2 x 64 references and a
-// shard of about n/4096 entries), a look-up is two steps and a binary search. Keys are mixed before use, so row numbers
-// serve as keys. A key made from a text is a hash: the caller compares the row it finds.
+// Three levels of 16 references lead to sorted shards of about n/4096 entries; an insertion or removal copies one path,
+// a look-up is three steps and a binary search. Keys are mixed before use, so row numbers serve as keys. A key made
+// from a text is a hash: the caller compares the row it finds.
 //
-// Threads: values of this type are immutable; copies are cheap (one reference).
+// Threads: copies are cheap (one reference), and whoever holds one sees it unchanged whatever is made of other copies.
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,23 +27,38 @@ class RowIndex {
 
   RowIndex with(std::uint64_t key, std::uint32_t row) const;     // no-op when present
   RowIndex without(std::uint64_t key, std::uint32_t row) const;  // no-op when absent
-  // Built at once, for start-up and for big imports.
-  static RowIndex build(std::vector<std::pair<std::uint64_t, std::uint32_t>> entries);
+
+  // The same in place, for a series of edits by one owner: what was copied under the same `edit` number is not copied
+  // again. No copy of the index may be taken between two edits with one number, and a number serves one series only.
+  // Spans that find() gave end with the next edit.
+  void insert(std::uint64_t key, std::uint32_t row, std::uint64_t edit);
+  void erase(std::uint64_t key, std::uint32_t row, std::uint64_t edit);
 
   // The entries of one key, by rising row.
   std::span<const Entry> find(std::uint64_t key) const;
   std::size_t size() const { return size_; }
 
  private:
-  static constexpr std::size_t kFanOut = 64;
-  using Shard = std::vector<Entry>;
-  using Branch = std::array<std::shared_ptr<const Shard>, kFanOut>;
-  using Root = std::array<std::shared_ptr<const Branch>, kFanOut>;
+  static constexpr std::size_t kFanOut = 16;
+  struct Shard {
+    std::uint64_t edit = 0;
+    std::vector<Entry> entries = {};
+  };
+  template <typename Child>
+  struct Node {
+    std::uint64_t edit = 0;  // the series that made it, which may still write to it; 0: nobody may
+    std::array<std::shared_ptr<Child>, kFanOut> children = {};
+  };
+  using Branch = Node<Shard>;
+  using Trunk = Node<Branch>;
+  using Root = Node<Trunk>;
 
-  RowIndex replace(std::uint64_t mixed, std::shared_ptr<const Shard> shard, std::size_t size) const;
-  const Shard* shard_of(std::uint64_t mixed) const;
+  template <typename Part>
+  static Part& own(std::shared_ptr<Part>& part, std::uint64_t edit);
+  std::vector<Entry>& own_shard(std::uint64_t mixed, std::uint64_t edit);
+  std::span<const Entry> shard_of(std::uint64_t mixed) const;
 
-  std::shared_ptr<const Root> root_;
+  std::shared_ptr<Root> root_;
   std::size_t size_ = 0;
 };
 

@@ -183,6 +183,13 @@ struct ColumnSchema {
 std::span<const ColumnSchema> column_schemas();
 std::string_view table_name(Table table);  // "hosts"
 
+// A table's columns are neighbours; the first is always `alive`.
+struct ColumnRange {
+  std::uint16_t first = 0;
+  std::uint16_t end = 0;
+};
+ColumnRange columns_of(Table table);
+
 std::string_view to_string(HostState state);
 std::string_view to_string(VmState state);
 std::string_view to_string(GroupPolicy policy);

@@ -1,0 +1,131 @@
+#include "service/core/query.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace emplace {
+namespace {
+
+void sort_unique(std::vector<std::uint32_t>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+std::uint32_t find_vm_row(const VmRequest& vm, const Picture& picture) {
+  if (!vm.id.is_zero()) {
+    const std::uint32_t row = picture.find_vm(vm.id);
+    if (row != kNoRow) return row;
+  }
+  const std::uint32_t row = vm.name.empty() ? kNoRow : picture.find_vm_by_name(vm.name);
+  // A vm of the same name and another id is another vm; an expected one waits for this.
+  const bool is_other =
+      row != kNoRow && !vm.id.is_zero() && picture[vms::state][row] != static_cast<std::uint32_t>(VmState::kExpected);
+  return is_other ? kNoRow : row;
+}
+
+// A row of vms that stands for the vm being placed, be it a claim of it, must not count against it.
+bool is_self(const Query& query, std::uint32_t row) {
+  if (row == query.vm_row) return true;
+  const auto ids = query.picture[vms::id];
+  if (!query.vm.id.is_zero()) return ids.get(row) == query.vm.id;
+  return query.vm_row != kNoRow && ids.valid(query.vm_row) && ids.get(row) == ids[query.vm_row];
+}
+
+void find_members(Query& query) {
+  const Picture& picture = query.picture;
+  std::vector<std::uint32_t> member_hosts;
+  for (const auto& entry : picture.index(Index::kVmsByGroup).find(query.group_row)) {
+    const auto host = picture[vms::host].get(entry.row);
+    if (host && !is_self(query, entry.row)) member_hosts.push_back(*host);
+  }
+  std::sort(member_hosts.begin(), member_hosts.end());
+  for (const std::uint32_t host : member_hosts) {
+    if (query.members.empty() || query.members.back().host != host) query.members.push_back({host, 0});
+    ++query.members.back().count;
+  }
+}
+
+void find_taken_domains(Query& query) {
+  const Picture& picture = query.picture;
+  const std::uint32_t group = picture.find_code(query.vm.spread.group);
+  if (group == kNoRow) return;
+  const auto location = picture[query.vm.spread.by == SpreadBy::kRack ? hosts::rack : hosts::zone];
+  for (const auto& entry : picture.index(Index::kVmsBySpreadGroup).find(group)) {
+    const auto host = picture[vms::host].get(entry.row);
+    const bool same_domain =
+        picture.text(picture[vms::spread_domain].get(entry.row).value_or(kNoRow)) == query.vm.spread.domain;
+    if (!host || same_domain || is_self(query, entry.row)) continue;
+    if (const auto code = location.get(*host)) {
+      query.taken_domains.push_back(*code);
+    } else {
+      query.taken_hosts.push_back(*host);
+    }
+  }
+  sort_unique(query.taken_domains);
+  sort_unique(query.taken_hosts);
+}
+
+void find_peers(Query& query) {
+  const Picture& picture = query.picture;
+  for (const auto& entry : picture.index(Index::kTrafficByVm).find(query.vm_row)) {
+    const std::uint32_t a = picture[traffic::a][entry.row];
+    const std::uint32_t b = picture[traffic::b][entry.row];
+    if (a == b) continue;
+    const std::uint32_t peer = a == query.vm_row ? b : a;
+    query.peers.push_back(
+        {peer, picture[vms::host].get(peer).value_or(kNoRow), picture[traffic::bytes_per_s][entry.row]});
+  }
+  for (const auto& entry : picture.index(Index::kDataSourcesByVm).find(query.vm_row)) {
+    query.data_sources.push_back(
+        {picture[data_sources::source][entry.row], picture[data_sources::bytes_per_s][entry.row]});
+  }
+  // The order of a sum is part of its bits, and row numbers may differ between a picture and its replay.
+  std::sort(query.peers.begin(), query.peers.end(),
+            [&](const Peer& x, const Peer& y) { return picture[vms::name][x.vm] < picture[vms::name][y.vm]; });
+  std::sort(query.data_sources.begin(), query.data_sources.end(),
+            [&](const DataSource& x, const DataSource& y) { return picture.text(x.source) < picture.text(y.source); });
+}
+
+// Rising rows of the named hosts.
+Result<std::vector<std::uint32_t>> host_rows(const std::vector<std::string>& names, const Picture& picture,
+                                             std::string_view field, bool unknown_is_error) {
+  std::vector<std::uint32_t> rows;
+  for (const auto& name : names) {
+    const std::uint32_t row = picture.find_host(name);
+    if (row != kNoRow) {
+      rows.push_back(row);
+    } else if (unknown_is_error) {
+      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted the name of a host, found \"{}\"", field, name));
+    }
+  }
+  sort_unique(rows);
+  return rows;
+}
+
+}  // namespace
+
+Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const Picture& picture, std::int64_t now_us) {
+  Query query{request, vm, picture, now_us};
+  query.vm_row = find_vm_row(vm, picture);
+  if (!vm.group.empty()) {
+    query.group_row = picture.find_group(vm.group);
+    if (query.group_row == kNoRow) {
+      return fail(ErrorCode::kInvalid, fmt::format("vm.group: wanted the name of a group, found \"{}\"", vm.group));
+    }
+    find_members(query);
+  }
+  auto only = host_rows(vm.only_hosts, picture, "hosts", true);
+  if (!only) return tl::unexpected(only.error());
+  query.only_hosts = std::move(*only);
+  // A host that is gone can't be chosen either.
+  query.ignored_hosts = *host_rows(vm.ignore_hosts, picture, "ignore_hosts", false);
+  if (!vm.zone.empty()) query.zone_code = picture.find_code(vm.zone);
+  for (const auto& trait : vm.traits) query.trait_codes.push_back(picture.find_code(trait));
+  for (const auto& trait : vm.forbidden_traits) query.forbidden_codes.push_back(picture.find_code(trait));
+  if (vm.spread.by != SpreadBy::kNone) find_taken_domains(query);
+  if (query.vm_row != kNoRow) find_peers(query);
+  return query;
+}
+
+}  // namespace emplace

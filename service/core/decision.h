@@ -15,6 +15,8 @@ struct Decision {
   CostTable costs;
   std::vector<std::uint32_t> front;  // indices into costs.hosts
   Ranking ranking;
+  // More than front_limit × candidates on the front, unless all of it lies in one box: then the objectives agree. A
+  // single host is therefore never too wide, while two of three that differ are.
   bool front_too_wide = false;
 };
 

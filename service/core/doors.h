@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -166,6 +167,10 @@ class Store : public Claims {
   // Vms that our hypervisors are to run, and held claims of vms that were to be started.
   virtual Result<std::vector<StoredVm>> stored_vms(Deadline deadline) = 0;
   virtual Result<std::vector<StartOrder>> unfinished_starts(Deadline deadline) = 0;
+  // Profiles that were changed over REST, as JSON by name; a change is also an event of kind "profile" whose payload is
+  // that JSON (change_from_json does not read it: it is no row of the picture).
+  virtual Result<std::map<std::string, std::string>> profiles(Deadline deadline) = 0;
+  virtual Result<std::int64_t> put_profile(const std::string& name, const std::string& json, Deadline deadline) = 0;
   virtual StoreState state() const = 0;
 };
 

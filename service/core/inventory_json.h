@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "service/core/change.h"
+#include "service/core/json.h"
 #include "service/core/result.h"
 
 namespace emplace {
@@ -15,5 +16,13 @@ namespace emplace {
 Result<std::vector<Change>> parse_inventory(std::string_view json, std::int64_t now_us);
 // One document that parse_inventory reads back: GET /v1/inventory:export.
 std::string inventory_json(const Picture& picture);
+
+// One change of a what-if: {"kind":"host", ...fields of the import...}, likewise "vm", "group", "aggregate", "traffic",
+// "data_source", "source_hosts", and {"kind":"vm_removed","id":...}, {"kind":"host_removed","name":...} and so on. A host
+// takes what it does not name from the picture, where there is one that knows it.
+std::optional<Change> read_change(JsonValue value, const std::string& path, const Picture* picture, JsonErrors& errors);
+void read_spread(JsonValue value, const std::string& path, Spread& spread, JsonErrors& errors);
+void read_group(JsonFields& fields, GroupRow& group);          // all but the name
+void read_aggregate(JsonFields& fields, AggregateRow& aggregate);
 
 }  // namespace emplace

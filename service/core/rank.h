@@ -1,10 +1,12 @@
-// rank: orders the candidates, best first: the front by the profile's method, then the following fronts, peeled only as far
-// as the caller asks for, then hosts with missing data. Costs are scaled by their range on the front being ordered. Ties are
-// broken by hash(vm, host name): requests that arrive together spread, and a replay gives the same.
+// rank: orders the candidates, best first: the front by the profile's method, then the following fronts, peeled only as
+// far as the caller asks for, then hosts with missing data. Costs are scaled by their range on the front being ordered.
+// Ties are broken by hash(vm, host name): requests that arrive together spread, and a replay gives the same.
 //
-//   chebyshev     least weighted Chebyshev distance to the ideal point of the front; equal distances: least weighted sum.
-//                 V. J. Bowman, "On the Relationship of the Tchebycheff Norm and the Efficient Frontier of Multiple-Criteria
-//                 Objectives", LNEMS 130, 1976. Reaches the non-convex parts that a weighted sum can't.
+//   chebyshev     least weighted Chebyshev distance to the ideal point of the front; equal distances: least weighted
+//                 sum.
+//                 V. J. Bowman, "On the Relationship of the Tchebycheff Norm and the Efficient Frontier of
+//                 Multiple-Criteria Objectives", LNEMS 130, 1976. Reaches the non-convex parts that a weighted sum
+//                 can't.
 //   knee          greatest distance below the hyperplane through the front's extreme points.
 //                 I. Das, "On Characterizing the 'Knee' of the Pareto Curve Based on Normal-Boundary Intersection",
 //                 Structural Optimization 18, 1999.
@@ -12,7 +14,10 @@
 //   weighted_sum  least sum of weight × scaled cost.
 //   topsis        greatest relative closeness to the ideal point. C.-L. Hwang, K. Yoon, "Multiple Attribute Decision
 //                 Making", LNEMS 186, 1981.
-//   nova          Nova's sum of normalised weights (rank_by_weight); no front; the order that came in is kept on ties.
+//   nova          Nova's sum of normalised weights (rank_by_weight); no front.
+//
+// Hosts with missing data are ordered the same way among themselves, a missing cost counting as worse than any that is
+// there.
 #pragma once
 
 #include <cstdint>
@@ -27,19 +32,20 @@ namespace emplace {
 struct Ranked {
   std::uint32_t index;  // into CostTable::hosts
   bool front;           // on the first front
-  double score;         // the method's own number, smaller is better; for explanations
+  double score;  // smaller is better: the distance, the sum, the distance below the plane negated, 1 - closeness,
+                 // the scaled cost of the first objective (lexicographic), the negated total (nova)
 };
 
 struct WeighedColumn {
   std::string id;
-  double multiplier = 1;            // of the profile; per host where multipliers is not empty
+  double multiplier = 1;  // of the profile; per host where multipliers is not empty
   std::vector<double> raw;
-  std::vector<double> normalised;   // 0..1 over the hosts at hand
+  std::vector<double> normalised;  // 0..1 over the hosts at hand
   std::vector<double> multipliers;
 };
 
 struct Ranking {
-  std::vector<Ranked> order;  // the first `wanted`, or all when there are fewer
+  std::vector<Ranked> order;                // the first `wanted`, or all when there are fewer
   std::vector<WeighedColumn> weights = {};  // method nova: one per weigher
   std::vector<double> totals = {};          // method nova: per host
   std::vector<Degraded> degraded = {};
@@ -51,7 +57,13 @@ std::uint64_t tie_hash(const Query& query, std::uint32_t host);
 Ranking rank(const Rules& rules, const Query& query, const CostTable& costs, std::span<const std::uint32_t> front,
              std::size_t wanted);
 
-// Nova's arithmetic, to the bit: clamp, normalise between bounds, multiply, add in the order of the weighers.
-Ranking rank_by_weight(const Rules& rules, const Query& query, std::span<const std::uint32_t> hosts, std::size_t wanted);
+// What orders hosts of equal weight: the order in which the caller named them, or, when nobody named any, tie_hash.
+enum class Ties { kKeepOrder, kHash };
+
+// Nova's arithmetic, to the bit: clamp, normalise between bounds, multiply, add in the order of the weighers. `hosts`
+// in the caller's order; Ranked::index counts in it, and so do all columns of the result. One host is not weighed. A
+// weigher that fails is left out and named.
+Ranking rank_by_weight(const Rules& rules, const Query& query, std::span<const std::uint32_t> hosts, std::size_t wanted,
+                       Ties ties = Ties::kKeepOrder);
 
 }  // namespace emplace

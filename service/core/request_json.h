@@ -3,14 +3,29 @@
 // hosts and groups are checked against the picture by bind() (query.h).
 #pragma once
 
+#include <span>
 #include <string_view>
 
+#include "service/core/picture.h"
 #include "service/core/request.h"
 #include "service/core/result.h"
 
 namespace emplace {
 
-// The body of POST /v1/placements.
-Result<PlacementRequest> parse_placement(std::string_view json);
+// The body of POST /v1/placements. `picture`: where a what-if's hosts take the fields from that it does not name; null: it
+// must name them all.
+Result<PlacementRequest> parse_placement(std::string_view json, const Picture* picture = nullptr);
+
+// The body of POST /v1/claims: a vm and the host it is to be claimed on, without a decision.
+struct ClaimWish {
+  VmRequest vm;
+  std::string host;
+  std::uint32_t ttl_s = 60;
+};
+Result<ClaimWish> parse_claim(std::string_view json);
+
+// Parts of a request that the core itself reads, whatever rules are enabled (PlacementRequest::parts; a trailing '*' takes
+// all below).
+std::span<const std::string_view> core_parts();
 
 }  // namespace emplace

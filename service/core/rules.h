@@ -1,8 +1,8 @@
-// Filter, Objective, Weigher: the three kinds of rule a decision is made of, built in or from a plugin alike. One call does
-// all candidates; there is never a call per host.
+// Filter, Objective, Weigher: the three kinds of rule a decision is made of, built in or from a plugin alike. One call
+// does all candidates; there is never a call per host.
 //   filter:    may it? keeps or refuses a host, with a reason
 //   objective: at what cost? a number per host, lower is better, with a unit and a resolution
-//   weigher:   Nova's: how good is it? higher wins, normalised over the hosts at hand; used by profiles of method "nova"
+//   weigher:   Nova's: how good is it? higher wins, normalised over the hosts at hand; for profiles of method "nova"
 // A rule that can't answer returns an Error; what then happens is the caller's business and is always in the answer.
 //
 // Threads: rules are used by many decisions at once; all methods are const and safe to call concurrently.
@@ -72,8 +72,8 @@ class Filter {
 enum class Quality : std::uint8_t { kOk, kStale, kNoData };
 
 struct Costs {
-  std::vector<double> values;     // one per host asked for; undefined where there is no data
-  std::vector<Quality> quality;   // as long as values
+  std::vector<double> values;    // one per host asked for; undefined where there is no data
+  std::vector<Quality> quality;  // as long as values
 };
 
 class Objective {
@@ -88,8 +88,8 @@ class Objective {
 };
 
 struct Weights {
-  std::vector<double> raw;          // one per host asked for
-  std::vector<double> multipliers;  // one per host, or empty: the profile's multiplier for all
+  std::vector<double> raw;                           // one per host asked for
+  std::vector<double> multipliers;                   // one per host, or empty: the profile's multiplier for all
   std::optional<double> minimum = {}, maximum = {};  // the weigher's own bounds for normalising
 };
 
@@ -140,10 +140,13 @@ struct Catalogue {
   std::vector<std::shared_ptr<const Objective>> objectives;
   std::vector<std::shared_ptr<const Weigher>> weighers;
 };
-// capacity, state, zone, traits, group, spread; resource.load, resource.stranding.
+// capacity, state, zone, traits, group, spread; resource.load, resource.stranding, group.fit.
 Catalogue built_in_rules();
-Profile default_profile();
-// kInvalid naming the profile's key for an unknown rule, more than six objectives, a weight or resolution out of range.
+// Of the default profile's rules (the above, and affinity.memory, affinity.network, affinity.data) those that the
+// catalogue has, with their default weights.
+Profile default_profile(const Catalogue& catalogue);
+// Fills in default resolutions and multipliers. kInvalid naming the profile's key for an unknown rule or one named
+// twice, more than six objectives, a number out of range, objectives or weighers that the method would not read.
 Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue);
 
 std::string_view to_string(RankMethod method);

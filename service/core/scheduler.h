@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,16 +25,21 @@ namespace emplace {
 // The decision for one vm of a request.
 struct Instance {
   VmRequest vm;
-  Decision decision;
+  std::shared_ptr<const Decision> decision;
+  std::shared_ptr<const Picture> picture;  // what it was decided on: a later instance sees the earlier ones placed
   std::optional<Claim> claim = {};
+};
+
+// What a replay fixes per instance, because it was not decided by the pure part of the line.
+struct PinnedInstance {
+  Uuid id;
+  std::string host = {};  // where it went; empty: the first of its ranking
 };
 
 struct Placement {
   Uuid decision_id = {};  // zero: not recorded
   std::shared_ptr<const PlacementRequest> request;
   std::shared_ptr<const Rules> rules;
-  std::vector<std::shared_ptr<const Picture>> pictures;  // per instance: what it was decided on (a later instance sees the
-                                                         // earlier ones placed)
   PictureVersion version;
   std::int64_t now_us = 0;   // the clock that the decision saw
   std::int64_t took_us = 0;  // the line from picture to ranking
@@ -58,17 +64,23 @@ class Scheduler {
   Result<Placement> place(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
                           Deadline deadline, std::optional<IdempotencyKey> key = {});
 
-  // The pure part on a given picture, for dry runs, what-ifs and replays. `chosen`: hosts that earlier instances of a
-  // multi-create went to, where they did not get the first of their ranking.
+  // The pure part on a given picture, for dry runs and replays. The request's what-if is applied to the picture first.
+  // All or nothing: when an instance finds no host, it is the last one in the result.
   Result<Placement> decide_on(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
                               std::shared_ptr<const Picture> picture, std::int64_t now_us,
-                              std::span<const std::string> chosen = {}) const;
+                              std::span<const PinnedInstance> pinned = {}) const;
+
+  // Finishes or gives back the starts that a stopped service or an unreachable host left behind. Idempotent, but for one
+  // replica at a time.
+  Result<void> recover(Store& store, Deadline deadline);
 
  private:
-  struct Attempt;
-  Result<ClaimsTaken> take_first(Placement& placement, Deadline deadline, const std::optional<IdempotencyKey>& key,
-                                 std::optional<Conflict>& conflict);
-  void start(const Placement& placement);
+  // Nothing in the result: every host tried refused, `conflict` says why the last one did.
+  Result<std::optional<ClaimsTaken>> take_first(const Placement& placement, Deadline deadline,
+                                                const std::optional<IdempotencyKey>& key, std::optional<Conflict>& conflict);
+  Result<ClaimsTaken> take(const Placement& placement, std::vector<ClaimOrder> orders, Deadline deadline,
+                           const std::optional<IdempotencyKey>& key);
+  void start(StartOrder order);
 
   const Pictures& pictures_;
   Claims& claims_;

@@ -1,6 +1,7 @@
-// screen: the first stage of a decision. Starts from the hosts that live, drops those that the request excludes, and lets
-// each filter refuse, cheap ones first. A filter that fails keeps no host (it fails closed) and is named in `degraded`.
-// Cost: one pass over the columns each filter touches.
+// screen: the first stage of a decision. Starts from the hosts that live, drops those that the request excludes, and
+// lets each filter refuse, cheap ones first. A filter that fails keeps no host (it fails closed) and is named in
+// `degraded`; once no host is left, the remaining filters are not asked. Cost: one pass over the columns each filter
+// touches.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct Screened {
   Candidates kept;
   std::uint32_t considered = 0;          // hosts that live and were not excluded by the request
   std::vector<std::uint8_t> refused_by;  // per host row: 1 + index of the first filter that refused it; 0: none
-  std::vector<std::uint8_t> reasons;     // per host row: that filter's reason
+  std::vector<std::uint8_t> reasons;     // per host row: that filter's reason; 0: it failed
   std::vector<std::uint32_t> counts;     // per filter: hosts it refused first
   std::vector<Degraded> degraded;
 };

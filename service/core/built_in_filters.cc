@@ -1,0 +1,338 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "service/core/built_in_rules.h"
+#include "service/core/cells.h"
+#include "service/core/clones.h"
+
+namespace emplace {
+namespace {
+
+// ---- 64 rows a word
+
+// Bit i: values[i] >= wanted, for one word of rows.
+EMPLACE_CLONES std::uint64_t at_least(const double* values, double wanted) {
+  std::uint64_t word = 0;
+  for (unsigned i = 0; i < 64; ++i) word |= values[i] >= wanted ? std::uint64_t{1} << i : 0;
+  return word;
+}
+
+EMPLACE_CLONES std::uint64_t equal_to(const std::uint32_t* values, std::uint32_t wanted) {
+  std::uint64_t word = 0;
+  for (unsigned i = 0; i < 64; ++i) word |= values[i] == wanted ? std::uint64_t{1} << i : 0;
+  return word;
+}
+
+std::uint64_t valid_word(const Chunk& chunk, std::uint32_t word) {
+  return chunk.validity ? reinterpret_cast<const std::uint64_t*>(chunk.validity.get())[word] : ~std::uint64_t{0};
+}
+
+void refuse(std::uint32_t row, std::uint8_t reason, Candidates& kept, std::span<std::uint8_t> reasons) {
+  kept.erase(row);
+  reasons[row] = reason;
+}
+
+// Keeps the rows whose value is valid and passes `test`, which makes a word from the values of 64 rows. Chunks hold
+// memory for all their rows, so the last word may read past the table's end.
+template <typename T, typename Test>
+void keep_where(const Picture& picture, Column<T> column, std::uint8_t reason, Candidates& kept,
+                std::span<std::uint8_t> reasons, Test test) {
+  const auto view = picture[column];
+  constexpr std::uint32_t kChunkWords = kChunkRows / 64;
+  for (std::uint32_t w = 0; w < kept.words().size(); ++w) {
+    const std::uint64_t before = kept.words()[w];
+    if (before == 0) continue;
+    const std::uint32_t chunk = w / kChunkWords, word = w % kChunkWords;
+    const std::uint64_t pass = test(view.values(chunk) + word * 64) & valid_word(view.chunk(chunk), word);
+    for (std::uint64_t refused = before & ~pass; refused != 0; refused &= refused - 1) {
+      reasons[w * 64 + static_cast<std::uint32_t>(std::countr_zero(refused))] = reason;
+    }
+    kept.words()[w] = before & pass;
+  }
+}
+
+// Keeps the rows for which `test` holds, for tests that look at more than one value.
+template <typename Test>
+void keep_rows(std::uint8_t reason, Candidates& kept, std::span<std::uint8_t> reasons, Test test) {
+  for (std::uint32_t w = 0; w < kept.words().size(); ++w) {
+    for (std::uint64_t word = kept.words()[w]; word != 0; word &= word - 1) {
+      const std::uint32_t row = w * 64 + static_cast<std::uint32_t>(std::countr_zero(word));
+      if (!test(row)) refuse(row, reason, kept, reasons);
+    }
+  }
+}
+
+// ---- values for people
+
+RuleValue text_or_none(std::string_view text) { return text.empty() ? RuleValue() : RuleValue(std::string(text)); }
+
+RuleValue number_or_none(const std::optional<double>& number) { return number ? RuleValue(*number) : RuleValue(); }
+
+std::string host_name(const Query& query, std::uint32_t host) { return std::string(query.picture[hosts::name][host]); }
+
+std::string code_text(const Query& query, Column<std::uint32_t> column, std::uint32_t host) {
+  return std::string(query.picture.text(query.picture[column].get(host).value_or(kNoRow)));
+}
+
+// ---- the filters
+
+class BuiltInFilter : public Filter {
+ public:
+  explicit BuiltInFilter(RuleTraits traits) : traits_(std::move(traits)) {}
+  const RuleTraits& traits() const override { return traits_; }
+
+ private:
+  const RuleTraits traits_;
+};
+
+class CapacityFilter final : public BuiltInFilter {
+ public:
+  CapacityFilter()
+      : BuiltInFilter({"capacity",
+                       "The host has room for the vm's vCPUs, memory and disk, and for its NUMA nodes.",
+                       CostClass::kCheap,
+                       {"vm.vcpus", "vm.memory_mib", "vm.disk_gib", "vm.numa_nodes"}}) {}
+
+  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    keep_free(query, hosts::vcpus_free, query.vm.vcpus, kVcpus, kept, reasons);
+    keep_free(query, hosts::memory_free_mib, query.vm.memory_mib, kMemory, kept, reasons);
+    keep_free(query, hosts::disk_free_gib, query.vm.disk_gib, kDisk, kept, reasons);
+    if (query.vm.numa_nodes > 0) keep_cells(query, kept, reasons);
+    return {};
+  }
+
+  Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const override {
+    const Picture& picture = query.picture;
+    switch (reason) {
+      case kVcpus:
+        return {"capacity.vcpus", query.vm.vcpus, number_or_none(picture[hosts::vcpus_free].get(host)), "vcpus"};
+      case kMemory:
+        return {"capacity.memory", query.vm.memory_mib, number_or_none(picture[hosts::memory_free_mib].get(host)),
+                "MiB"};
+      case kDisk:
+        return {"capacity.disk", query.vm.disk_gib, number_or_none(picture[hosts::disk_free_gib].get(host)), "GiB"};
+      default:
+        return {"capacity.numa", static_cast<double>(query.vm.numa_nodes), fitting_cells(query, host),
+                "cells with room"};
+    }
+  }
+
+ private:
+  enum Reason : std::uint8_t { kVcpus = 1, kMemory, kDisk, kNuma };
+
+  // Who wants nothing of a resource fits even where it is overcommitted.
+  static void keep_free(const Query& query, Column<double> free, double wanted, Reason reason, Candidates& kept,
+                        std::span<std::uint8_t> reasons) {
+    if (wanted <= 0) return;
+    keep_where(query.picture, free, reason, kept, reasons,
+               [&](const double* values) { return at_least(values, wanted); });
+  }
+
+  static void keep_cells(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) {
+    FreeCells free(query.picture);
+    keep_rows(kNuma, kept, reasons, [&](std::uint32_t row) {
+      return choose_cell_mask(free.of(row), query.vm.vcpus, query.vm.memory_mib, query.vm.numa_nodes).has_value();
+    });
+  }
+
+  static double fitting_cells(const Query& query, std::uint32_t host) {
+    const double nodes = query.vm.numa_nodes;
+    FreeCells free(query.picture);
+    const auto cells = free.of(host);
+    return static_cast<double>(std::count_if(cells.begin(), cells.end(), [&](const CellFree& cell) {
+      return cell.vcpus >= query.vm.vcpus / nodes && cell.memory_mib >= query.vm.memory_mib / nodes;
+    }));
+  }
+};
+
+class StateFilter final : public BuiltInFilter {
+ public:
+  StateFilter() : BuiltInFilter({"state", "The host is enabled, up and not in maintenance.", CostClass::kCheap}) {}
+
+  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    const auto enabled = static_cast<std::uint32_t>(HostState::kEnabled);
+    keep_where(query.picture, hosts::state, kNotEnabled, kept, reasons,
+               [&](const std::uint32_t* values) { return equal_to(values, enabled); });
+    return {};
+  }
+
+  Refusal explain(const Query& query, std::uint32_t host, std::uint8_t) const override {
+    const auto state = query.picture[hosts::state].get(host);
+    const std::string found(state ? to_string(static_cast<HostState>(*state)) : "unknown");
+    return {"state." + found, std::string(to_string(HostState::kEnabled)), found};
+  }
+
+ private:
+  static constexpr std::uint8_t kNotEnabled = 1;
+};
+
+class ZoneFilter final : public BuiltInFilter {
+ public:
+  ZoneFilter()
+      : BuiltInFilter({"zone",
+                       "The host is in the zone that was asked for.",
+                       CostClass::kCheap,
+                       {"vm.zone", "request_spec.availability_zone"}}) {}
+
+  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    if (query.vm.zone.empty()) return {};
+    keep_where(query.picture, hosts::zone, kOther, kept, reasons,
+               [&](const std::uint32_t* values) { return equal_to(values, query.zone_code); });
+    return {};
+  }
+
+  Refusal explain(const Query& query, std::uint32_t host, std::uint8_t) const override {
+    return {"zone.other", query.vm.zone, text_or_none(code_text(query, hosts::zone, host))};
+  }
+
+ private:
+  static constexpr std::uint8_t kOther = 1;
+};
+
+class TraitsFilter final : public BuiltInFilter {
+ public:
+  TraitsFilter()
+      : BuiltInFilter({"traits",
+                       "The host has all wanted traits and none that is forbidden.",
+                       CostClass::kMedium,
+                       {"vm.traits", "vm.forbidden_traits"}}) {}
+
+  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    if (!query.trait_codes.empty()) {
+      keep_rows(kMissing, kept, reasons, [&](std::uint32_t row) { return first_missing(query, row) == kNone; });
+    }
+    if (!query.forbidden_codes.empty()) {
+      keep_rows(kForbidden, kept, reasons, [&](std::uint32_t row) { return first_forbidden(query, row) == kNone; });
+    }
+    return {};
+  }
+
+  Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const override {
+    if (reason == kMissing) {
+      const std::size_t i = first_missing(query, host);
+      return {"traits.missing", i == kNone ? RuleValue() : RuleValue(query.vm.traits[i])};
+    }
+    const std::size_t i = first_forbidden(query, host);
+    if (i == kNone) return {"traits.forbidden"};
+    return {"traits.forbidden", "without " + query.vm.forbidden_traits[i], query.vm.forbidden_traits[i]};
+  }
+
+ private:
+  enum Reason : std::uint8_t { kMissing = 1, kForbidden };
+  static constexpr std::size_t kNone = SIZE_MAX;
+
+  static bool has_trait(const Query& query, std::uint32_t host, std::uint32_t code) {
+    const auto traits = query.picture[hosts::traits].get(host);
+    return traits && std::find(traits->begin(), traits->end(), code) != traits->end();
+  }
+  // Which of the wanted (forbidden) traits, by its place in the request.
+  static std::size_t first_missing(const Query& query, std::uint32_t host) {
+    for (std::size_t i = 0; i < query.trait_codes.size(); ++i) {
+      if (!has_trait(query, host, query.trait_codes[i])) return i;
+    }
+    return kNone;
+  }
+  static std::size_t first_forbidden(const Query& query, std::uint32_t host) {
+    for (std::size_t i = 0; i < query.forbidden_codes.size(); ++i) {
+      if (has_trait(query, host, query.forbidden_codes[i])) return i;
+    }
+    return kNone;
+  }
+};
+
+class GroupFilter final : public BuiltInFilter {
+ public:
+  GroupFilter()
+      : BuiltInFilter({"group",
+                       "The vm is together with its server group, or apart from it, as the group's policy says.",
+                       CostClass::kMedium,
+                       {"vm.group"}}) {}
+
+  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    if (query.group_row == kNoRow || query.members.empty()) return {};
+    const auto policy = static_cast<GroupPolicy>(query.picture[groups::policy][query.group_row]);
+    if (policy == GroupPolicy::kAffinity) {
+      keep_rows(kAffinity, kept, reasons, [&](std::uint32_t row) { return members_on(query, row) > 0; });
+    } else if (policy == GroupPolicy::kAntiAffinity) {
+      const double most = max_per_host(query);
+      for (const HostCount& member : query.members) {
+        if (kept.has(member.host) && member.count >= most) refuse(member.host, kAntiAffinity, kept, reasons);
+      }
+    }
+    return {};
+  }
+
+  Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const override {
+    if (reason == kAffinity) {
+      return {"group.affinity", hosts_of_members(query), host_name(query, host)};
+    }
+    return {"group.anti_affinity", max_per_host(query) - 1, static_cast<double>(members_on(query, host)), "members"};
+  }
+
+ private:
+  enum Reason : std::uint8_t { kAffinity = 1, kAntiAffinity };
+
+  static std::uint32_t members_on(const Query& query, std::uint32_t host) {
+    const auto at = std::lower_bound(query.members.begin(), query.members.end(), host,
+                                     [](const HostCount& member, std::uint32_t row) { return member.host < row; });
+    return at != query.members.end() && at->host == host ? at->count : 0;
+  }
+  // By name, since the order of rows means nothing; members of one affinity group are on one host unless somebody moved
+  // them.
+  static std::string hosts_of_members(const Query& query) {
+    std::vector<std::string> names;
+    for (const HostCount& member : query.members) names.push_back(host_name(query, member.host));
+    std::sort(names.begin(), names.end());
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+  static double max_per_host(const Query& query) {
+    return query.picture[groups::max_per_host].get(query.group_row).value_or(1);
+  }
+};
+
+class SpreadFilter final : public BuiltInFilter {
+ public:
+  SpreadFilter()
+      : BuiltInFilter({"spread",
+                       "The host's rack (or zone) has no vm of another fault domain of the vm's spread group.",
+                       CostClass::kMedium,
+                       {"vm.spread"}}) {}
+
+  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    for (const std::uint32_t host : query.taken_hosts) {
+      if (kept.has(host)) refuse(host, kTaken, kept, reasons);
+    }
+    if (query.taken_domains.empty()) return {};
+    const auto location = query.picture[location_column(query)];
+    keep_rows(kTaken, kept, reasons, [&](std::uint32_t row) {
+      const auto code = location.get(row);
+      return !code || !std::binary_search(query.taken_domains.begin(), query.taken_domains.end(), *code);
+    });
+    return {};
+  }
+
+  Refusal explain(const Query& query, std::uint32_t host, std::uint8_t) const override {
+    const std::string_view by = to_string(query.vm.spread.by);
+    const std::string place = code_text(query, location_column(query), host);
+    return {fmt::format("spread.{}", by), fmt::format("a {} without other domains of {}", by, query.vm.spread.group),
+            place.empty() ? host_name(query, host) : place};
+  }
+
+ private:
+  static constexpr std::uint8_t kTaken = 1;
+  static Column<std::uint32_t> location_column(const Query& query) {
+    return query.vm.spread.by == SpreadBy::kZone ? hosts::zone : hosts::rack;
+  }
+};
+
+}  // namespace
+
+std::vector<std::shared_ptr<const Filter>> built_in_filters() {
+  return {std::make_shared<CapacityFilter>(), std::make_shared<StateFilter>(), std::make_shared<ZoneFilter>(),
+          std::make_shared<TraitsFilter>(),   std::make_shared<GroupFilter>(), std::make_shared<SpreadFilter>()};
+}
+
+}  // namespace emplace

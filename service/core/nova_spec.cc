@@ -1,0 +1,172 @@
+#include "service/core/nova_spec.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace emplace {
+namespace {
+
+constexpr std::string_view kData = "nova_object.data";
+const std::string kRoot = "request_spec";
+
+// The fields of a versioned object; the value itself where it is none.
+JsonValue data_of(JsonValue value) {
+  if (!value.is_object()) return value;
+  return value.find(kData).value_or(value);
+}
+
+// Does this value ask for anything? Nova writes every field, most of them empty.
+bool asks(JsonValue value) {
+  switch (value.kind()) {
+    case JsonValue::Kind::kNull: return false;
+    case JsonValue::Kind::kBool: return value.boolean();
+    case JsonValue::Kind::kNumber: return value.number() != 0;
+    case JsonValue::Kind::kText: return !value.text().empty();
+    case JsonValue::Kind::kArray:
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        if (asks(value.item(i))) return true;
+      }
+      return false;
+    case JsonValue::Kind::kObject: {
+      const JsonValue data = data_of(value);
+      for (std::size_t i = 0; data.is_object() && i < data.size(); ++i) {
+        if (asks(data.member(i))) return true;
+      }
+      return false;
+    }
+  }
+  return false;
+}
+
+template <std::size_t N>
+bool among(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Who asks, not what is asked for.
+constexpr std::array<std::string_view, 3> kIdentity{"id", "instance_uuid", "user_id"};
+// Objects whose members are parts of their own.
+constexpr std::array<std::string_view, 4> kOpened{"limits", "request_level_params", "requested_destination",
+                                                  "scheduler_hints"};
+constexpr std::array<std::string_view, 5> kFlavorAmounts{"vcpus", "memory_mb", "root_gb", "ephemeral_gb", "swap"};
+
+void list_members(std::optional<JsonValue> object, const std::string& path, std::vector<std::string>& parts) {
+  if (!object) return;
+  const JsonValue data = data_of(*object);
+  if (!data.is_object()) return;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    if (!data.member(i).is_null()) parts.push_back(path + '.' + std::string(data.key(i)));
+  }
+}
+
+void list_asking_members(JsonValue object, const std::string& path, std::vector<std::string>& parts) {
+  const JsonValue data = data_of(object);
+  if (!data.is_object()) return;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    if (asks(data.member(i))) parts.push_back(path + '.' + std::string(data.key(i)));
+  }
+}
+
+void list_flavor(JsonValue flavor, std::vector<std::string>& parts) {
+  const JsonValue data = data_of(flavor);
+  if (!data.is_object()) return;
+  for (const std::string_view amount : kFlavorAmounts) {
+    const auto value = data.find(amount);
+    if (value && asks(*value)) parts.push_back(kRoot + ".flavor." + std::string(amount));
+  }
+  list_members(data.find("extra_specs"), kRoot + ".flavor.extra_specs", parts);
+}
+
+void list_image(JsonValue image, std::vector<std::string>& parts) {
+  const JsonValue data = data_of(image);
+  if (!data.is_object()) return;
+  for (const std::string_view least : {"min_disk", "min_ram"}) {
+    const auto value = data.find(least);
+    if (value && asks(*value)) parts.push_back(kRoot + ".image." + std::string(least));
+  }
+  list_members(data.find("properties"), kRoot + ".image.properties", parts);
+}
+
+void list_parts(JsonValue spec, std::vector<std::string>& parts) {
+  for (std::size_t i = 0; i < spec.size(); ++i) {
+    const std::string_view key = spec.key(i);
+    const JsonValue value = spec.member(i);
+    if (among(kIdentity, key)) continue;
+    if (key == "flavor") {
+      list_flavor(value, parts);
+    } else if (key == "image") {
+      list_image(value, parts);
+    } else if (key == "scheduler_hints") {
+      list_members(value, kRoot + ".scheduler_hints", parts);
+    } else if (among(kOpened, key)) {
+      list_asking_members(value, kRoot + '.' + std::string(key), parts);
+    } else if (key == "num_instances") {
+      if (value.is_number() && value.number() > 1) parts.push_back(kRoot + ".num_instances");
+    } else if (asks(value)) {
+      parts.push_back(kRoot + '.' + std::string(key));
+    }
+  }
+}
+
+void read_amounts(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
+  bool boots_from_volume = false;
+  if (spec.has("is_bfv")) spec.flag("is_bfv", boots_from_volume);
+  spec.require("flavor");
+  const auto value = spec.value("flavor");
+  if (!value) return;
+  JsonFields flavor(data_of(*value), kRoot + ".flavor", errors);
+  double root_gib = 0, ephemeral_gib = 0, swap_mib = 0;
+  flavor.require("vcpus");
+  flavor.require("memory_mb");
+  flavor.whole("vcpus", vm.vcpus);
+  flavor.whole("memory_mb", vm.memory_mib);
+  flavor.whole("root_gb", root_gib);
+  flavor.whole("ephemeral_gb", ephemeral_gib);
+  flavor.whole("swap", swap_mib);
+  if (flavor.has("name")) flavor.text("name", vm.flavor, kMaxName);
+  // As Nova asks Placement for DISK_GB: a volume's size is not the host's, and swap counts in whole GiB.
+  vm.disk_gib = (boots_from_volume ? 0 : root_gib) + ephemeral_gib + std::ceil(swap_mib / 1024);
+}
+
+void read_destination(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
+  spec.names("ignore_hosts", vm.ignore_hosts);
+  spec.names("force_hosts", vm.only_hosts);
+  const auto value = spec.value("requested_destination");
+  if (!value || value->is_null()) return;
+  JsonFields destination(data_of(*value), kRoot + ".requested_destination", errors);
+  std::string host;
+  destination.name_or_null("host", host);
+  if (!host.empty() && vm.only_hosts.empty()) vm.only_hosts = {host};
+}
+
+void read_image(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
+  const auto value = spec.value("image");
+  if (!value || value->is_null()) return;
+  JsonFields image(data_of(*value), kRoot + ".image", errors);
+  image.text_or_null("name", vm.image, kMaxName);
+}
+
+}  // namespace
+
+void read_nova_spec(JsonValue spec, VmRequest& vm, std::uint32_t& count, std::vector<std::string>& parts,
+                    JsonErrors& errors) {
+  if (!spec.is_object() || !spec.find(kData)) {
+    return errors.add(kRoot + ": wanted a RequestSpec primitive with nova_object.data, found " + spec.found());
+  }
+  const JsonValue data = *spec.find(kData);
+  JsonFields fields(data, kRoot, errors);
+  if (!errors.none()) return;
+  read_amounts(fields, vm, errors);
+  read_destination(fields, vm, errors);
+  read_image(fields, vm, errors);
+  fields.uuid("instance_uuid", vm.id);
+  fields.name_or_null("project_id", vm.project);
+  fields.name_or_null("availability_zone", vm.zone);
+  if (fields.has("num_instances")) fields.whole("num_instances", count, {1, 1000});
+  if (vm.name.empty() && !vm.id.is_zero()) vm.name = to_string(vm.id);
+  vm.nova_spec = to_json(spec);
+  list_parts(data, parts);
+}
+
+}  // namespace emplace

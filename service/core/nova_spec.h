@@ -1,0 +1,19 @@
+// A Nova RequestSpec primitive ("nova_object.data" and so on, as oslo.versionedobjects writes them) as a VmRequest. What maps
+// onto our own constraints is mapped; the rest travels as it came (VmRequest::nova_spec) for rules that know Nova. Fields that
+// this release does not know are no error, Nova adds some with every release, but they appear among the parts, so that an
+// answer can say that nobody read them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "service/core/json.h"
+#include "service/core/request.h"
+
+namespace emplace {
+
+// Fills `vm` and `parts`, and `count` from num_instances. Faults go to `errors`, with paths below "request_spec".
+void read_nova_spec(JsonValue spec, VmRequest& vm, std::uint32_t& count, std::vector<std::string>& parts,
+                    JsonErrors& errors);
+
+}  // namespace emplace

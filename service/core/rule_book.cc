@@ -1,0 +1,165 @@
+#include "service/core/rule_book.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+namespace emplace {
+namespace {
+
+std::string_view text_of(OnError on_error) {
+  switch (on_error) {
+    case OnError::kDrop: return "drop";
+    case OnError::kLastGood: return "last_good";
+    case OnError::kFail: return "fail";
+  }
+  return "";
+}
+
+std::optional<OnError> parse_on_error(std::string_view word) {
+  for (const OnError one : {OnError::kDrop, OnError::kLastGood, OnError::kFail}) {
+    if (word == text_of(one)) return one;
+  }
+  return std::nullopt;
+}
+
+void read_objective(JsonValue item, const std::string& path, Profile& profile, JsonErrors& errors) {
+  JsonFields fields(item, path, errors);
+  ObjectiveChoice choice;
+  fields.require("id");
+  fields.name("id", choice.id);
+  fields.number("weight", choice.weight, {0, 1e9});
+  fields.number("resolution", choice.resolution, {0, 1e15});
+  fields.choice("on_error", choice.on_error, "drop, last_good, fail", &parse_on_error);
+  fields.whole("max_age_s", choice.max_age_s, {0, 1e9});
+  fields.refuse_unknown();
+  profile.objectives.push_back(std::move(choice));
+}
+
+void read_weigher(JsonValue item, const std::string& path, Profile& profile, JsonErrors& errors) {
+  JsonFields fields(item, path, errors);
+  WeigherChoice choice;
+  fields.require("id");
+  fields.name("id", choice.id);
+  fields.number("multiplier", choice.multiplier, {-1e12, 1e12});
+  fields.refuse_unknown();
+  profile.weighers.push_back(std::move(choice));
+}
+
+void write_objectives(JsonWriter& writer, const Profile& profile) {
+  writer.key("objectives").open_list();
+  for (const ObjectiveChoice& one : profile.objectives) {
+    writer.open().text("id", one.id).number("weight", one.weight).number("resolution", one.resolution);
+    writer.text("on_error", text_of(one.on_error)).whole("max_age_s", one.max_age_s).close();
+  }
+  writer.close_list();
+}
+
+void write_weighers(JsonWriter& writer, const Profile& profile) {
+  writer.key("weighers").open_list();
+  for (const WeigherChoice& one : profile.weighers) {
+    writer.open().text("id", one.id).key("multiplier");
+    one.multiplier ? writer.number(*one.multiplier) : writer.null();
+    writer.close();
+  }
+  writer.close_list();
+}
+
+std::string identity(const RuleTraits& traits) { return traits.id + '\n' + traits.plugin + '\n' + traits.version + '\n'; }
+
+}  // namespace
+
+RuleBook::RuleBook(Catalogue catalogue) : catalogue_(std::move(catalogue)) {
+  // The default names only what the catalogue has.
+  if (auto rules = resolve_once(default_profile(catalogue_))) book_.emplace("default", *std::move(rules));
+}
+
+Result<std::shared_ptr<const Rules>> RuleBook::resolve_once(const Profile& profile) const {
+  auto rules = resolve(profile, catalogue_);
+  if (!rules) return tl::unexpected(rules.error());
+  return std::make_shared<const Rules>(*std::move(rules));
+}
+
+Result<std::shared_ptr<const Rules>> RuleBook::find(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = book_.find(name); found != book_.end()) return found->second;
+  std::string names;
+  for (const auto& [known, rules] : book_) names += (names.empty() ? "" : ", ") + known;
+  return fail(ErrorCode::kInvalid, "profile: wanted one of " + names + ", found " + json_text(name));
+}
+
+Result<void> RuleBook::put(const Profile& profile) {
+  auto rules = resolve_once(profile);
+  if (!rules) return tl::unexpected(rules.error());
+  const std::lock_guard lock(mutex_);
+  book_.insert_or_assign(profile.name, *std::move(rules));
+  return {};
+}
+
+Result<void> RuleBook::replace(const std::vector<Profile>& profiles) {
+  Book book;
+  if (auto rules = resolve_once(default_profile(catalogue_))) book.emplace("default", *std::move(rules));
+  for (const Profile& profile : profiles) {
+    auto rules = resolve_once(profile);
+    if (!rules) return tl::unexpected(rules.error());
+    book.insert_or_assign(profile.name, *std::move(rules));
+  }
+  const std::lock_guard lock(mutex_);
+  book_ = std::move(book);
+  return {};
+}
+
+std::vector<std::shared_ptr<const Rules>> RuleBook::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const Rules>> all;
+  for (const auto& [name, rules] : book_) all.push_back(rules);
+  return all;
+}
+
+std::string profile_json(const Profile& profile) {
+  JsonWriter writer;
+  writer.open().text("name", profile.name).text("method", to_string(profile.method)).key("filters").open_list();
+  for (const std::string& filter : profile.filters) writer.text(filter);
+  writer.close_list();
+  write_objectives(writer, profile);
+  write_weighers(writer, profile);
+  writer.number("front_limit", profile.front_limit).close();
+  return writer.take();
+}
+
+Result<Profile> parse_profile(JsonValue value, std::string_view path, std::string_view expected_name) {
+  JsonErrors errors;
+  JsonFields fields(value, std::string(path), errors);
+  Profile profile{.name = std::string(expected_name), .method = RankMethod::kChebyshev, .filters = {}, .objectives = {}, .weighers = {}};
+  if (expected_name.empty()) fields.require("name");
+  fields.require("filters");
+  fields.name("name", profile.name);
+  if (!expected_name.empty() && profile.name != expected_name) {
+    fields.wanted("name", "\"" + std::string(expected_name) + "\" as in the path", *fields.value("name"));
+  }
+  fields.choice("method", profile.method, "chebyshev, knee, lexicographic, weighted_sum, topsis, nova", &parse_rank_method);
+  fields.names("filters", profile.filters);
+  fields.each("objectives",
+              [&](JsonValue item, const std::string& item_path) { read_objective(item, item_path, profile, errors); });
+  fields.each("weighers",
+              [&](JsonValue item, const std::string& item_path) { read_weigher(item, item_path, profile, errors); });
+  fields.number("front_limit", profile.front_limit, {0, 1});
+  fields.refuse_unknown();
+  if (!errors.none()) return errors.failure();
+  return profile;
+}
+
+Result<Profile> parse_profile(std::string_view json, std::string_view expected_name) {
+  const auto document = JsonDocument::parse(json);
+  if (!document) return tl::unexpected(document.error());
+  return parse_profile(document->root(), "", expected_name);
+}
+
+std::string digest(const Rules& rules) {
+  std::string text = profile_json(rules.profile);
+  for (const auto& filter : rules.filters) text += identity(filter->traits());
+  for (const auto& objective : rules.objectives) text += identity(objective->traits());
+  for (const auto& weigher : rules.weighers) text += identity(weigher->traits());
+  return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0));
+}
+
+}  // namespace emplace

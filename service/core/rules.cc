@@ -1,0 +1,176 @@
+#include "service/core/rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+#include "service/core/built_in_rules.h"
+
+namespace emplace {
+namespace {
+
+constexpr std::size_t kMaxObjectives = 6;
+constexpr double kMaxWeight = 1e9;
+constexpr double kMaxResolution = 1e15;
+constexpr std::array<std::string_view, 6> kMethods{"chebyshev",    "knee",   "lexicographic",
+                                                   "weighted_sum", "topsis", "nova"};
+
+template <typename Rule>
+std::shared_ptr<const Rule> find_rule(const std::vector<std::shared_ptr<const Rule>>& rules, std::string_view id) {
+  const auto at = std::find_if(rules.begin(), rules.end(), [&](const auto& rule) { return rule->traits().id == id; });
+  return at == rules.end() ? nullptr : *at;
+}
+
+template <typename Rule>
+std::string names_of(const std::vector<std::shared_ptr<const Rule>>& rules) {
+  std::string names;
+  for (const auto& rule : rules) names += (names.empty() ? "" : ", ") + rule->traits().id;
+  return names;
+}
+
+tl::unexpected<Error> bad(const Profile& profile, const std::string& key, const std::string& what) {
+  return fail(ErrorCode::kInvalid, fmt::format("profile \"{}\": {}: {}", profile.name, key, what));
+}
+
+bool in_range(double value, double low, double high) { return value >= low && value <= high; }  // false for NaN
+
+// Appends the rule that entry `i` of a list names, once.
+template <typename Rule>
+Result<void> take_rule(const Profile& profile, const std::vector<std::shared_ptr<const Rule>>& known,
+                       std::string_view id, const std::string& key, std::vector<std::shared_ptr<const Rule>>& taken) {
+  auto rule = find_rule(known, id);
+  if (!rule) return bad(profile, key, fmt::format("wanted one of {}, found \"{}\"", names_of(known), id));
+  if (find_rule(taken, id)) return bad(profile, key, fmt::format("wanted each rule once, found \"{}\" again", id));
+  taken.push_back(std::move(rule));
+  return {};
+}
+
+Result<void> take_filters(const Profile& profile, const Catalogue& catalogue, Rules& rules) {
+  for (std::size_t i = 0; i < profile.filters.size(); ++i) {
+    const auto taken =
+        take_rule(profile, catalogue.filters, profile.filters[i], fmt::format("filters[{}]", i), rules.filters);
+    if (!taken) return taken;
+  }
+  std::stable_sort(rules.filters.begin(), rules.filters.end(),
+                   [](const auto& a, const auto& b) { return a->traits().cost_class < b->traits().cost_class; });
+  return {};
+}
+
+Result<void> check_choice(const Profile& profile, const ObjectiveChoice& choice, const std::string& key) {
+  if (!in_range(choice.weight, 0, kMaxWeight)) {
+    return bad(profile, key + ".weight", fmt::format("wanted 0 to {:g}, found {:g}", kMaxWeight, choice.weight));
+  }
+  if (!in_range(choice.resolution, 0, kMaxResolution)) {
+    return bad(profile, key + ".resolution",
+               fmt::format("wanted 0 (the objective's own) to {:g}, found {:g}", kMaxResolution, choice.resolution));
+  }
+  if (choice.max_age_s < 0)
+    return bad(profile, key + ".max_age_s", fmt::format("wanted 0 or more, found {}", choice.max_age_s));
+  return {};
+}
+
+Result<void> take_objectives(const Profile& profile, const Catalogue& catalogue, Rules& rules) {
+  if (profile.objectives.size() > kMaxObjectives) {
+    return bad(profile, "objectives",
+               fmt::format("wanted at most {}, found {}", kMaxObjectives, profile.objectives.size()));
+  }
+  for (std::size_t i = 0; i < profile.objectives.size(); ++i) {
+    const ObjectiveChoice& choice = profile.objectives[i];
+    const std::string key = fmt::format("objectives[{}]", i);
+    if (const auto taken = take_rule(profile, catalogue.objectives, choice.id, key + ".id", rules.objectives); !taken) {
+      return taken;
+    }
+    if (const auto checked = check_choice(profile, choice, key); !checked) return checked;
+    double& resolution = rules.profile.objectives[i].resolution;
+    if (resolution == 0) resolution = rules.objectives.back()->default_resolution();
+  }
+  return {};
+}
+
+Result<void> take_weighers(const Profile& profile, const Catalogue& catalogue, Rules& rules) {
+  for (std::size_t i = 0; i < profile.weighers.size(); ++i) {
+    const WeigherChoice& choice = profile.weighers[i];
+    const std::string key = fmt::format("weighers[{}]", i);
+    if (const auto taken = take_rule(profile, catalogue.weighers, choice.id, key + ".id", rules.weighers); !taken) {
+      return taken;
+    }
+    if (choice.multiplier && !std::isfinite(*choice.multiplier)) {
+      return bad(profile, key + ".multiplier", fmt::format("wanted a number, found {}", *choice.multiplier));
+    }
+    rules.profile.weighers[i].multiplier = choice.multiplier.value_or(rules.weighers.back()->default_multiplier());
+  }
+  return {};
+}
+
+// What a method would not read must not be there: it would be silently without effect.
+Result<void> check_method(const Profile& profile) {
+  const bool nova = profile.method == RankMethod::kNova;
+  if (nova && !profile.objectives.empty())
+    return bad(profile, "objectives", "wanted none with method nova, found some");
+  if (!nova && !profile.weighers.empty())
+    return bad(profile, "weighers", "wanted none without method nova, found some");
+  if (!in_range(profile.front_limit, 0, 1)) {
+    return bad(profile, "front_limit", fmt::format("wanted 0 to 1, found {:g}", profile.front_limit));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::size_t Candidates::count() const {
+  std::size_t count = 0;
+  for (const std::uint64_t word : words_) count += static_cast<std::size_t>(std::popcount(word));
+  return count;
+}
+
+std::vector<std::uint32_t> Candidates::to_rows() const {
+  std::vector<std::uint32_t> rows;
+  rows.reserve(count());
+  for (std::uint32_t w = 0; w < words_.size(); ++w) {
+    for (std::uint64_t word = words_[w]; word != 0; word &= word - 1) {
+      rows.push_back(w * 64 + static_cast<std::uint32_t>(std::countr_zero(word)));
+    }
+  }
+  return rows;
+}
+
+Catalogue built_in_rules() { return {built_in_filters(), built_in_objectives(), {}}; }
+
+Profile default_profile(const Catalogue& catalogue) {
+  Profile profile;
+  profile.name = "default";
+  for (const auto id : {"capacity", "state", "zone", "traits", "group", "spread"}) {
+    if (find_rule(catalogue.filters, id)) profile.filters.emplace_back(id);
+  }
+  for (const auto id :
+       {"resource.load", "resource.stranding", "affinity.memory", "affinity.network", "affinity.data", "group.fit"}) {
+    const auto objective = find_rule(catalogue.objectives, id);
+    if (!objective) continue;
+    profile.objectives.push_back({id, objective->default_weight(), objective->default_resolution()});
+  }
+  return profile;
+}
+
+Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue) {
+  Rules rules;
+  rules.profile = profile;
+  const auto resolved = check_method(profile)
+                            .and_then([&] { return take_filters(profile, catalogue, rules); })
+                            .and_then([&] { return take_objectives(profile, catalogue, rules); })
+                            .and_then([&] { return take_weighers(profile, catalogue, rules); });
+  if (!resolved) return tl::unexpected(resolved.error());
+  return rules;
+}
+
+std::string_view to_string(RankMethod method) { return kMethods[static_cast<std::size_t>(method)]; }
+
+std::optional<RankMethod> parse_rank_method(std::string_view text) {
+  const auto at = std::find(kMethods.begin(), kMethods.end(), text);
+  if (at == kMethods.end()) return std::nullopt;
+  return static_cast<RankMethod>(at - kMethods.begin());
+}
+
+}  // namespace emplace

@@ -1,0 +1,183 @@
+#include "service/core/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "service/core/cells.h"
+#include "service/core/explanation.h"
+
+namespace emplace {
+namespace {
+
+constexpr int kRounds = 3;
+constexpr std::size_t kTries = 8;
+// A start that could not be reported is found again by recover(), so this only bounds how long a host's thread waits.
+constexpr std::chrono::seconds kReportDeadline{30};
+
+bool no_host_fits(const Placement& placement) { return placement.instances.back().decision->ranking.order.empty(); }
+
+std::string host_name(const Instance& instance, std::size_t i) {
+  const std::uint32_t row = instance.decision->costs.hosts[instance.decision->ranking.order[i].index];
+  return std::string((*instance.picture)[hosts::name][row]);
+}
+
+VmRow placed_row(const VmRequest& vm, const std::string& host) {
+  VmRow row;
+  row.id = vm.id;
+  row.name = vm.name;
+  row.host = host;
+  row.state = VmState::kClaimed;
+  row.project = vm.project;
+  row.group = vm.group;
+  row.vcpus = vm.vcpus;
+  row.memory_mib = vm.memory_mib;
+  row.disk_gib = vm.disk_gib;
+  row.numa_nodes = vm.numa_nodes;
+  row.spread = vm.spread;
+  return row;
+}
+
+std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>& picture, std::span<const Change> changes) {
+  PictureBuilder builder(picture);
+  for (const Change& change : changes) apply(builder, change);
+  return builder.finish(picture->version(), picture->made_at_us());
+}
+
+// The next instance of a multi-create is decided as if this one were there already.
+std::shared_ptr<const Picture> with_instance(const std::shared_ptr<const Picture>& picture, const VmRequest& vm,
+                                             const std::string& host, std::uint32_t i) {
+  VmRow row = placed_row(vm, host);
+  if (row.id.is_zero()) row.id.bytes[15] = static_cast<std::uint8_t>(i + 1);  // any id that no real vm has
+  if (const std::uint32_t row_of_host = picture->find_host(host); row_of_host != kNoRow && vm.numa_nodes > 0) {
+    row.cells = cells_for(*picture, row_of_host, vm).value_or(std::vector<std::uint32_t>());
+  }
+  const Change change = std::move(row);
+  return with_changes(picture, {&change, 1});
+}
+
+bool is_unknown(const Error& error) {
+  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimeout ||
+         error.code == ErrorCode::kUnknownOutcome;
+}
+
+}  // namespace
+
+Result<Placement> Scheduler::place(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
+                                   Deadline deadline, std::optional<IdempotencyKey> key) {
+  const bool claims = (request->options.claim || request->options.start) && !request->options.dry_run;
+  std::optional<Conflict> conflict;
+  for (int round = 0; round < kRounds; ++round) {
+    auto placement = decide_on(request, rules, pictures_.latest(), ambient_.now_us());
+    if (!placement || !claims || no_host_fits(*placement)) return placement;
+    placement->decision_id = ambient_.new_uuid();
+    const auto taken = take_first(*placement, deadline, key, conflict);
+    if (!taken) return tl::unexpected(taken.error());
+    if (!*taken) continue;
+    for (std::size_t i = 0; i < placement->instances.size(); ++i) {
+      placement->instances[i].claim = (*taken)->claims[i];
+      if (request->options.start) start({(*taken)->claims[i], placement->instances[i].vm});
+    }
+    placement->event_seq = (*taken)->event_seq;
+    return placement;
+  }
+  return fail(ErrorCode::kConflict,
+              fmt::format("the hosts tried in {} rounds no longer fit; the last refused with {}", kRounds,
+                          conflict ? conflict->why.code : "none"),
+              "emplace.claim.conflict");
+}
+
+Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> request,
+                                       std::shared_ptr<const Rules> rules, std::shared_ptr<const Picture> picture,
+                                       std::int64_t now_us, std::span<const PinnedInstance> pinned) const {
+  const std::int64_t began_us = ambient_.tick_us();
+  const bool claims = (request->options.claim || request->options.start) && !request->options.dry_run;
+  Placement placement;
+  placement.request = request;
+  placement.rules = rules;
+  placement.version = picture->version();
+  placement.now_us = now_us;
+  placement.not_considered = not_considered(*rules, *request);
+  if (!request->options.what_if.empty()) picture = with_changes(picture, request->options.what_if);
+  const std::size_t wanted = std::max<std::size_t>(1 + request->options.alternates, kTries);
+  for (std::uint32_t i = 0; i < request->options.count; ++i) {
+    VmRequest vm = instance_of(*request, i);
+    if (i < pinned.size()) vm.id = pinned[i].id;
+    if (vm.id.is_zero() && claims && pinned.empty()) vm.id = ambient_.new_uuid();
+    const auto query = bind(*request, vm, *picture, now_us);
+    if (!query) return tl::unexpected(query.error());
+    auto decision = std::make_shared<const Decision>(decide(*rules, *query, wanted));
+    placement.instances.push_back({std::move(vm), std::move(decision), picture});
+    if (no_host_fits(placement)) break;
+    const Instance& instance = placement.instances.back();
+    const std::string chosen = i < pinned.size() && !pinned[i].host.empty() ? pinned[i].host : host_name(instance, 0);
+    if (i + 1 < request->options.count) picture = with_instance(picture, instance.vm, chosen, i);
+  }
+  placement.took_us = ambient_.tick_us() - began_us;
+  return placement;
+}
+
+Result<std::optional<ClaimsTaken>> Scheduler::take_first(const Placement& placement, Deadline deadline,
+                                                         const std::optional<IdempotencyKey>& key,
+                                                         std::optional<Conflict>& conflict) {
+  const auto& options = placement.request->options;
+  std::vector<std::size_t> choice(placement.instances.size(), 0);  // per instance: how far down its ranking
+  for (std::size_t attempt = 0; attempt < kTries; ++attempt) {
+    std::vector<ClaimOrder> orders;
+    for (std::size_t i = 0; i < choice.size(); ++i) {
+      const Instance& instance = placement.instances[i];
+      orders.push_back({ambient_.new_uuid(), instance.vm, host_name(instance, choice[i]), options.ttl_s, options.start});
+    }
+    auto taken = take(placement, std::move(orders), deadline, key);
+    if (!taken) return tl::unexpected(taken.error());
+    if (!taken->conflict) return std::optional(std::move(*taken));
+    conflict = taken->conflict;
+    const std::size_t refused = conflict->order;
+    if (++choice[refused] == placement.instances[refused].decision->ranking.order.size()) break;
+  }
+  return std::optional<ClaimsTaken>();
+}
+
+Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<ClaimOrder> orders, Deadline deadline,
+                                    const std::optional<IdempotencyKey>& key) {
+  // The store may still be writing after our deadline, so what it calls owns all it needs.
+  auto records = [answered = Placement(placement), key](std::span<const Claim> claims) mutable {
+    for (std::size_t i = 0; i < claims.size(); ++i) answered.instances[i].claim = claims[i];
+    ClaimRecords result;
+    result.decision = DecisionRecord{answered.decision_id,
+                                     answered.instances.front().vm.id,
+                                     answered.rules->profile.name,
+                                     answered.version,
+                                     replay_request(answered),
+                                     decision_document(answered),
+                                     answered.now_us};
+    if (key) {
+      const int status = answered.request->options.start ? 202 : 200;
+      result.answer = std::pair(*key, RememberedAnswer{status, answer_json(answered)});
+    }
+    return result;
+  };
+  return claims_.take(std::move(orders), std::move(records), deadline);
+}
+
+void Scheduler::start(StartOrder order) {
+  const Uuid claim = order.claim.id;
+  hypervisors_.start(std::move(order), [this, claim](Result<void> started) {
+    const Deadline deadline = std::chrono::steady_clock::now() + kReportDeadline;
+    // A host that did not answer may be running the vm: the claim stays, and recover() asks the host again.
+    if (started) {
+      std::ignore = claims_.confirm(claim, VmState::kRunning, deadline);
+    } else if (!is_unknown(started.error())) {
+      std::ignore = claims_.give_back(claim, started.error().message, deadline);
+    }
+  });
+}
+
+Result<void> Scheduler::recover(Store& store, Deadline deadline) {
+  const auto unfinished = store.unfinished_starts(deadline);
+  if (!unfinished) return tl::unexpected(unfinished.error());
+  for (const StartOrder& order : *unfinished) start(order);
+  return {};
+}
+
+}  // namespace emplace

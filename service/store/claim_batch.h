@@ -1,0 +1,51 @@
+// ClaimBatch: acts on claims by many callers, decided and written in one transaction (group commit). Each act stands for
+// itself: one that is refused changes nothing and does not touch the others. Claims that are given back in a batch make
+// room for those that are taken in it.
+//
+//   lock groups, fault domains, hosts → read cells, members, claims → decide one by one in memory → a handful of
+//   multi-row statements → append events (the caller commits)
+#pragma once
+
+#include <pqxx/pqxx>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "service/core/doors.h"
+
+namespace emplace {
+
+struct TakeAct {
+  std::vector<ClaimOrder> orders;
+  std::function<ClaimRecords(std::span<const Claim>)> records;
+};
+struct ConfirmAct {
+  Uuid claim;
+  VmState state;
+};
+struct GiveBackAct {
+  Uuid claim;
+  std::string failure;
+};
+struct ExpireAct {  // gives back only what is held and expired
+  Uuid claim;
+};
+using ClaimAct = std::variant<TakeAct, ConfirmAct, GiveBackAct, ExpireAct>;
+
+struct BatchLimits {
+  bool may_remember = true;  // false: there are too many remembered answers
+};
+
+struct BatchDone {
+  std::vector<Result<ClaimsTaken>> outcomes;  // one per act; of acts that take nothing only event_seq counts
+  std::string transaction_id;                 // empty: nothing was changed
+  std::int64_t claims = 0, answers = 0;       // newly taken, newly remembered
+};
+
+// Throws what pqxx throws. `answered` names acts (by place) whose idempotency key was found to be taken; the caller rolls
+// back and runs the others.
+BatchDone run_claim_batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, std::int64_t now_us,
+                          BatchLimits limits, std::vector<std::size_t>& answered);
+
+}  // namespace emplace

@@ -1,0 +1,71 @@
+// EventTail: calls somebody with every event after a given one, each once and in order, as they are committed by any
+// replica. It listens for NOTIFY, is rung at once by commits of this process, and looks every second anyway; a lost
+// connection is made again with back-off and goes on after the last event that was delivered.
+//
+// Threads: one of its own, on which both functions are called; they must not destroy the tail.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "service/core/doors.h"
+#include "service/store/log.h"
+
+namespace emplace {
+
+class Session;
+class Watch;
+
+// Wakes every tail of this process.
+class Doorbells {
+ public:
+  Doorbells() = default;
+  ~Doorbells();
+  Doorbells(const Doorbells&) = delete;
+  Doorbells& operator=(const Doorbells&) = delete;
+  int add();  // an eventfd
+  void remove(int bell);
+  void ring();
+
+ private:
+  std::mutex mutex_;
+  std::vector<int> bells_;
+};
+
+class EventTail {
+ public:
+  using Deliver = std::function<void(std::span<const Event>)>;
+  // The events after the last delivered one are gone (retention): load again and make a new tail. Nothing is delivered after.
+  using Lost = std::function<void()>;
+
+  EventTail(const std::string& connection, std::int64_t after, Deliver deliver, Lost lost, Watch& watch, Doorbells& bells,
+            Log log);
+  ~EventTail();
+  EventTail(const EventTail&) = delete;
+  EventTail& operator=(const EventTail&) = delete;
+
+ private:
+  void run();
+  void follow();
+  bool deliver_new();
+  void wait(int socket, int timeout_ms);
+
+  std::int64_t last_;
+  const Deliver deliver_;
+  const Lost lost_;
+  Watch& watch_;
+  Doorbells& bells_;
+  const Log log_;
+  std::unique_ptr<Session> session_;
+  int bell_;
+  std::atomic<bool> stopping_{false};
+  bool gone_ = false;
+  std::thread thread_;
+};
+
+}  // namespace emplace

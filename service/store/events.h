@@ -1,0 +1,27 @@
+// Events in the order of their commits: a transaction appends them last, under the lock of event_head's one row, so that the
+// order of seq is the order of commits and no seq is missing. NOTIFY is the doorbell, the table holds the payload.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+#include "service/core/doors.h"
+
+namespace emplace {
+
+struct Appended {
+  std::int64_t last_seq = 0;
+  std::string transaction_id;
+};
+
+// Call it last in a transaction. No changes: the present end, and no transaction id.
+Appended append_events(pqxx::work& transaction, const std::vector<Change>& changes, std::int64_t now_us);
+
+// An event that is no change of the picture.
+Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload, std::int64_t now_us);
+
+std::vector<Event> read_events(pqxx::work& transaction, std::int64_t after, std::size_t limit);
+std::int64_t newest_event(pqxx::work& transaction);
+
+}  // namespace emplace

@@ -1,0 +1,69 @@
+// The statements behind write_inventory(), one function each, many rows a call.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "service/core/change.h"
+
+namespace emplace::inventory {
+
+struct PresentVm {
+  Uuid id;
+  std::string name, host;
+  double vcpus = 0, memory_mib = 0;
+  std::uint32_t numa_nodes = 0;
+  std::vector<std::uint32_t> cells = {};
+};
+struct PresentHost {
+  std::int64_t id = 0, generation = 0;
+};
+
+std::map<Uuid, PresentVm> vms_by_id(pqxx::work& transaction, const std::set<Uuid>& ids);
+std::multimap<std::string, Uuid> vm_ids_by_name(pqxx::work& transaction, const std::set<std::string>& names);
+// Of held claims: claim → its vm, and the hosts they are on.
+struct ClaimOfVm {
+  Uuid claim, vm;
+  std::string host;
+};
+std::vector<ClaimOfVm> held_claims_of(pqxx::work& transaction, const std::set<Uuid>& vms);
+
+// Both lock, in id order.
+std::map<std::string, std::int64_t> lock_groups(pqxx::work& transaction, const std::set<std::string>& names);  // generations
+std::map<std::string, PresentHost> lock_hosts(pqxx::work& transaction, const std::set<std::string>& names);
+std::set<std::string> known_groups(pqxx::work& transaction, const std::set<std::string>& names);
+std::set<std::string> known_hosts(pqxx::work& transaction, const std::set<std::string>& names);
+std::map<std::string, std::uint32_t> cell_counts(pqxx::work& transaction, const std::set<std::string>& hosts);
+
+// Upserts; generations are filled in.
+void put_groups(pqxx::work& transaction, std::vector<GroupRow>& groups);
+void put_aggregates(pqxx::work& transaction, const std::vector<AggregateRow>& aggregates);
+std::vector<std::string> name_aggregates(pqxx::work& transaction, const std::set<std::string>& names);  // the new ones
+void put_hosts(pqxx::work& transaction, std::vector<HostRow>& hosts);
+void put_vms(pqxx::work& transaction, const std::vector<VmRow>& vms);
+void put_cells_of_vms(pqxx::work& transaction, const std::vector<VmRow>& vms);
+std::vector<Uuid> drop_expected(pqxx::work& transaction, const std::vector<VmRow>& vms);
+void put_traffic(pqxx::work& transaction, const std::vector<TrafficRow>& edges);
+void put_data_sources(pqxx::work& transaction, const std::vector<DataSourceRow>& edges);
+void put_source_hosts(pqxx::work& transaction, const std::vector<SourceHostsRow>& rows);
+void put_samples(pqxx::work& transaction, const std::vector<PageSampleRow>& samples);
+
+void put_host_state(pqxx::work& transaction, const std::string& host, HostState state);
+bool put_vm_state(pqxx::work& transaction, const Uuid& vm, VmState state);  // false: no such vm
+
+// Use of hosts and cells, summed again from vms and held claims.
+void recount(pqxx::work& transaction, const std::set<std::string>& hosts);
+
+std::set<std::string> hosts_with_vms(pqxx::work& transaction, const std::set<std::string>& hosts);
+std::set<std::string> groups_with_members(pqxx::work& transaction, const std::set<std::string>& groups);
+void remove_vms(pqxx::work& transaction, const std::set<Uuid>& vms);  // and their claims
+void remove_groups(pqxx::work& transaction, const std::set<std::string>& groups);
+void remove_hosts(pqxx::work& transaction, const std::set<std::string>& hosts);
+std::vector<SourceHostsRow> forget_copies(pqxx::work& transaction, const std::set<std::string>& hosts);
+bool remove_aggregate(pqxx::work& transaction, const std::string& name);
+std::vector<std::string> leave_aggregate(pqxx::work& transaction, const std::string& name);  // hosts that were in it
+
+}  // namespace emplace::inventory

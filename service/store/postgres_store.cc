@@ -1,0 +1,328 @@
+#include "service/store/postgres_store.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <thread>
+
+#include "service/store/committer.h"
+#include "service/store/events.h"
+#include "service/store/housekeeping.h"
+#include "service/store/inventory.h"
+#include "service/store/profiles.h"
+#include "service/store/records.h"
+#include "service/store/rows.h"
+#include "service/store/session_pool.h"
+#include "service/store/sql.h"
+#include "service/store/stored_claim.h"
+#include "service/store/vm_json.h"
+
+namespace emplace {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr char kHouse[] = "housekeeping";
+constexpr std::int64_t kSecond_us = 1'000'000;
+constexpr std::int64_t kDay_us = 24 * 3600 * kSecond_us;
+constexpr std::size_t kExpireAtOnce = 1000;
+constexpr char kSnapshot[] = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+Error too_many_answers() {
+  return {ErrorCode::kTooMany, "too many idempotency keys are remembered; try later", "", 60};
+}
+
+StartOrder to_start(StoredClaim& stored) {
+  auto vm = vm_from_definition(stored.definition);
+  if (!vm) throw pqxx::conversion_error("claim " + to_string(stored.claim.id) + ": " + vm.error().message);
+  return {std::move(stored.claim), std::move(*vm)};
+}
+
+}  // namespace
+
+struct PostgresStore::Parts {
+  explicit Parts(StoreOptions given)
+      : options(std::move(given)),
+        health(options.now_us),
+        pool(options.connection, options.sessions, watch, health),
+        committer(options.connection, watch, health, options.now_us, [this] { bells.ring(); }) {}
+
+  ~Parts() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    changed.notify_all();
+    if (house.joinable()) house.join();
+  }
+
+  void keep_house(PostgresStore& store);
+  void house_round(PostgresStore& store, int round);
+  void delete_old_rows(const Lease& lease);
+  Result<Written> write(std::function<Result<InventoryWritten>(pqxx::work&)> work, std::optional<KeyedAnswer> answer,
+                        Deadline deadline);
+
+  const StoreOptions options;
+  Watch watch;
+  Health health;
+  Doorbells bells;
+  SessionPool pool;
+  Committer committer;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  std::thread house;
+};
+
+// The common end of everything that changes shared state besides claims.
+Result<Written> PostgresStore::Parts::write(std::function<Result<InventoryWritten>(pqxx::work&)> work,
+                                            std::optional<KeyedAnswer> answer, Deadline deadline) {
+  if (answer && !committer.may_remember()) return tl::unexpected(too_many_answers());
+  const std::int64_t now_us = options.now_us();
+  auto written = pool.write<Written>(
+      deadline, [work = std::move(work), answer = std::move(answer), now_us](pqxx::work& transaction) -> Result<Written> {
+        auto done = work(transaction);
+        if (!done) return tl::unexpected(std::move(done.error()));
+        if (answer && !insert_answers(transaction, {*answer}, now_us).empty())
+          return tl::unexpected(answered_meanwhile(answer->first));
+        return Written{append_events(transaction, done->events, now_us).last_seq, done->generation};
+      });
+  bells.ring();
+  return written;
+}
+
+PostgresStore::PostgresStore(StoreOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+PostgresStore::~PostgresStore() = default;
+
+Result<std::int64_t> PostgresStore::load(std::function<void(std::vector<Change>)> take, Deadline deadline) {
+  // The pieces are collected, so that a caller who left at the deadline is not called any more.
+  const auto pieces = std::make_shared<std::vector<std::vector<Change>>>();
+  auto seq = parts_->pool.read<std::int64_t>(deadline, [pieces](pqxx::work& transaction) -> Result<std::int64_t> {
+    pieces->clear();
+    transaction.exec(kSnapshot);
+    const std::int64_t newest = newest_event(transaction);
+    read_all(transaction, [&](std::vector<Change> piece) { pieces->push_back(std::move(piece)); });
+    return newest;
+  });
+  if (!seq) return seq;
+  for (auto& piece : *pieces) take(std::move(piece));
+  return seq;
+}
+
+std::unique_ptr<EventTail> PostgresStore::tail(std::int64_t after, EventTail::Deliver deliver, EventTail::Lost lost) {
+  return std::make_unique<EventTail>(parts_->options.connection, after, std::move(deliver), std::move(lost), parts_->watch,
+                                     parts_->bells, parts_->options.log);
+}
+
+Result<std::optional<Lease>> PostgresStore::hold_lease(const std::string& name, std::int64_t ttl_s, Deadline deadline) {
+  return parts_->pool.write<std::optional<Lease>>(
+      deadline, [name, ttl_s, holder = parts_->options.replica](pqxx::work& transaction) -> Result<std::optional<Lease>> {
+        return take_lease(transaction, name, holder, ttl_s);
+      });
+}
+
+void PostgresStore::keep_house() {
+  parts_->house = std::thread([this] { parts_->keep_house(*this); });
+}
+
+Result<std::int64_t> PostgresStore::expire_claims(Deadline deadline) {
+  const std::int64_t now_us = parts_->options.now_us();
+  const auto expired = parts_->pool.read<std::vector<Uuid>>(
+      deadline, [now_us](pqxx::work& transaction) -> Result<std::vector<Uuid>> {
+        return read_expired(transaction, now_us, kExpireAtOnce);
+      });
+  if (!expired) return tl::unexpected(expired.error());
+  for (const Uuid& id : *expired)
+    if (auto done = parts_->committer.run(ExpireAct{id}, deadline); !done) return tl::unexpected(done.error());
+  return static_cast<std::int64_t>(expired->size());
+}
+
+void PostgresStore::Parts::delete_old_rows(const Lease& lease) {
+  const std::int64_t now_us = options.now_us();
+  const Retention retention{.decisions_before_us = now_us - options.decision_retention_s * kSecond_us,
+                            .events_before_us = now_us - options.event_retention_s * kSecond_us,
+                            .answers_before_us = now_us,
+                            .claims_before_us = now_us - kDay_us};
+  const auto done = pool.write<bool>(Clock::now() + 30s, [lease, retention](pqxx::work& transaction) -> Result<bool> {
+    return delete_old(transaction, lease, retention);
+  });
+  if (!done) options.log(LogLevel::kWarn, fmt::format("msg=\"old rows were not deleted\" error=\"{}\"", done.error().message));
+}
+
+void PostgresStore::Parts::house_round(PostgresStore& store, int round) {
+  const auto lease = store.hold_lease(kHouse, 10, Clock::now() + 1s);
+  if (round % 60 == 0) {
+    const auto count = pool.read<std::int64_t>(Clock::now() + 10s, [](pqxx::work& transaction) -> Result<std::int64_t> {
+      return count_answers(transaction);
+    });
+    if (count) committer.set_answers(*count);
+  }
+  if (!lease || !*lease) return;
+  const auto expired = store.expire_claims(Clock::now() + 5s);
+  if (!expired) options.log(LogLevel::kWarn, fmt::format("msg=\"claims were not expired\" error=\"{}\"", expired.error().message));
+  if (round % 10 == 0) delete_old_rows(**lease);
+}
+
+void PostgresStore::Parts::keep_house(PostgresStore& store) {
+  bool connected = true;
+  std::unique_lock lock(mutex);
+  for (int round = 0; !stopping; ++round) {
+    lock.unlock();
+    house_round(store, round);
+    const Health::State now = health.state();
+    if (now.connected != connected)
+      options.log(now.connected ? LogLevel::kInfo : LogLevel::kError,
+                  now.connected ? std::string("msg=\"the database answers again\"")
+                                : fmt::format("msg=\"the database does not answer\" error=\"{}\"", now.message));
+    connected = now.connected;
+    lock.lock();
+    changed.wait_for(lock, 1s, [this] { return stopping; });
+  }
+}
+
+Result<ClaimsTaken> PostgresStore::take(std::vector<ClaimOrder> orders,
+                                        std::function<ClaimRecords(std::span<const Claim>)> records, Deadline deadline) {
+  if (orders.empty()) return fail(ErrorCode::kInternal, "no claim was ordered");
+  return parts_->committer.run(TakeAct{std::move(orders), std::move(records)}, deadline);
+}
+
+Result<std::int64_t> PostgresStore::confirm(const Uuid& claim, VmState state, Deadline deadline) {
+  return parts_->committer.run(ConfirmAct{claim, state}, deadline).map([](const ClaimsTaken& done) { return done.event_seq; });
+}
+
+Result<std::int64_t> PostgresStore::give_back(const Uuid& claim, std::string failure, Deadline deadline) {
+  return parts_->committer.run(GiveBackAct{claim, std::move(failure)}, deadline).map([](const ClaimsTaken& done) {
+    return done.event_seq;
+  });
+}
+
+Result<Claim> PostgresStore::claim(const Uuid& id, Deadline deadline) {
+  return parts_->pool.read<Claim>(deadline, [id](pqxx::work& transaction) -> Result<Claim> {
+    auto found = read_claims(transaction, {id});
+    if (found.empty()) return fail(ErrorCode::kNotFound, fmt::format("no claim {}", to_string(id)));
+    return std::move(found.front().claim);
+  });
+}
+
+Result<Written> PostgresStore::write(std::vector<Change> changes, std::optional<std::int64_t> if_match,
+                                     std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) {
+  return parts_->write(
+      [changes = std::move(changes), if_match, new_uuid = parts_->options.new_uuid](pqxx::work& transaction) {
+        return write_inventory(transaction, changes, if_match, new_uuid);
+      },
+      std::move(answer), deadline);
+}
+
+Result<Written> PostgresStore::set_host_state(const std::string& host, HostState state, std::optional<std::int64_t> if_match,
+                                              Deadline deadline) {
+  return parts_->write([host, state, if_match](pqxx::work& transaction) {
+    return write_host_state(transaction, host, state, if_match);
+  }, {}, deadline);
+}
+
+Result<Written> PostgresStore::set_vm_state(const Uuid& vm, VmState state, Deadline deadline) {
+  return parts_->write([vm, state](pqxx::work& transaction) { return write_vm_state(transaction, vm, state); }, {}, deadline);
+}
+
+Result<std::vector<Claim>> PostgresStore::claims(const Uuid& marker, std::size_t limit, Deadline deadline) {
+  return parts_->pool.read<std::vector<Claim>>(
+      deadline, [marker, limit](pqxx::work& transaction) -> Result<std::vector<Claim>> {
+        std::vector<Claim> claims;
+        for (StoredClaim& stored : read_held_claims(transaction, marker, limit)) claims.push_back(std::move(stored.claim));
+        return claims;
+      });
+}
+
+Result<std::vector<DecisionRecord>> PostgresStore::decisions(const Uuid& marker, std::size_t limit, Deadline deadline) {
+  return parts_->pool.read<std::vector<DecisionRecord>>(
+      deadline, [marker, limit](pqxx::work& transaction) -> Result<std::vector<DecisionRecord>> {
+        return read_decisions(transaction, marker, limit);
+      });
+}
+
+Result<DecisionRecord> PostgresStore::decision(const Uuid& id, Deadline deadline) {
+  return parts_->pool.read<DecisionRecord>(deadline, [id](pqxx::work& transaction) -> Result<DecisionRecord> {
+    auto found = read_decision(transaction, id);
+    if (!found) return fail(ErrorCode::kNotFound, fmt::format("no decision {}", to_string(id)));
+    return std::move(*found);
+  });
+}
+
+Result<void> PostgresStore::record(DecisionRecord decision,
+                                   std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) {
+  if (answer && !parts_->committer.may_remember()) return tl::unexpected(too_many_answers());
+  const std::int64_t now_us = parts_->options.now_us();
+  return parts_->pool
+      .write<bool>(deadline,
+                   [decision = std::move(decision), answer = std::move(answer), now_us](pqxx::work& transaction) -> Result<bool> {
+                     if (answer && !insert_answers(transaction, {*answer}, now_us).empty())
+                       return tl::unexpected(answered_meanwhile(answer->first));
+                     insert_decisions(transaction, {decision});
+                     return true;
+                   })
+      .map([](bool) {});
+}
+
+Result<std::optional<RememberedAnswer>> PostgresStore::remembered(const IdempotencyKey& key, Deadline deadline) {
+  const std::int64_t now_us = parts_->options.now_us();
+  return parts_->pool.read<std::optional<RememberedAnswer>>(
+      deadline, [key, now_us](pqxx::work& transaction) { return read_answer(transaction, key, now_us); });
+}
+
+Result<std::vector<Event>> PostgresStore::events_after(std::int64_t seq, std::size_t limit, Deadline deadline) {
+  return parts_->pool.read<std::vector<Event>>(
+      deadline, [seq, limit](pqxx::work& transaction) -> Result<std::vector<Event>> {
+        transaction.exec(kSnapshot);
+        auto events = read_events(transaction, seq, limit);
+        const bool trimmed = events.empty() ? newest_event(transaction) > seq : events.front().seq != seq + 1;
+        if (trimmed && limit > 0)
+          return fail(ErrorCode::kGone, fmt::format("events after {} are no longer kept", seq), "emplace.events.expired");
+        return events;
+      });
+}
+
+Result<std::vector<StoredVm>> PostgresStore::stored_vms(Deadline deadline) {
+  return parts_->pool.read<std::vector<StoredVm>>(
+      deadline, [](pqxx::work& transaction) -> Result<std::vector<StoredVm>> { return read_stored_vms(transaction); });
+}
+
+Result<std::vector<StartOrder>> PostgresStore::unfinished_starts(Deadline deadline) {
+  return parts_->pool.read<std::vector<StartOrder>>(
+      deadline, [](pqxx::work& transaction) -> Result<std::vector<StartOrder>> {
+        std::vector<StartOrder> orders;
+        for (StoredClaim& stored : read_unfinished_starts(transaction)) orders.push_back(to_start(stored));
+        return orders;
+      });
+}
+
+Result<std::map<std::string, std::string>> PostgresStore::profiles(Deadline deadline) {
+  using Profiles = std::map<std::string, std::string>;
+  return parts_->pool.read<Profiles>(
+      deadline, [](pqxx::work& transaction) -> Result<Profiles> { return read_profiles(transaction); });
+}
+
+Result<std::int64_t> PostgresStore::put_profile(const std::string& name, const std::string& json, Deadline deadline) {
+  const std::int64_t now_us = parts_->options.now_us();
+  auto seq = parts_->pool.write<std::int64_t>(
+      deadline, [name, json, now_us](pqxx::work& transaction) -> Result<std::int64_t> {
+        write_profile(transaction, name, json);
+        return append_event(transaction, "profile", json, now_us).last_seq;
+      });
+  parts_->bells.ring();
+  return seq;
+}
+
+StoreState PostgresStore::state() const {
+  const Health::State health = parts_->health.state();
+  const Committer::Counts counts = parts_->committer.counts();
+  return {.connected = health.connected,
+          .message = health.message,
+          .down_since_us = health.down_since_us,
+          .queued_claims = counts.queued,
+          .committed_batches = counts.batches,
+          .committed_claims = counts.claims};
+}
+
+}  // namespace emplace

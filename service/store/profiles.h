@@ -1,0 +1,13 @@
+// Profiles that were changed over REST, as JSON by name. Putting one is also an event of kind "profile".
+#pragma once
+
+#include <pqxx/pqxx>
+#include <map>
+#include <string>
+
+namespace emplace {
+
+std::map<std::string, std::string> read_profiles(pqxx::work& transaction);
+void write_profile(pqxx::work& transaction, const std::string& name, const std::string& json);
+
+}  // namespace emplace

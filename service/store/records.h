@@ -1,0 +1,24 @@
+// Decisions and remembered answers: written in the transaction of what they belong to.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <vector>
+
+#include "service/core/doors.h"
+
+namespace emplace {
+
+using KeyedAnswer = std::pair<IdempotencyKey, RememberedAnswer>;
+
+void insert_decisions(pqxx::work& transaction, const std::vector<DecisionRecord>& decisions);
+std::vector<DecisionRecord> read_decisions(pqxx::work& transaction, const Uuid& after, std::size_t limit);
+std::optional<DecisionRecord> read_decision(pqxx::work& transaction, const Uuid& id);
+
+// Which of them were there already, not expired: their places in `answers`.
+std::vector<std::size_t> insert_answers(pqxx::work& transaction, const std::vector<KeyedAnswer>& answers, std::int64_t now_us);
+// Nothing: a new key. kUnprocessable: used with another body.
+Result<std::optional<RememberedAnswer>> read_answer(pqxx::work& transaction, const IdempotencyKey& key, std::int64_t now_us);
+std::int64_t count_answers(pqxx::work& transaction);
+Error answered_meanwhile(const IdempotencyKey& key);
+
+}  // namespace emplace

@@ -1,0 +1,19 @@
+// Rows of shared state as Changes, as they are stored: for loading the whole state and for the events of what was changed.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "service/core/change.h"
+
+namespace emplace {
+
+std::vector<HostRow> read_hosts(pqxx::work& transaction, const std::vector<std::string>& names);
+std::vector<VmRow> read_vms(pqxx::work& transaction, const std::vector<Uuid>& ids);
+
+// Everything, in an order that apply() can take, in pieces of some thousand rows.
+void read_all(pqxx::work& transaction, const std::function<void(std::vector<Change>)>& take);
+
+}  // namespace emplace

@@ -1,0 +1,74 @@
+// The little that every SQL file of the store needs: named statements, arrays as parameters (a statement handles many rows
+// by unnesting one array per column), and readers of fields. Includes pqxx, so only .cc files of the store include it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <pqxx/pqxx>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/core/uuid.h"
+
+namespace emplace::sql {
+
+// Prepared on each connection the first time it runs there.
+struct Statement {
+  const char* name;
+  const char* text;
+};
+
+template <typename... Arguments>
+pqxx::result run(pqxx::work& transaction, const Statement& statement, const Arguments&... arguments) {
+  transaction.conn().prepare(statement.name, statement.text);
+  return transaction.exec_prepared(statement.name, arguments...);
+}
+
+std::string number(double value);  // shortest text that reads back as the same bits
+
+// A PostgreSQL array literal that grows.
+class Array {
+ public:
+  Array& add(std::string_view text);
+  Array& add(const char* text) { return add(std::string_view(text)); }
+  Array& add(const std::string& text) { return add(std::string_view(text)); }
+  Array& add(const Uuid& id) { return add(to_string(id)); }
+  Array& add(double value);
+  Array& add(std::int64_t value);
+  Array& add(std::uint32_t value) { return add(static_cast<std::int64_t>(value)); }
+  Array& add(bool value) { return bare(value ? "t" : "f"); }
+  Array& add_null() { return bare("NULL"); }
+  template <typename T>
+  Array& add(const std::optional<T>& value) {
+    return value ? add(*value) : add_null();
+  }
+  std::string text() const { return text_ + "}"; }
+  bool empty() const { return text_.size() == 1; }
+
+ private:
+  Array& bare(std::string_view text);
+  std::string text_ = "{";
+};
+
+std::string array(std::span<const std::string> values);
+std::string array(std::span<const std::uint32_t> values);
+template <typename Values>
+std::string array_of(const Values& values) {
+  Array result;
+  for (const auto& value : values) result.add(value);
+  return result.text();
+}
+
+double f64(const pqxx::field& field);
+std::int64_t i64(const pqxx::field& field);
+bool boolean(const pqxx::field& field);
+std::string text(const pqxx::field& field);
+Uuid uuid(const pqxx::field& field);
+std::optional<double> maybe_f64(const pqxx::field& field);
+std::optional<Uuid> maybe_uuid(const pqxx::field& field);
+std::vector<std::string> texts(const pqxx::field& field);
+std::vector<std::uint32_t> u32s(const pqxx::field& field);
+
+}  // namespace emplace::sql

@@ -1,0 +1,70 @@
+#include "service/store/stored_claim.h"
+
+#include "service/store/sql.h"
+
+namespace emplace {
+namespace {
+
+#define SELECT_CLAIMS                                                                                             \
+  "SELECT c.id, c.vm, c.vm_name, h.name, c.cells, c.state, c.expires_at_us, c.generation, h.source, c.project,"   \
+  " coalesce(g.name, ''), c.vcpus, c.memory_mib, c.disk_gib, c.numa_nodes, c.spread_by, c.spread_group,"          \
+  " c.spread_domain, c.start, c.move, c.definition, coalesce(o.name, ''), v.vcpus, v.memory_mib, v.disk_gib,"     \
+  " v.cells FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"               \
+  " LEFT JOIN vms v ON v.id = c.vm LEFT JOIN hosts o ON o.id = v.host_id "
+
+constexpr sql::Statement kById{"claims_by_id", SELECT_CLAIMS "WHERE c.id = ANY($1::uuid[])"};
+constexpr sql::Statement kHeld{"claims_held",
+                               SELECT_CLAIMS "WHERE c.state = 'held' AND c.id > $1::uuid ORDER BY c.id LIMIT $2"};
+constexpr sql::Statement kStarts{"claims_to_start", SELECT_CLAIMS "WHERE c.state = 'held' AND c.start ORDER BY c.id"};
+constexpr sql::Statement kExpired{
+    "claims_expired",
+    "SELECT id FROM claims WHERE state = 'held' AND NOT start AND expires_at_us <= $1 ORDER BY expires_at_us LIMIT $2"};
+#undef SELECT_CLAIMS
+
+StoredClaim to_claim(const pqxx::row& row) {
+  StoredClaim stored;
+  Claim& claim = stored.claim;
+  claim = {.id = sql::uuid(row[0]), .vm = sql::uuid(row[1]), .vm_name = sql::text(row[2]), .host = sql::text(row[3]),
+           .cells = sql::u32s(row[4]), .state = sql::text(row[5]), .expires_at_us = sql::i64(row[6]),
+           .generation = sql::i64(row[7])};
+  stored.start = sql::boolean(row[18]);
+  stored.move = sql::boolean(row[19]);
+  stored.vm = {.id = claim.vm, .name = claim.vm_name, .host = claim.host,
+               .state = stored.start ? VmState::kStarting : VmState::kClaimed, .source = sql::text(row[8]),
+               .project = sql::text(row[9]), .group = sql::text(row[10]), .vcpus = sql::f64(row[11]),
+               .memory_mib = sql::f64(row[12]), .disk_gib = sql::f64(row[13]),
+               .numa_nodes = static_cast<std::uint32_t>(sql::i64(row[14])), .cells = claim.cells,
+               .spread = {parse_spread_by(sql::text(row[15])).value_or(SpreadBy::kNone), sql::text(row[16]), sql::text(row[17])},
+               .claim = claim.id};
+  stored.definition = sql::text(row[20]);
+  stored.placed_on = sql::text(row[21]);
+  if (stored.placed_on.empty()) return stored;
+  stored.placed = {sql::f64(row[22]), sql::f64(row[23]), sql::f64(row[24])};
+  stored.placed_cells = sql::u32s(row[25]);
+  return stored;
+}
+
+std::vector<StoredClaim> to_claims(const pqxx::result& rows) {
+  std::vector<StoredClaim> claims;
+  for (const auto& row : rows) claims.push_back(to_claim(row));
+  return claims;
+}
+
+}  // namespace
+
+std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<Uuid>& ids) {
+  return to_claims(sql::run(transaction, kById, sql::array_of(ids)));
+}
+std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit) {
+  return to_claims(sql::run(transaction, kHeld, to_string(after), limit));
+}
+std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction) {
+  return to_claims(sql::run(transaction, kStarts));
+}
+std::vector<Uuid> read_expired(pqxx::work& transaction, std::int64_t now_us, std::size_t limit) {
+  std::vector<Uuid> ids;
+  for (const auto& row : sql::run(transaction, kExpired, now_us, limit)) ids.push_back(sql::uuid(row[0]));
+  return ids;
+}
+
+}  // namespace emplace

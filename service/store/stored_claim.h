@@ -1,0 +1,29 @@
+// StoredClaim: a row of `claims` with what belongs to it: its host's name, and where the vm is now.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+#include "service/core/doors.h"
+#include "service/store/ledger.h"
+
+namespace emplace {
+
+struct StoredClaim {
+  Claim claim;
+  VmRow vm;                    // of the vm it was taken for, as a claim row
+  bool start = false, move = false;
+  std::string definition;
+  // The vm's present row, where there is one.
+  std::string placed_on;
+  Amounts placed = {};
+  std::vector<std::uint32_t> placed_cells = {};
+};
+
+std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<Uuid>& ids);
+std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit);
+std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction);
+std::vector<Uuid> read_expired(pqxx::work& transaction, std::int64_t now_us, std::size_t limit);
+
+}  // namespace emplace

@@ -1,0 +1,126 @@
+// ComputeCapabilitiesFilter: every extra spec of the flavor that names a capability is satisfied by the host. Keys with the
+// namespace "capabilities" are walked through the host's attributes; keys without a namespace count only where they name an
+// attribute or a key of its stats; other namespaces belong to others.
+#include "amounts.h"
+#include "extra_specs_ops.h"
+#include "rules.h"
+
+namespace emplace::nova {
+namespace {
+
+constexpr std::string_view kNamespace = "capabilities";
+
+std::vector<std::string> split(const std::string& key) {
+  std::vector<std::string> parts;
+  std::size_t start = 0;
+  for (std::size_t colon = 0; (colon = key.find(':', start)) != std::string::npos; start = colon + 1) {
+    parts.push_back(key.substr(start, colon - start));
+  }
+  parts.push_back(key.substr(start));
+  return parts;
+}
+
+// One requirement of a flavor.
+struct Requirement {
+  std::string key;
+  std::vector<std::string> scope;  // without the namespace
+  bool namespaced;
+  std::string wanted;
+};
+
+std::vector<Requirement> requirements(const Spec& spec) {
+  std::vector<Requirement> all;
+  for (const auto& [key, wanted] : spec.extra_specs) {
+    auto scope = split(key);
+    const bool namespaced = scope.size() > 1;
+    if (namespaced && scope.front() != kNamespace) continue;
+    if (namespaced) scope.erase(scope.begin());
+    all.push_back({key, std::move(scope), namespaced, wanted});
+  }
+  return all;
+}
+
+class Capabilities {
+ public:
+  Capabilities(const Amounts& amounts, std::uint32_t host, const HostState* state)
+      : amounts_(amounts), host_(host), state_(state) {}
+
+  bool applies(const Requirement& requirement) const {
+    return requirement.namespaced || has_attribute(requirement.scope.front()) || find_stat(requirement.scope.front());
+  }
+  // What lies at the end of the scope; None when the way there ends early. A text on the way is read as JSON.
+  Value walk(const std::vector<std::string>& scope) const {
+    Value value = first(scope.front());
+    for (std::size_t i = 1; i < scope.size() && !value.is_none(); ++i) {
+      if (value.text()) value = parse_json(*value.text()).value_or(Value());
+      const Value* next = value.find(scope[i]);
+      value = next ? Value(*next) : Value();
+    }
+    return value;
+  }
+
+ private:
+  const Value* find_stat(std::string_view name) const {
+    const Value* stats = state_ ? state_->attributes.find("stats") : nullptr;
+    return stats ? stats->find(name) : nullptr;
+  }
+  Value first(const std::string& name) const {
+    Value value = amounts_.attribute(name, host_, state_);
+    if (!value.is_none()) return value;
+    const Value* stat = find_stat(name);
+    return stat ? *stat : Value();
+  }
+
+  const Amounts& amounts_;
+  const std::uint32_t host_;
+  const HostState* const state_;
+};
+
+// The first requirement that the host does not satisfy; null when it satisfies all.
+const Requirement* find_unmet(const std::vector<Requirement>& all, const Capabilities& host) {
+  for (const Requirement& requirement : all) {
+    if (!host.applies(requirement)) continue;
+    const Value found = host.walk(requirement.scope);
+    if (found.is_none() || !match(found.str(), requirement.wanted)) return &requirement;
+  }
+  return nullptr;
+}
+
+class ComputeCapabilitiesFilter : public plugin::Filter {
+ public:
+  explicit ComputeCapabilitiesFilter(const Shared& shared) : shared_(shared) {}
+
+  void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
+    const auto spec = shared_.specs->of(call);
+    const auto all = requirements(*spec);
+    if (spec->rebuild || all.empty()) return;
+    const Amounts amounts(call.picture());
+    const Snapshot& snapshot = shared_.hosts->of(call);
+    const auto candidates = call.candidates();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const Capabilities host(amounts, candidates[i], snapshot.hosts.find(candidates[i]));
+      if (find_unmet(all, host)) verdicts.refuse(i, 1);
+    }
+  }
+
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
+    const auto all = requirements(*shared_.specs->of(call));
+    const Amounts amounts(call.picture());
+    const Capabilities capabilities(amounts, host, shared_.hosts->of(call).hosts.find(host));
+    const Requirement* unmet = find_unmet(all, capabilities);
+    if (!unmet) return {"nova.capabilities"};
+    const Value found = capabilities.walk(unmet->scope);
+    return {"nova.capabilities", unmet->key + " " + unmet->wanted, found.is_none() ? "none" : found.str()};
+  }
+
+ private:
+  const Shared shared_;
+};
+
+}  // namespace
+
+void add_capabilities_filter(plugin::Plugin& plugin, const Shared& shared) {
+  plugin.add("ComputeCapabilitiesFilter", std::make_unique<ComputeCapabilitiesFilter>(shared));
+}
+
+}  // namespace emplace::nova

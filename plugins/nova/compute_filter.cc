@@ -1,0 +1,83 @@
+// ComputeFilter: the host's service is enabled and was heard from. nova_state.service is judged as Nova does (disabled,
+// forced_down, the age of its heartbeat); the host's own state in the picture counts too, since operators change it here.
+#include <cstdlib>
+
+#include "rules.h"
+
+namespace emplace::nova {
+namespace {
+
+enum Reason : std::uint8_t { kPasses, kDisabled, kMaintenance, kDown, kServiceDisabled, kForcedDown, kNotHeard };
+
+// As hosts.state has them.
+constexpr std::uint32_t kStateDisabled = 1, kStateMaintenance = 2, kStateDown = 3;
+
+Reason judge_state(std::optional<std::uint32_t> state) {
+  if (state == kStateDisabled) return kDisabled;
+  if (state == kStateMaintenance) return kMaintenance;
+  return state == kStateDown || !state ? kDown : kPasses;
+}
+
+class ComputeFilter : public plugin::Filter {
+ public:
+  explicit ComputeFilter(const Shared& shared) : shared_(shared) {}
+
+  void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
+    if (shared_.specs->of(call)->rebuild) return;
+    const auto states = call.picture().column<std::uint32_t>("hosts", "state");
+    const Snapshot& snapshot = shared_.hosts->of(call);
+    const auto candidates = call.candidates();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const Reason reason = judge(states.get(candidates[i]), snapshot.hosts.find(candidates[i]), call.now_us());
+      if (reason != kPasses) verdicts.refuse(i, reason);
+    }
+  }
+
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
+    switch (reason) {
+      case kDisabled:
+        return {"nova.compute.disabled", "enabled", "disabled"};
+      case kMaintenance:
+        return {"nova.compute.disabled", "enabled", "maintenance"};
+      case kServiceDisabled:
+        return {"nova.compute.disabled", "enabled service", "disabled service"};
+      case kForcedDown:
+        return {"nova.compute.down", "up", "forced_down"};
+      case kNotHeard:
+        return not_heard(call, host);
+      default:
+        return {"nova.compute.down", "up", "down"};
+    }
+  }
+
+ private:
+  Reason judge(std::optional<std::uint32_t> state, const HostState* host, std::int64_t now_us) const {
+    const Reason by_state = judge_state(state);
+    if (by_state != kPasses || !host || !host->service) return by_state;
+    if (host->service->disabled) return kServiceDisabled;
+    if (host->service->forced_down) return kForcedDown;
+    // Nova raises for a service without any heartbeat; here it only fails itself.
+    if (!host->service->heartbeat_us) return kNotHeard;
+    return std::abs(now_us - *host->service->heartbeat_us) <= shared_.options.service_down_time_us ? kPasses : kNotHeard;
+  }
+
+  plugin::Refusal not_heard(const plugin::Call& call, std::uint32_t row) const {
+    const HostState* host = shared_.hosts->of(call).hosts.find(row);
+    const double wanted = static_cast<double>(shared_.options.service_down_time_us) / 1e6;
+    if (!host || !host->service || !host->service->heartbeat_us) {
+      return {"nova.compute.not_heard_from", wanted, "never heard from", "s"};
+    }
+    return {"nova.compute.not_heard_from", wanted,
+            static_cast<double>(std::abs(call.now_us() - *host->service->heartbeat_us)) / 1e6, "s"};
+  }
+
+  const Shared shared_;
+};
+
+}  // namespace
+
+void add_compute_filter(plugin::Plugin& plugin, const Shared& shared) {
+  plugin.add("ComputeFilter", std::make_unique<ComputeFilter>(shared));
+}
+
+}  // namespace emplace::nova

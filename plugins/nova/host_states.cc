@@ -1,0 +1,180 @@
+#include "host_states.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+namespace emplace::nova {
+namespace {
+
+bool flag(const Value& object, std::string_view key) {
+  const Value* value = object.find(key);
+  return value && value->truthy();
+}
+
+std::optional<std::int64_t> time_of(const Value& object, std::string_view key) {
+  const Value* value = object.find(key);
+  return value && value->text() ? parse_time_us(*value->text()) : std::nullopt;
+}
+
+std::optional<Service> service_of(const Value& attributes) {
+  const Value* value = attributes.find("service");
+  if (!value || !value->fields().dict()) return std::nullopt;
+  const Value& data = value->fields();
+  Service service{flag(data, "disabled"), flag(data, "forced_down"), time_of(data, "last_seen_up")};
+  if (!service.heartbeat_us) service.heartbeat_us = time_of(data, "created_at");
+  return service;
+}
+
+std::vector<std::vector<std::string>> supported_of(const Value& attributes) {
+  std::vector<std::vector<std::string>> all;
+  const Value* value = attributes.find("supported_instances");
+  if (!value || !value->list()) return all;
+  for (const Value& item : *value->list()) {
+    auto& tuple = all.emplace_back();
+    if (!item.list()) continue;
+    for (const Value& part : *item.list()) tuple.push_back(part.str());
+  }
+  return all;
+}
+
+// Digits from `text`, which become shorter by them.
+std::optional<int> take_number(std::string_view& text, std::size_t digits, std::string_view before) {
+  if (!text.starts_with(before) || text.size() < before.size() + digits) return std::nullopt;
+  int value = 0;
+  const char* first = text.data() + before.size();
+  const auto [end, status] = std::from_chars(first, first + digits, value);
+  if (end != first + digits || status != std::errc() || *first == '-') return std::nullopt;
+  text.remove_prefix(before.size() + digits);
+  return value;
+}
+
+std::shared_ptr<const HostState> host_state(const plugin::View& view, std::uint32_t row) {
+  const auto text = view.column<std::string_view>("hosts", "nova_state").get(row);
+  if (!text || text->empty()) return nullptr;
+  const auto attributes = parse_json(*text);
+  // A host whose attributes can't be read has none: rules that need one refuse it.
+  return attributes && attributes->dict() ? std::make_shared<const HostState>(compile(*attributes)) : nullptr;
+}
+
+std::shared_ptr<const Metadata> metadata(const plugin::View& view, std::uint32_t row) {
+  const auto text = view.column<std::string_view>("aggregates", "metadata").get(row);
+  const auto object = text ? parse_json(*text) : std::nullopt;
+  if (!object || !object->dict() || object->dict()->empty()) return nullptr;
+  auto made = std::make_shared<Metadata>();
+  for (const auto& [key, value] : *object->dict()) made->emplace_back(key, value.str());
+  return made;
+}
+
+std::optional<Instances::Placed> instance(const plugin::View& view, std::uint32_t row) {
+  const auto id = view.column<plugin::Uuid>("vms", "id").get(row);
+  const auto host = view.column<std::uint32_t>("vms", "host").get(row);
+  return id && host ? std::optional(Instances::Placed{*id, *host}) : std::nullopt;
+}
+
+std::vector<std::uint32_t> changed(const plugin::Changes& changes, std::string_view table,
+                                   std::initializer_list<const char*> columns) {
+  std::vector<std::uint32_t> rows;
+  for (const char* column : columns) {
+    const auto more = changes.rows(table, column);
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  std::ranges::sort(rows);
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  return rows;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_time_us(std::string_view text) {
+  using namespace std::chrono;
+  const auto y = take_number(text, 4, ""), mo = take_number(text, 2, "-"), d = take_number(text, 2, "-");
+  const auto h = take_number(text, 2, "T"), mi = take_number(text, 2, ":"), s = take_number(text, 2, ":");
+  if (!y || !mo || !d || !h || !mi || !s) return std::nullopt;
+  const year_month_day date(year(*y), month(static_cast<unsigned>(*mo)), day(static_cast<unsigned>(*d)));
+  if (!date.ok()) return std::nullopt;
+  const auto micros = text.empty() ? std::optional(0) : take_number(text, 6, ".");
+  if (!micros || !(text.empty() || text == "Z")) return std::nullopt;
+  const auto at = sys_days(date) + hours(*h) + minutes(*mi) + seconds(*s) + microseconds(*micros);
+  return duration_cast<microseconds>(at.time_since_epoch()).count();
+}
+
+HostState compile(const Value& attributes) {
+  HostState state{attributes, service_of(attributes), supported_of(attributes), 0};
+  if (const Value* version = attributes.find("hypervisor_version")) {
+    state.hypervisor_version = version->whole().value_or(0);
+  }
+  return state;
+}
+
+std::vector<std::uint32_t> Instances::hosts(const plugin::Uuid& id) const {
+  std::vector<std::uint32_t> found;
+  if (shards_.empty() || !shards_[shard_of(id)]) return found;
+  for (const Entry& entry : *shards_[shard_of(id)]) {
+    if (entry.id == id) found.push_back(entry.host);
+  }
+  return found;
+}
+
+void Instances::change(Shard& shard, const plugin::Uuid& id, std::uint32_t host, std::int32_t count) {
+  const auto at = std::ranges::find_if(shard, [&](const Entry& entry) { return entry.id == id && entry.host == host; });
+  if (at == shard.end()) {
+    shard.push_back({id, host, count});
+  } else if ((at->count += count) == 0) {
+    shard.erase(at);
+  }
+}
+
+void Instances::change(const plugin::Uuid& id, std::uint32_t host, std::int32_t count) {
+  if (shards_.empty()) shards_.resize(kShards);
+  auto& shard = shards_[shard_of(id)];
+  auto next = shard ? std::make_shared<Shard>(*shard) : std::make_shared<Shard>();
+  change(*next, id, host, count);
+  shard = std::move(next);
+}
+
+Instances Instances::of(const std::vector<Placed>& all) {
+  std::vector<std::shared_ptr<Shard>> shards(kShards);
+  for (const Placed& placed : all) {
+    auto& shard = shards[shard_of(placed.id)];
+    if (!shard) shard = std::make_shared<Shard>();
+    change(*shard, placed.id, placed.host, +1);
+  }
+  Instances made;
+  made.shards_.assign(shards.begin(), shards.end());
+  return made;
+}
+
+std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) const {
+  auto made = std::make_shared<Snapshot>();
+  for (std::uint32_t row = 0; row < after.table("hosts").rows(); ++row) {
+    if (auto state = host_state(after, row)) made->hosts.set(row, std::move(state));
+  }
+  for (std::uint32_t row = 0; row < after.table("aggregates").rows(); ++row) {
+    if (auto data = metadata(after, row)) made->aggregates.set(row, std::move(data));
+  }
+  std::vector<Instances::Placed> placed;
+  for (std::uint32_t row = 0; row < after.table("vms").rows(); ++row) {
+    if (const auto is = instance(after, row)) placed.push_back(*is);
+  }
+  made->instances = Instances::of(placed);
+  return made;
+}
+
+std::shared_ptr<const Snapshot> HostStates::next(const Snapshot& index, const plugin::View& before,
+                                                 const plugin::View& after, const plugin::Changes& changes) const {
+  auto made = std::make_shared<Snapshot>(index);
+  for (const std::uint32_t row : changed(changes, "hosts", {"nova_state"})) made->hosts.set(row, host_state(after, row));
+  for (const std::uint32_t row : changed(changes, "aggregates", {"metadata"})) {
+    made->aggregates.set(row, metadata(after, row));
+  }
+  for (const std::uint32_t row : changed(changes, "vms", {"id", "host"})) {
+    const auto was = instance(before, row), is = instance(after, row);
+    if (was == is) continue;
+    if (was) made->instances.change(was->id, was->host, -1);
+    if (is) made->instances.change(is->id, is->host, +1);
+  }
+  return made;
+}
+
+}  // namespace emplace::nova

@@ -1,0 +1,104 @@
+// HostStates: what Nova's rules know of hosts beyond the picture's columns, compiled once when it changes and kept per picture:
+// hosts.nova_state (a JSON object whose keys are Nova's HostState attributes: stats, cpu_info, supported_instances,
+// hypervisor_type, hypervisor_version, host_ip, service, ...), the metadata of aggregates, and which instance is on which
+// hosts.
+//
+// Cost: first picture in proportion to hosts, aggregates and vms; next ones to what changed, plus a few pointers per block.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "emplace/plugin.hpp"
+#include "value.h"
+
+namespace emplace::nova {
+
+struct Service {
+  bool disabled = false;
+  bool forced_down = false;
+  std::optional<std::int64_t> heartbeat_us;  // last_seen_up, else created_at; microseconds since the epoch
+};
+
+struct HostState {
+  Value attributes;  // a dict
+  std::optional<Service> service;
+  std::vector<std::vector<std::string>> supported_instances;  // of architecture, hypervisor, mode
+  std::int64_t hypervisor_version = 0;                        // 0: not known
+};
+
+// "2026-11-21T08:37:10.438461", in UTC.
+std::optional<std::int64_t> parse_time_us(std::string_view text);
+HostState compile(const Value& attributes);
+
+// Rows of a table to values that are shared between versions, in blocks.
+template <typename T>
+class Rows {
+ public:
+  const T* find(std::uint32_t row) const {
+    const std::size_t block = row / kBlock;
+    return block < blocks_.size() && blocks_[block] ? (*blocks_[block])[row % kBlock].get() : nullptr;
+  }
+  void set(std::uint32_t row, std::shared_ptr<const T> value) {
+    const std::size_t block = row / kBlock;
+    if (block >= blocks_.size()) blocks_.resize(block + 1);
+    auto next = blocks_[block] ? std::make_shared<Block>(*blocks_[block]) : std::make_shared<Block>(kBlock);
+    (*next)[row % kBlock] = std::move(value);
+    blocks_[block] = std::move(next);
+  }
+  bool empty() const { return blocks_.empty(); }
+  std::uint32_t end() const { return static_cast<std::uint32_t>(blocks_.size() * kBlock); }
+
+ private:
+  static constexpr std::size_t kBlock = 256;
+  using Block = std::vector<std::shared_ptr<const T>>;
+  std::vector<std::shared_ptr<const Block>> blocks_;
+};
+
+// Which hosts hold an instance; a claim elsewhere counts as well.
+class Instances {
+ public:
+  struct Placed {
+    plugin::Uuid id;
+    std::uint32_t host;
+    bool operator==(const Placed&) const = default;
+  };
+  static Instances of(const std::vector<Placed>& all);
+
+  std::vector<std::uint32_t> hosts(const plugin::Uuid& id) const;
+  void change(const plugin::Uuid& id, std::uint32_t host, std::int32_t count);
+
+ private:
+  struct Entry {
+    plugin::Uuid id;
+    std::uint32_t host;
+    std::int32_t count;
+  };
+  static constexpr std::size_t kShards = 4096;
+  using Shard = std::vector<Entry>;
+  static void change(Shard& shard, const plugin::Uuid& id, std::uint32_t host, std::int32_t count);
+  static std::size_t shard_of(const plugin::Uuid& id) { return (id[15] | (std::size_t{id[14]} << 8)) % kShards; }
+  std::vector<std::shared_ptr<const Shard>> shards_;
+};
+
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+struct Snapshot {
+  Rows<HostState> hosts;
+  Rows<Metadata> aggregates;
+  Instances instances;
+};
+
+class HostStates : public plugin::Snapshots<Snapshot> {
+ protected:
+  std::shared_ptr<const Snapshot> first(const plugin::View& after) const override;
+  std::shared_ptr<const Snapshot> next(const Snapshot& index, const plugin::View& before, const plugin::View& after,
+                                       const plugin::Changes& changes) const override;
+};
+
+}  // namespace emplace::nova

@@ -1,0 +1,101 @@
+// ImagePropertiesFilter: what the image asks for (architecture, hypervisor type, vm mode) occurs in one of the combinations
+// that the host supports, and the host's hypervisor has the version that the image asks for. An image that asks for nothing
+// passes everywhere; one that asks fails where the host says nothing. Runs on a rebuild too.
+#include <algorithm>
+
+#include "canonical.h"
+#include "rules.h"
+#include "version_predicate.h"
+
+namespace emplace::nova {
+namespace {
+
+enum Reason : std::uint8_t { kPasses, kNothingSupported, kNotSupported, kVersion };
+
+struct Wanted {
+  std::vector<std::string> properties;  // canonical; those that are given
+  std::optional<VersionPredicate> version;
+  std::string version_restriction;
+};
+
+Wanted wanted_of(const Spec& spec, const Options& options) {
+  Wanted wanted;
+  const std::string* architecture = spec.image_property("hw_architecture");
+  const std::string fallback = options.image_properties_default_architecture;
+  if (architecture) {
+    wanted.properties.push_back(canonical_architecture(*architecture));
+  } else if (!fallback.empty()) {
+    wanted.properties.push_back(canonical_architecture(fallback));
+  }
+  if (const auto* type = spec.image_property("img_hv_type")) wanted.properties.push_back(canonical_hypervisor(*type));
+  if (const auto* mode = spec.image_property("hw_vm_mode")) wanted.properties.push_back(canonical_vm_mode(*mode));
+  const auto* restriction = spec.image_property("img_hv_requested_version");
+  // The version is only looked at where something else is asked for: so does Nova.
+  if (restriction && !restriction->empty() && !wanted.properties.empty()) {
+    wanted.version.emplace(*restriction);
+    wanted.version_restriction = *restriction;
+  }
+  return wanted;
+}
+
+bool supports(const std::vector<std::string>& combination, const Wanted& wanted) {
+  return std::ranges::all_of(wanted.properties, [&](const std::string& property) {
+    return std::ranges::find(combination, property) != combination.end();
+  });
+}
+
+Reason judge(const HostState* host, const Wanted& wanted) {
+  if (!host || host->supported_instances.empty()) return kNothingSupported;
+  const bool supported = std::ranges::any_of(host->supported_instances,
+                                             [&](const auto& combination) { return supports(combination, wanted); });
+  if (!supported) return kNotSupported;
+  if (!wanted.version || host->hypervisor_version == 0) return kPasses;
+  return wanted.version->satisfied_by(version_text(host->hypervisor_version)) ? kPasses : kVersion;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
+  return text;
+}
+
+std::string all_supported(const HostState* host) {
+  std::string text;
+  for (const auto& combination : host->supported_instances) text += (text.empty() ? "" : " ") + joined(combination);
+  return text;
+}
+
+class ImagePropertiesFilter : public plugin::Filter {
+ public:
+  explicit ImagePropertiesFilter(const Shared& shared) : shared_(shared) {}
+
+  void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
+    const Wanted wanted = wanted_of(*shared_.specs->of(call), shared_.options);
+    if (wanted.properties.empty()) return;
+    const Snapshot& snapshot = shared_.hosts->of(call);
+    const auto candidates = call.candidates();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const Reason reason = judge(snapshot.hosts.find(candidates[i]), wanted);
+      if (reason != kPasses) verdicts.refuse(i, reason);
+    }
+  }
+
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t row, std::uint8_t reason) const override {
+    const Wanted wanted = wanted_of(*shared_.specs->of(call), shared_.options);
+    const HostState* host = shared_.hosts->of(call).hosts.find(row);
+    if (reason == kNothingSupported || !host) return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
+    if (reason == kNotSupported) return {"nova.image.not_supported", joined(wanted.properties), all_supported(host)};
+    return {"nova.image.hypervisor_version", wanted.version_restriction, version_text(host->hypervisor_version)};
+  }
+
+ private:
+  const Shared shared_;
+};
+
+}  // namespace
+
+void add_image_properties_filter(plugin::Plugin& plugin, const Shared& shared) {
+  plugin.add("ImagePropertiesFilter", std::make_unique<ImagePropertiesFilter>(shared));
+}
+
+}  // namespace emplace::nova

@@ -1,0 +1,177 @@
+// ServerGroupAntiAffinityFilter and ServerGroupAffinityFilter. A RequestSpec brings its group with members and hosts; a request
+// of our own names a group of the picture, whose members by host the host hands over.
+#include <algorithm>
+#include <map>
+
+#include "rules.h"
+
+namespace emplace::nova {
+namespace {
+
+// As groups.policy has them.
+constexpr std::uint32_t kAffinity = 0, kAntiAffinity = 1;
+
+using Counts = std::map<std::uint32_t, std::uint32_t>;  // by host: members there
+
+struct PictureGroup {
+  std::uint32_t policy;
+  double max_per_host;
+};
+
+std::optional<PictureGroup> picture_group(const plugin::Call& call) {
+  const auto row = call.request().column<std::uint32_t>("group_row").get(0);
+  if (!row) return std::nullopt;
+  const auto policy = call.picture().column<std::uint32_t>("groups", "policy").get(*row);
+  const auto limit = call.picture().column<double>("groups", "max_per_host").get(*row);
+  return policy ? std::optional(PictureGroup{*policy, limit.value_or(1)}) : std::nullopt;
+}
+
+Counts picture_members(const plugin::Call& call) {
+  const auto members = call.request("request_members");
+  const auto hosts = members.column<std::uint32_t>("host");
+  const auto counts = members.column<std::uint32_t>("count");
+  Counts by_host;
+  for (std::uint32_t row = 0; row < members.rows(); ++row) by_host[hosts[row]] += counts[row];
+  return by_host;
+}
+
+// Each member once per host, however often the group names it.
+Counts spec_members(const Group& group, const Instances& instances) {
+  std::vector<plugin::Uuid> members = group.members;
+  std::ranges::sort(members);
+  members.erase(std::unique(members.begin(), members.end()), members.end());
+  Counts by_host;
+  for (const plugin::Uuid& member : members) {
+    for (const std::uint32_t host : instances.hosts(member)) ++by_host[host];
+  }
+  return by_host;
+}
+
+// ---- anti-affinity
+
+// What a host may hold at most, and what it holds.
+struct AntiAffinity {
+  double limit = 0;
+  Counts members;
+  std::vector<std::uint32_t> own;  // hosts that hold the instance itself: always pass, as a move on the same host
+
+  bool passes(std::uint32_t host) const {
+    return std::ranges::find(own, host) != own.end() || found_on(host) < limit;
+  }
+  double found_on(std::uint32_t host) const {
+    const auto at = members.find(host);
+    return at == members.end() ? 0 : at->second;
+  }
+};
+
+std::optional<AntiAffinity> anti_affinity(const plugin::Call& call, const Spec& spec, const Instances& instances) {
+  AntiAffinity rule;
+  if (spec.instance) rule.own = instances.hosts(*spec.instance);
+  if (spec.from_nova) {
+    if (!spec.group || spec.group->policy != "anti-affinity") return std::nullopt;
+    rule.limit = static_cast<double>(spec.group->max_server_per_host);
+    rule.members = spec_members(*spec.group, instances);
+    return rule;
+  }
+  const auto group = picture_group(call);
+  if (!group || group->policy != kAntiAffinity) return std::nullopt;
+  rule.limit = group->max_per_host;
+  rule.members = picture_members(call);
+  return rule;
+}
+
+class ServerGroupAntiAffinityFilter : public plugin::Filter {
+ public:
+  explicit ServerGroupAntiAffinityFilter(const Shared& shared) : shared_(shared) {}
+
+  void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
+    const auto spec = shared_.specs->of(call);
+    if (spec->rebuild) return;
+    const auto rule = anti_affinity(call, *spec, shared_.hosts->of(call).instances);
+    if (!rule) return;
+    const auto candidates = call.candidates();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (!rule->passes(candidates[i])) verdicts.refuse(i, 1);
+    }
+  }
+
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
+    const auto rule = anti_affinity(call, *shared_.specs->of(call), shared_.hosts->of(call).instances);
+    if (!rule) return {"nova.anti_affinity"};
+    return {"nova.anti_affinity", rule->limit, rule->found_on(host), "vms"};
+  }
+
+ private:
+  const Shared shared_;
+};
+
+// ---- affinity
+
+// The hosts that the group is on; nothing when there are none yet, or no such rule.
+std::optional<std::vector<std::string>> spec_hosts(const Spec& spec) {
+  if (!spec.group || spec.group->hosts.empty()) return std::nullopt;
+  const auto& policies = spec.group->policies;
+  return std::ranges::find(policies, "affinity") != policies.end() ? std::optional(spec.group->hosts) : std::nullopt;
+}
+
+class Affinity {
+ public:
+  Affinity(const plugin::Call& call, const Spec& spec) : names_(call.picture().column<std::string_view>("hosts", "name")) {
+    if (spec.from_nova) {
+      hosts_ = spec_hosts(spec);
+    } else if (const auto group = picture_group(call); group && group->policy == kAffinity) {
+      members_ = picture_members(call);
+    }
+  }
+  bool asks() const { return hosts_ || !members_.empty(); }
+  bool passes(std::uint32_t host) const {
+    if (!hosts_) return members_.contains(host);
+    const auto name = names_.get(host);
+    return name && std::ranges::find(*hosts_, *name) != hosts_->end();
+  }
+  std::string wanted() const {
+    std::string text;
+    for (const auto& [host, count] : members_) text += (text.empty() ? "" : ",") + std::string(names_.get(host).value_or(""));
+    for (const std::string& host : hosts_.value_or(std::vector<std::string>())) text += (text.empty() ? "" : ",") + host;
+    return text;
+  }
+  std::string name(std::uint32_t host) const { return std::string(names_.get(host).value_or("")); }
+
+ private:
+  plugin::Column<std::string_view> names_;
+  std::optional<std::vector<std::string>> hosts_;
+  Counts members_;
+};
+
+class ServerGroupAffinityFilter : public plugin::Filter {
+ public:
+  explicit ServerGroupAffinityFilter(const Shared& shared) : shared_(shared) {}
+
+  void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
+    const auto spec = shared_.specs->of(call);
+    if (spec->rebuild) return;
+    const Affinity rule(call, *spec);
+    if (!rule.asks()) return;
+    const auto candidates = call.candidates();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (!rule.passes(candidates[i])) verdicts.refuse(i, 1);
+    }
+  }
+
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
+    const Affinity rule(call, *shared_.specs->of(call));
+    return {"nova.affinity", rule.wanted(), rule.name(host)};
+  }
+
+ private:
+  const Shared shared_;
+};
+
+}  // namespace
+
+void add_server_group_filters(plugin::Plugin& plugin, const Shared& shared) {
+  plugin.add("ServerGroupAntiAffinityFilter", std::make_unique<ServerGroupAntiAffinityFilter>(shared));
+  plugin.add("ServerGroupAffinityFilter", std::make_unique<ServerGroupAffinityFilter>(shared));
+}
+
+}  // namespace emplace::nova

@@ -1,0 +1,181 @@
+#include "service/plugins/configuration.h"
+
+#include <fmt/format.h>
+#include <rapidjson/document.h>
+#include <rapidjson/schema.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+
+
+namespace emplace {
+namespace {
+
+constexpr std::string_view kTypes[] = {"number", "integer", "boolean", "string", "array", "object"};
+
+Result<void> check_property(const std::string& name, JsonValue schema) {
+  const auto type = schema.is_object() ? schema.find("type") : std::nullopt;
+  const bool known = type && type->is_text() && std::ranges::find(kTypes, type->text()) != std::end(kTypes);
+  if (!known) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("configuration.properties.{}.type: wanted one of number, integer, boolean, string, array, "
+                            "object, found {}", name, type ? type->found() : "none"));
+  }
+  if (!schema.find("description")) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("configuration.properties.{}.description: wanted a sentence, found none", name));
+  }
+  return {};
+}
+
+bool requires_key(JsonValue schema, std::string_view key) {
+  const auto required = schema.find("required");
+  for (std::size_t i = 0; required && required->is_array() && i < required->size(); ++i) {
+    if (required->item(i).is_text() && required->item(i).text() == key) return true;
+  }
+  return false;
+}
+
+Result<void> check_properties(JsonValue schema) {
+  const auto type = schema.is_object() ? schema.find("type") : std::nullopt;
+  const auto properties = schema.is_object() ? schema.find("properties") : std::nullopt;
+  if (!type || !type->is_text() || type->text() != "object" || !properties || !properties->is_object()) {
+    return fail(ErrorCode::kInvalid, "configuration: wanted a schema of type object with properties, found another");
+  }
+  for (std::size_t i = 0; i < properties->size(); ++i) {
+    const std::string name(properties->key(i));
+    if (const auto checked = check_property(name, properties->member(i)); !checked) return checked;
+    if (!properties->member(i).find("default") && !requires_key(schema, name)) {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("configuration.properties.{}: wanted a default or a place in \"required\", found neither",
+                              name));
+    }
+  }
+  return {};
+}
+
+// The members of `given` by the schema's properties, in their order, with defaults where it has none.
+Result<std::string> fill_in(JsonValue schema, JsonValue given) {
+  const JsonValue properties = *schema.find("properties");
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (properties.find(given.key(i))) continue;
+    std::string known;
+    for (std::size_t p = 0; p < properties.size(); ++p) known += (p ? ", " : "") + std::string(properties.key(p));
+    return fail(ErrorCode::kInvalid, fmt::format("{}: wanted one of: {}; found an unknown key", given.key(i),
+                                                 known.empty() ? "nothing" : known));
+  }
+  JsonWriter out;
+  out.open();
+  for (std::size_t i = 0; i < properties.size(); ++i) {
+    const auto value = given.find(properties.key(i));
+    const auto chosen = value ? value : properties.member(i).find("default");
+    if (!chosen) return fail(ErrorCode::kInvalid, fmt::format("{}: wanted a value, found none", properties.key(i)));
+    out.key(properties.key(i)).value(*chosen);
+  }
+  return out.close().take();
+}
+
+std::string text_of(const rapidjson::Pointer& pointer) {
+  rapidjson::StringBuffer buffer;
+  pointer.Stringify(buffer);
+  const std::string text(buffer.GetString(), buffer.GetSize());
+  return text.empty() ? text : text.substr(1);
+}
+
+std::string wanted_by(const rapidjson::Document& schema, const rapidjson::Pointer& where, const char* keyword) {
+  const rapidjson::Value* part = where.Get(schema);
+  if (part == nullptr || !part->IsObject() || !part->HasMember(keyword)) return keyword;
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  (*part)[keyword].Accept(writer);
+  return fmt::format("{} {}", keyword, buffer.GetString());
+}
+
+std::string found_in(const rapidjson::Document& document, const rapidjson::Pointer& where) {
+  const rapidjson::Value* part = where.Get(document);
+  if (part == nullptr) return "nothing";
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  part->Accept(writer);
+  return buffer.GetString();
+}
+
+// Both texts were read by JsonDocument before, so they are JSON of bounded depth.
+Result<void> validate(const std::string& schema_json, const std::string& json) {
+  rapidjson::Document schema_document, document;
+  schema_document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(schema_json.c_str());
+  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(json.c_str());
+  const rapidjson::SchemaDocument schema(schema_document);
+  rapidjson::SchemaValidator validator(schema);
+  if (document.Accept(validator)) return {};
+  const auto key = validator.GetInvalidDocumentPointer();
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{}: wanted {}, found {}", text_of(key),
+                          wanted_by(schema_document, validator.GetInvalidSchemaPointer(),
+                                    validator.GetInvalidSchemaKeyword()),
+                          found_in(document, key)));
+}
+
+Result<std::string> complete(const std::string& schema_json, std::string_view json) {
+  const auto schema = JsonDocument::parse(schema_json, "schema");
+  if (!schema) return tl::unexpected(schema.error());
+  const auto given = JsonDocument::parse(json, "configuration");
+  if (!given) return tl::unexpected(given.error());
+  if (!given->root().is_object()) {
+    return fail(ErrorCode::kInvalid, "wanted an object, found " + given->root().found());
+  }
+  auto filled = fill_in(schema->root(), given->root());
+  if (!filled) return filled;
+  if (const auto valid = validate(schema_json, *filled); !valid) return tl::unexpected(valid.error());
+  return filled;
+}
+
+}  // namespace
+
+Result<void> check_schema(const Manifest& manifest) {
+  const auto schema = JsonDocument::parse(manifest.configuration_schema, "configuration");
+  auto checked = schema ? check_properties(schema->root()) : tl::unexpected(schema.error());
+  if (checked && !schema->root().find("required")) {
+    const auto defaults = complete(manifest.configuration_schema, "{}");
+    if (!defaults) checked = fail(ErrorCode::kInvalid, "configuration: a default is not valid: " + defaults.error().message);
+  }
+  if (!checked) return fail(checked.error().code, manifest.file.string() + ": " + checked.error().message);
+  return {};
+}
+
+Result<std::string> complete_configuration(const Manifest& manifest, std::string_view json) {
+  auto filled = complete(manifest.configuration_schema, json);
+  if (!filled) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("plugin {} ({}): config: {}", manifest.id, manifest.file.string(), filled.error().message));
+  }
+  return filled;
+}
+
+Result<void> ConfigurationTable::fill() {
+  const auto document = JsonDocument::parse(json_, "configuration");
+  if (!document) return tl::unexpected(document.error());
+  const JsonValue object = document->root();
+  for (std::size_t i = 0; i < object.size(); ++i) {
+    add(texts_.emplace_back(object.key(i)).c_str(), object.member(i));
+  }
+  raw_ = {sizeof(emplace_configuration), 0, json_.c_str(), json_.size(), &table_.seal()};
+  return {};
+}
+
+void ConfigurationTable::add(const char* name, JsonValue value) {
+  if (value.is_number()) {
+    table_.add_column(name, EMPLACE_F64);
+    table_.add(std::optional(value.number()));
+  } else if (value.kind() == JsonValue::Kind::kBool) {
+    table_.add_column(name, EMPLACE_U8);
+    table_.add(std::optional<std::uint8_t>(value.boolean() ? 1 : 0));
+  } else {
+    table_.add_column(name, EMPLACE_UTF8);
+    if (value.is_null()) return table_.add_text(std::nullopt);
+    table_.add_text(value.is_text() ? value.text() : std::string_view(texts_.emplace_back(to_json(value))));
+  }
+}
+
+}  // namespace emplace

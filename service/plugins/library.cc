@@ -1,0 +1,89 @@
+#include "service/plugins/library.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "service/plugins/configuration.h"
+
+namespace emplace {
+namespace {
+
+tl::unexpected<Error> refuse(const Manifest& manifest, const std::string& why) {
+  return fail(ErrorCode::kInvalid, fmt::format("plugin {} ({}): {}", manifest.id, manifest.library.string(), why));
+}
+
+Result<void> check_entry(const Manifest& manifest, const emplace_entry& entry) {
+  if (entry.abi_major != EMPLACE_ABI_MAJOR || entry.abi_minor > EMPLACE_ABI_MINOR) {
+    return refuse(manifest, fmt::format("wanted ABI {}.0 to {}.{}, found {}.{}", EMPLACE_ABI_MAJOR, EMPLACE_ABI_MAJOR,
+                                        EMPLACE_ABI_MINOR, entry.abi_major, entry.abi_minor));
+  }
+  if (entry.size < sizeof(emplace_entry)) {
+    return refuse(manifest, fmt::format("emplace_plugin_entry: wanted at least {} bytes, found {}",
+                                        sizeof(emplace_entry), entry.size));
+  }
+  if (!entry.id || manifest.id != entry.id || !entry.version || manifest.version != entry.version) {
+    return refuse(manifest, fmt::format("wanted {} {} as its manifest says, found {} {}", manifest.id, manifest.version,
+                                        entry.id ? entry.id : "no id", entry.version ? entry.version : "no version"));
+  }
+  if (!entry.create || !entry.get_extension || !entry.destroy) {
+    return refuse(manifest, "emplace_plugin_entry: wanted create, get_extension and destroy, found a null");
+  }
+  return {};
+}
+
+Result<const emplace_entry*> open(const Manifest& manifest) {
+  // RTLD_NOW: a symbol that is missing is found here and not in the middle of a decision.
+  void* handle = dlopen(manifest.library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) return refuse(manifest, fmt::format("cannot be loaded: {}", dlerror()));
+  const auto* entry = static_cast<const emplace_entry*>(dlsym(handle, "emplace_plugin_entry"));
+  if (!entry) return refuse(manifest, "wanted the symbol emplace_plugin_entry, found none");
+  if (const auto checked = check_entry(manifest, *entry); !checked) return tl::unexpected(checked.error());
+  return entry;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PluginInstance>> PluginInstance::load(const Manifest& manifest, const std::string& configuration) {
+  const auto entry = open(manifest);
+  if (!entry) return tl::unexpected(entry.error());
+  ConfigurationTable table(configuration);
+  if (const auto filled = table.fill(); !filled) return tl::unexpected(filled.error());
+  void* made = nullptr;
+  emplace_error error{sizeof(emplace_error), {}};
+  if ((*entry)->create(&table.raw(), &made, &error) != EMPLACE_OK || !made) {
+    return refuse(manifest, fmt::format("create failed: {:.{}}", error.message, sizeof error.message - 1));
+  }
+  auto instance = std::make_unique<PluginInstance>(**entry, made);
+  if (const auto checked = instance->check_extensions(manifest); !checked) return tl::unexpected(checked.error());
+  return instance;
+}
+
+Result<void> PluginInstance::check_extensions(const Manifest& manifest) const {
+  Result<void> checked;
+  const auto check = [&](const char* id, const std::string& rule, std::size_t size) {
+    if (checked) checked = check_extension(id, rule, size);
+  };
+  for (const auto& rule : manifest.filters) check(EMPLACE_FILTER, rule.id, sizeof(emplace_filter));
+  for (const auto& rule : manifest.objectives) check(EMPLACE_OBJECTIVE, rule.id, sizeof(emplace_objective));
+  for (const auto& rule : manifest.weighers) check(EMPLACE_WEIGHER, rule.id, sizeof(emplace_weigher));
+  if (manifest.has_observer) check(EMPLACE_OBSERVER, "", sizeof(emplace_observer));
+  return checked ? checked : refuse(manifest, checked.error().message);
+}
+
+Result<void> PluginInstance::check_extension(const char* id, const std::string& rule, std::size_t size) const {
+  const void* found = entry_.get_extension(instance_, id, rule.c_str());
+  if (!found) {
+    return fail(ErrorCode::kInvalid, fmt::format("wanted {} \"{}\" as its manifest says, found none", id, rule));
+  }
+  std::uint32_t found_size = 0;  // every struct starts with its size
+  std::memcpy(&found_size, found, sizeof found_size);
+  if (found_size < size) {
+    return fail(ErrorCode::kInvalid, fmt::format("{} \"{}\": wanted at least {} bytes, found {}", id, rule, size, found_size));
+  }
+  return {};
+}
+
+}  // namespace emplace

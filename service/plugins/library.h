@@ -1,0 +1,49 @@
+// PluginInstance: a plugin's code in this process, created with one configuration. The library is loaded with the first instance
+// and never unloaded. What comes out of the library is checked against this program's ABI and the manifest; a library that
+// kills the process while it loads, or never returns, is what probe.h is for.
+//
+//   load -> filter / objective / weigher / observer -> ~PluginInstance (destroys the plugin's instance)
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/plugin/emplace/plugin.h"
+#include "service/core/result.h"
+#include "service/plugins/manifest.h"
+
+namespace emplace {
+
+class PluginInstance {
+ public:
+  // `configuration` is complete (configuration.h). kInvalid naming the library, what was wanted and what was found.
+  static Result<std::unique_ptr<PluginInstance>> load(const Manifest& manifest, const std::string& configuration);
+  PluginInstance(const emplace_entry& entry, void* instance) : entry_(entry), instance_(instance) {}
+  ~PluginInstance() { entry_.destroy(instance_); }
+  PluginInstance(const PluginInstance&) = delete;
+  PluginInstance& operator=(const PluginInstance&) = delete;
+
+  // All rules of the manifest are there once load() has succeeded.
+  const emplace_filter& filter(const std::string& rule) const { return extension<emplace_filter>(EMPLACE_FILTER, rule); }
+  const emplace_objective& objective(const std::string& rule) const {
+    return extension<emplace_objective>(EMPLACE_OBJECTIVE, rule);
+  }
+  const emplace_weigher& weigher(const std::string& rule) const {
+    return extension<emplace_weigher>(EMPLACE_WEIGHER, rule);
+  }
+  // Only when the manifest has an observer.
+  const emplace_observer& observer() const { return extension<emplace_observer>(EMPLACE_OBSERVER, ""); }
+
+ private:
+  template <typename T>
+  const T& extension(const char* id, const std::string& rule) const {
+    return *static_cast<const T*>(entry_.get_extension(instance_, id, rule.c_str()));
+  }
+  Result<void> check_extensions(const Manifest& manifest) const;
+  Result<void> check_extension(const char* id, const std::string& rule, std::size_t size) const;
+
+  const emplace_entry& entry_;
+  void* const instance_;
+};
+
+}  // namespace emplace

@@ -1,0 +1,257 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "service/plugins/loaded_plugin.h"
+
+namespace emplace {
+namespace {
+
+RuleTraits traits_of(const Manifest& manifest, const ManifestRule& rule) {
+  return {rule.id, rule.description, rule.cost_class, rule.reads, manifest.id, manifest.version};
+}
+
+// What the three kinds have in common.
+class PluginRule {
+ public:
+  PluginRule(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule, std::shared_ptr<CallCounts> counts)
+      : plugin_(std::move(plugin)), counts_(std::move(counts)), traits_(traits_of(plugin_->manifest(), rule)) {}
+
+  const RuleTraits& traits() const { return traits_; }
+
+  // `invoke(call, error)` -> status; `accept()` -> Result<void>, checks what came out.
+  template <typename Invoke, typename Accept>
+  Result<void> run(const Query& query, std::span<const std::uint32_t> rows, Invoke&& invoke, Accept&& accept) const {
+    const auto ran = plugin_->call(*counts_, query, rows, [&](const emplace_call& call) -> Result<void> {
+      emplace_error error{sizeof(emplace_error), {}};
+      if (invoke(call, error) == EMPLACE_OK) return accept();
+      error.message[sizeof error.message - 1] = 0;
+      return fail(ErrorCode::kUnavailable, error.message[0] ? error.message : "failed and did not say why");
+    });
+    if (ran) return ran;
+    return fail(ran.error().code, fmt::format("plugin {}, {}: {}", traits_.plugin, traits_.id, ran.error().message));
+  }
+
+ private:
+  const std::shared_ptr<LoadedPlugin> plugin_;
+  const std::shared_ptr<CallCounts> counts_;
+  const RuleTraits traits_;
+};
+
+Result<void> check_count(std::uint32_t count, std::size_t wanted) {
+  if (count == wanted) return {};
+  return fail(ErrorCode::kUnavailable, fmt::format("wanted results for {} candidates, found {}", wanted, count));
+}
+
+tl::unexpected<Error> not_finite(const char* what, std::size_t i, double found) {
+  return fail(ErrorCode::kUnavailable, fmt::format("wanted a finite {} for candidate {}, found {}", what, i, found));
+}
+
+constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
+
+// ---- filters
+
+RuleValue value_of(std::uint32_t kind, double number, const char* text, std::size_t size) {
+  if (kind == EMPLACE_NUMBER && std::isfinite(number)) return number;
+  if (kind == EMPLACE_TEXT) return std::string(text, strnlen(text, size));
+  return std::monostate();
+}
+
+class PluginFilter final : public Filter {
+ public:
+  PluginFilter(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule, std::shared_ptr<CallCounts> counts)
+      : filter_(plugin->instance().filter(rule.id)), rule_(std::move(plugin), rule, std::move(counts)) {}
+
+  const RuleTraits& traits() const override { return rule_.traits(); }
+
+  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    const std::vector<std::uint32_t> rows = kept.to_rows();
+    std::vector<std::uint64_t> keep((rows.size() + 63) / 64);
+    std::vector<std::uint8_t> why(rows.size());
+    emplace_verdicts verdicts{sizeof(emplace_verdicts), 0, keep.data(), why.data()};
+    return rule_.run(
+        query, rows,
+        [&](const emplace_call& call, emplace_error& error) {
+          return filter_.screen(filter_.self, &call, &verdicts, &error);
+        },
+        // Copies: a plugin that still holds the buffers can't change what was checked.
+        [&, this] { return accept(rows, std::vector(keep), std::vector(why), verdicts.count, kept, reasons); });
+  }
+
+  Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const override {
+    emplace_refusal refusal{};
+    refusal.size = sizeof refusal;
+    const auto explained = rule_.run(
+        query, {},
+        [&](const emplace_call& call, emplace_error& error) {
+          return filter_.explain(filter_.self, &call, host, reason, &refusal, &error);
+        },
+        [] { return Result<void>(); });
+    if (!explained) return {traits().id + ".unexplained", {}, explained.error().message};
+    return {std::string(refusal.code, strnlen(refusal.code, sizeof refusal.code)),
+            value_of(refusal.wanted_kind, refusal.wanted_number, refusal.wanted_text, sizeof refusal.wanted_text),
+            value_of(refusal.found_kind, refusal.found_number, refusal.found_text, sizeof refusal.found_text),
+            std::string(refusal.unit, strnlen(refusal.unit, sizeof refusal.unit))};
+  }
+
+ private:
+  // First everything is checked, then everything is taken over, so that a bad result changes nothing.
+  static Result<void> accept(const std::vector<std::uint32_t>& rows, const std::vector<std::uint64_t>& keep,
+                             const std::vector<std::uint8_t>& why, std::uint32_t count, Candidates& kept,
+                             std::span<std::uint8_t> reasons) {
+    if (const auto checked = check_count(count, rows.size()); !checked) return checked;
+    std::vector<std::uint32_t> refused;
+    for (std::size_t word = 0; word < keep.size(); ++word) {
+      const std::size_t here = std::min<std::size_t>(64, rows.size() - word * 64);
+      const std::uint64_t all = here == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << here) - 1;
+      for (std::uint64_t out = ~keep[word] & all; out != 0; out &= out - 1) {
+        refused.push_back(static_cast<std::uint32_t>(word * 64 + static_cast<std::size_t>(std::countr_zero(out))));
+        if (why[refused.back()] == 0) {
+          return fail(ErrorCode::kUnavailable, fmt::format("wanted a reason for candidate {}, found 0", refused.back()));
+        }
+      }
+    }
+    for (const std::uint32_t i : refused) {
+      kept.erase(rows[i]);
+      reasons[rows[i]] = why[i];
+    }
+    return {};
+  }
+
+  const emplace_filter& filter_;
+  const PluginRule rule_;
+};
+
+// ---- objectives
+
+class PluginObjective final : public Objective {
+ public:
+  PluginObjective(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule, std::shared_ptr<CallCounts> counts)
+      : objective_(plugin->instance().objective(rule.id)),
+        unit_(rule.unit),
+        resolution_(rule.resolution),
+        weight_(rule.weight),
+        rule_(std::move(plugin), rule, std::move(counts)) {}
+
+  const RuleTraits& traits() const override { return rule_.traits(); }
+  std::string_view unit() const override { return unit_; }
+  double default_resolution() const override { return resolution_; }
+  double default_weight() const override { return weight_; }
+
+  Result<Costs> evaluate(const Query& query, std::span<const std::uint32_t> hosts) const override {
+    std::vector<double> values(hosts.size(), kUnset);
+    std::vector<std::uint8_t> quality(hosts.size());
+    emplace_costs costs{sizeof(emplace_costs), 0, values.data(), quality.data()};
+    Costs result;
+    const auto evaluated = rule_.run(
+        query, hosts,
+        [&](const emplace_call& call, emplace_error& error) {
+          return objective_.evaluate(objective_.self, &call, &costs, &error);
+        },
+        [&] {
+          result.values = values;
+          return accept(std::vector(quality), costs.count, result);
+        });
+    return evaluated ? Result<Costs>(std::move(result)) : tl::unexpected(evaluated.error());
+  }
+
+ private:
+  static Result<void> accept(const std::vector<std::uint8_t>& quality, std::uint32_t count, Costs& result) {
+    if (const auto checked = check_count(count, quality.size()); !checked) return checked;
+    result.quality.resize(quality.size());
+    for (std::size_t i = 0; i < quality.size(); ++i) {
+      if (quality[i] > EMPLACE_QUALITY_NO_DATA) {
+        return fail(ErrorCode::kUnavailable,
+                    fmt::format("wanted a quality from 0 to 2 for candidate {}, found {}", i, quality[i]));
+      }
+      result.quality[i] = static_cast<Quality>(quality[i]);
+      if (result.quality[i] == Quality::kNoData) {
+        result.values[i] = 0;  // never looked at, and the same on every run
+      } else if (!std::isfinite(result.values[i])) {
+        return not_finite("cost", i, result.values[i]);
+      }
+    }
+    return {};
+  }
+
+  const emplace_objective& objective_;
+  const std::string unit_;
+  const double resolution_;
+  const double weight_;
+  const PluginRule rule_;
+};
+static_assert(static_cast<int>(Quality::kOk) == EMPLACE_QUALITY_OK);
+static_assert(static_cast<int>(Quality::kStale) == EMPLACE_QUALITY_STALE);
+static_assert(static_cast<int>(Quality::kNoData) == EMPLACE_QUALITY_NO_DATA);
+
+// ---- weighers
+
+class PluginWeigher final : public Weigher {
+ public:
+  PluginWeigher(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule, std::shared_ptr<CallCounts> counts)
+      : weigher_(plugin->instance().weigher(rule.id)),
+        multiplier_(rule.multiplier),
+        rule_(std::move(plugin), rule, std::move(counts)) {}
+
+  const RuleTraits& traits() const override { return rule_.traits(); }
+  double default_multiplier() const override { return multiplier_; }
+
+  Result<Weights> weigh(const Query& query, std::span<const std::uint32_t> hosts) const override {
+    std::vector<double> values(hosts.size(), kUnset), multipliers(hosts.size(), kUnset);
+    emplace_weights weights{sizeof(emplace_weights), 0, values.data(), multipliers.data(), 0, 0, 0, 0};
+    Weights result;
+    const auto weighed = rule_.run(
+        query, hosts,
+        [&](const emplace_call& call, emplace_error& error) {
+          return weigher_.weigh(weigher_.self, &call, &weights, &error);
+        },
+        [&] {
+          result.raw = values;
+          result.multipliers = multipliers;
+          return accept(weights, result);
+        });
+    return weighed ? Result<Weights>(std::move(result)) : tl::unexpected(weighed.error());
+  }
+
+ private:
+  static Result<void> accept(const emplace_weights& weights, Weights& result) {
+    if (const auto checked = check_count(weights.count, result.raw.size()); !checked) return checked;
+    bool own = false;  // some host has a multiplier of its own
+    for (std::size_t i = 0; i < result.raw.size(); ++i) {
+      if (!std::isfinite(result.raw[i])) return not_finite("weight", i, result.raw[i]);
+      if (std::isinf(result.multipliers[i])) return not_finite("multiplier", i, result.multipliers[i]);
+      own = own || !std::isnan(result.multipliers[i]);
+    }
+    if (!own) result.multipliers.clear();
+    if (weights.has_minimum) result.minimum = weights.minimum;
+    if (weights.has_maximum) result.maximum = weights.maximum;
+    if (!std::isfinite(result.minimum.value_or(0)) || !std::isfinite(result.maximum.value_or(0))) {
+      return fail(ErrorCode::kUnavailable, "wanted finite bounds, found others");
+    }
+    return {};
+  }
+
+  const emplace_weigher& weigher_;
+  const double multiplier_;
+  const PluginRule rule_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Filter> make_filter(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule,
+                                          std::shared_ptr<CallCounts> counts) {
+  return std::make_shared<PluginFilter>(std::move(plugin), rule, std::move(counts));
+}
+std::shared_ptr<const Objective> make_objective(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule,
+                                                std::shared_ptr<CallCounts> counts) {
+  return std::make_shared<PluginObjective>(std::move(plugin), rule, std::move(counts));
+}
+std::shared_ptr<const Weigher> make_weigher(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule,
+                                            std::shared_ptr<CallCounts> counts) {
+  return std::make_shared<PluginWeigher>(std::move(plugin), rule, std::move(counts));
+}
+
+}  // namespace emplace

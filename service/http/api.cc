@@ -1,0 +1,128 @@
+#include "service/http/api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "service/http/api_route.h"
+#include "service/http/event_feed.h"
+#include "service/http/metrics.h"
+#include "service/http/problem.h"
+#include "service/http/version.h"
+
+namespace emplace::http {
+namespace {
+
+ApiRoutes all_routes() {
+  ApiRoutes routes;
+  add_operation_routes(routes);
+  add_placement_routes(routes);
+  add_decision_routes(routes);
+  add_host_routes(routes);
+  add_vm_routes(routes);
+  add_claim_routes(routes);
+  add_inventory_routes(routes);
+  add_rule_routes(routes);
+  return routes;
+}
+
+// Each parameter once, and none that the route does not know.
+Result<void> check_query(const ApiRoute& route, const Request& request) {
+  for (auto it = request.query.begin(); it != request.query.end(); ++it) {
+    const std::string& name = it->first;
+    if (std::find(route.query.begin(), route.query.end(), name) == route.query.end()) {
+      std::string known;
+      for (const std::string_view one : route.query) known += (known.empty() ? "" : ", ") + std::string(one);
+      return fail(ErrorCode::kInvalid, "query: wanted " + (known.empty() ? "no parameters" : "one of " + known) +
+                                           ", found " + json_text(name));
+    }
+    const bool twice = std::any_of(request.query.begin(), it, [&](const auto& other) { return other.first == name; });
+    if (twice) return fail(ErrorCode::kInvalid, "query: wanted each parameter once, found " + json_text(name) + " twice");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view Exchange::parameter(std::string_view name) const {
+  for (const auto& [key, value] : parameters) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+const std::string* Exchange::query(std::string_view name) const {
+  for (const auto& [key, value] : request->query) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+struct Api::Inside {
+  explicit Inside(ApiParts parts)
+      : feed(parts.pictures, parts.store, parts.limits.heartbeat), room{std::move(parts), feed, metrics}, routes(all_routes()) {
+    for (const ApiRoute& route : routes) {
+      router.add(route.method, route.pattern, [this, &route](const Call& call, const Reply& reply) { run(route, call, reply); });
+    }
+  }
+
+  // Every answer under a route leaves here.
+  Finish finish_of(const ApiRoute& route, const ExchangePtr& exchange) {
+    const auto began = std::chrono::steady_clock::now();
+    return [this, &route, exchange, began](Result<Response> result) {
+      Response response = result ? *std::move(result) : problem(result.error(), *exchange->request);
+      if (!result && result.error().code == ErrorCode::kInternal) {
+        room.log("error", fmt::format("event=defect request={} route=\"{} {}\" message={}", exchange->request->id,
+                                      route.method, route.pattern, json_text(result.error().message)));
+      }
+      stamp(kMinimumVersion, response);
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+      metrics.answered(route.method, route.pattern, response.status, took.count());
+      exchange->reply.send(std::move(response));
+    };
+  }
+
+  void run(const ApiRoute& route, const Call& call, const Reply& reply) {
+    auto exchange = std::make_shared<Exchange>(Exchange{call.request, call.parameters, {}, reply});
+    const Finish finish = finish_of(route, exchange);
+    const auto now = std::chrono::steady_clock::now();
+    auto identity =
+        authorize(*call.request, route.pattern, room.parts.tokens, room.parts.policy, room.parts.rate, now);
+    if (!identity) return finish(tl::unexpected(identity.error()));
+    exchange->identity = *std::move(identity);
+    if (auto checked = check_query(route, *call.request); !checked) return finish(tl::unexpected(checked.error()));
+    if (route.chooser) return route.chooser(room, exchange, finish);
+    if (route.where == Where::kWorker) return finish(route.handler(room, *exchange));
+    on_line(room, finish, [this, &route, exchange] { return route.handler(room, *exchange); });
+  }
+
+  Metrics metrics;
+  EventFeed feed;
+  ApiRoom room;
+  const ApiRoutes routes;
+  Router router;
+};
+
+Api::Api(ApiParts parts) : inside_(std::make_unique<Inside>(std::move(parts))) {}
+Api::~Api() { inside_->room.parts.lines.stop(); }
+
+void Api::handle(const std::shared_ptr<const Request>& request, Reply reply) {
+  const auto version = negotiate(*request);
+  if (!version) return void(reply.send(problem(version.error(), *request)));
+  if (const auto* refused = std::get_if<Unacceptable>(&*version)) return void(reply.send(unacceptable(*refused, *request)));
+  inside_->router.dispatch(request, std::move(reply));
+}
+
+void Api::drain() { inside_->feed.close(); }
+
+void Api::fill(Policy& policy) {
+  for (const ApiRoute& route : all_routes()) policy.set(route.method, route.pattern, route.role);
+}
+
+std::vector<std::string> Api::routes() {
+  std::vector<std::string> names;
+  for (const ApiRoute& route : all_routes()) names.push_back(route.method + ' ' + route.pattern);
+  return names;
+}
+
+}  // namespace emplace::http

@@ -1,0 +1,105 @@
+// Api: the REST contract (api/rest/openapi.yaml) on top of the transport. It authorises, negotiates the version, refuses what
+// it does not know, calls the handler of the route, and turns every Result into an answer. The handlers themselves lie in
+// api_*.cc, one file per family of resources; they hold no state, all of it is in the collaborators.
+//
+//   server thread:  handle → route → authorise → handler ──────────────→ answer     reads and dry runs
+//                                              └→ line thread: handler → answer     whatever waits for store or hypervisor
+//
+// Order: construct, handle() as often as you like, drain(), stop the server, destroy. The destructor stops the LinePool, whose
+// jobs work with what is in here.
+//
+// Threads: handle() from any thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "service/core/doors.h"
+#include "service/core/rule_book.h"
+#include "service/core/scheduler.h"
+#include "service/http/auth.h"
+#include "service/http/line_pool.h"
+#include "service/http/message.h"
+#include "service/http/reply.h"
+#include "service/http/server.h"
+
+namespace emplace::http {
+
+// One loaded plugin, or one that was refused, as GET /v1/plugins shows it.
+struct PluginState {
+  std::string id;
+  std::string version;
+  std::string isolation;           // "in-process", "worker"
+  std::string state;               // "running", "quarantined", "refused"
+  std::vector<std::string> rules;  // ids of its filters, objectives and weighers
+  std::uint64_t calls = 0;
+  double last_us = 0, mean_us = 0;
+  std::uint64_t misses = 0;        // of the deadline
+  std::string why;                 // one line when not running
+};
+
+// One configured hypervisor, as GET /v1/hosts and /readyz show it.
+struct HypervisorState {
+  std::string host;
+  bool connected = false;
+  std::string why;  // one line when not connected
+};
+
+// What happened, for the log: one key=value line.
+using Log = std::function<void(std::string_view level, std::string line)>;
+
+struct ApiLimits {
+  std::chrono::milliseconds deadline{10'000};     // of one call, unless the request names its own
+  std::chrono::milliseconds read_own_write{2'000};  // how long a change waits to be in the picture before it is answered
+  std::size_t page = 100, most_per_page = 1000;
+  std::chrono::milliseconds heartbeat{15'000};    // of an event stream
+};
+
+// The collaborators; all of them outlive the Api.
+struct ApiParts {
+  const Pictures& pictures;
+  Store& store;
+  Hypervisors& hypervisors;
+  Scheduler& scheduler;
+  RuleBook& rule_book;
+  LinePool& lines;
+  const Tokens& tokens;
+  const Policy& policy;
+  RateLimit& rate;
+  Ambient ambient;
+  std::string replica;
+  std::string version;
+  ApiLimits limits = {};
+  std::function<std::vector<PluginState>()> plugins = {};            // empty: none
+  std::function<std::vector<HypervisorState>()> hypervisor_states = {};
+  std::function<Counters()> server_counters = {};
+  Log log = {};
+};
+
+class Api {
+ public:
+  explicit Api(ApiParts parts);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  void handle(const std::shared_ptr<const Request>& request, Reply reply);
+
+  // Ends event streams and takes no new ones; call before Server::stop().
+  void drain();
+
+  // The built-in rows of the policy: the least role of every route.
+  static void fill(Policy& policy);
+  // "GET /v1/hosts/{name}", for a test that holds the OpenAPI document against the routes.
+  static std::vector<std::string> routes();
+
+ private:
+  struct Inside;
+  std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace emplace::http

@@ -1,0 +1,147 @@
+#include "service/core/explanation.h"
+#include "service/core/request_json.h"
+#include "service/core/time_text.h"
+#include "service/http/api_route.h"
+#include "service/http/placing.h"
+
+namespace emplace::http {
+namespace {
+
+void write_head(JsonWriter& writer, const DecisionRecord& record) {
+  writer.text("id", to_string(record.id)).key("vm");
+  record.vm.is_zero() ? writer.null() : writer.text(to_string(record.vm));
+  writer.text("profile", record.profile).text("made_at", time_text(record.made_at_us)).key("picture").open();
+  writer.text("replica", record.picture.replica).whole("version", static_cast<std::int64_t>(record.picture.version));
+  writer.whole("event_seq", record.picture.event_seq).close();
+}
+
+Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
+  const auto page = page_of(room, exchange);
+  if (!page) return tl::unexpected(page.error());
+  const auto marker = page->marker.empty() ? Result<Uuid>(Uuid{}) : uuid_of("marker", page->marker);
+  if (!marker) return tl::unexpected(marker.error());
+  auto records = room.parts.store.decisions(*marker, page->limit + 1, room.deadline());
+  if (!records) return tl::unexpected(records.error());
+  const bool more = records->size() > page->limit;
+  if (more) records->resize(page->limit);
+  JsonWriter writer;
+  writer.open().key("decisions").open_list();
+  for (const DecisionRecord& record : *records) {
+    writer.open();
+    write_head(writer, record);
+    writer.close();
+  }
+  writer.close_list();
+  write_next(writer, "/v1/decisions", *page, records->empty() ? "" : to_string(records->back().id), more);
+  writer.close();
+  return json_response(writer.take());
+}
+
+Result<DecisionRecord> find(const ApiRoom& room, const Exchange& exchange) {
+  const auto id = uuid_of("decision", exchange.parameter("id"));
+  if (!id) return tl::unexpected(id.error());
+  return room.parts.store.decision(*id, room.deadline());
+}
+
+// ---- the line again on the stored picture
+
+struct Stored {
+  std::string request;
+  std::vector<PinnedInstance> pinned;
+  Profile profile;
+  std::string digest;
+  std::int64_t now_us = 0;
+};
+
+// What replay_request() (explanation.h) wrote. A fault here is ours.
+Result<Stored> read_stored(const std::string& json) {
+  const auto document = JsonDocument::parse(json, "the stored request");
+  if (!document) return fail(ErrorCode::kInternal, document.error().message);
+  JsonErrors errors;
+  JsonFields fields(document->root(), "stored", errors);
+  Stored stored;
+  for (const std::string_view field : {"request", "vms", "profile", "digest", "now_us", "chosen"}) fields.require(field);
+  fields.text("digest", stored.digest);
+  fields.whole("now_us", stored.now_us, {0, 9e15});
+  fields.each("vms", [&](JsonValue item, const std::string&) {
+    stored.pinned.push_back({item.is_text() ? parse_uuid(item.text()).value_or(Uuid{}) : Uuid{}});
+  });
+  std::size_t i = 0;
+  fields.each("chosen", [&](JsonValue item, const std::string&) {
+    if (i < stored.pinned.size() && item.is_text()) stored.pinned[i++].host = item.text();
+  });
+  if (!errors.none()) return fail(ErrorCode::kInternal, errors.failure().value().message);
+  auto profile = parse_profile(*fields.value("profile"), "stored.profile");
+  if (!profile) return fail(ErrorCode::kInternal, profile.error().message);
+  stored.profile = *std::move(profile);
+  stored.request = to_json(*fields.value("request"));
+  return stored;
+}
+
+struct Replayed {
+  Placement placement;
+  bool rules_changed = false;
+};
+
+Result<Replayed> replay(const ApiRoom& room, const DecisionRecord& record) {
+  const auto stored = read_stored(record.request);
+  if (!stored) return tl::unexpected(stored.error());
+  const auto picture = room.parts.pictures.at(record.picture);
+  if (!picture) return tl::unexpected(picture.error());
+  auto request = parse_placement(stored->request, picture->get());
+  if (!request) return tl::unexpected(request.error());
+  if (auto limited = start_only_where_driven(*request, **picture); !limited) return tl::unexpected(limited.error());
+  const auto rules = room.parts.rule_book.resolve_once(stored->profile);
+  if (!rules) return tl::unexpected(rules.error());
+  auto placement = room.parts.scheduler.decide_on(std::make_shared<const PlacementRequest>(*std::move(request)), *rules,
+                                                  *picture, stored->now_us, stored->pinned);
+  if (!placement) return tl::unexpected(placement.error());
+  return Replayed{*std::move(placement), digest(**rules) != stored->digest};
+}
+
+Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
+  const std::string* explain = exchange.query("explain");
+  if (explain && *explain != "summary" && *explain != "full") {
+    return fail(ErrorCode::kInvalid, "explain: wanted summary or full, found " + json_text(*explain));
+  }
+  const auto record = find(room, exchange);
+  if (!record) return tl::unexpected(record.error());
+  JsonWriter writer;
+  writer.open();
+  write_head(writer, *record);
+  writer.key("request").raw(record->request).key("decision");
+  if (explain && *explain == "full") {
+    const auto replayed = replay(room, *record);
+    if (!replayed) return tl::unexpected(replayed.error());
+    writer.raw(answer_json(replayed->placement, ExplainLevel::kFull, {}));
+  } else {
+    writer.raw(record->document);
+  }
+  writer.close();
+  return json_response(writer.take());
+}
+
+Result<Response> post_replay(const ApiRoom& room, const Exchange& exchange) {
+  const auto record = find(room, exchange);
+  if (!record) return tl::unexpected(record.error());
+  const auto replayed = replay(room, *record);
+  if (!replayed) return tl::unexpected(replayed.error());
+  const std::string document = decision_document(replayed->placement);
+  const auto lines = differences(record->document, document);
+  JsonWriter writer;
+  writer.open().text("id", to_string(record->id)).flag("identical", lines.empty());
+  writer.flag("rules_changed", replayed->rules_changed).key("differences").open_list();
+  for (const std::string& line : lines) writer.text(line);
+  writer.close_list().key("decision").raw(document).close();
+  return json_response(writer.take());
+}
+
+}  // namespace
+
+void add_decision_routes(ApiRoutes& routes) {
+  routes.push_back({"GET", "/v1/decisions", Role::kReader, {"limit", "marker"}, Where::kLine, list});
+  routes.push_back({"GET", "/v1/decisions/{id}", Role::kReader, {"explain"}, Where::kLine, show});
+  routes.push_back({"POST", "/v1/decisions/{id}:replay", Role::kReader, {}, Where::kLine, post_replay});
+}
+
+}  // namespace emplace::http

@@ -1,0 +1,177 @@
+#include "service/core/change.h"
+#include "service/http/api_route.h"
+#include "service/http/listing.h"
+
+namespace emplace::http {
+namespace {
+
+void write_observed(const ApiRoom& room, JsonWriter& writer, const Picture& picture, std::uint32_t host) {
+  const auto write = [&](std::string_view name, Column<double> column) {
+    const auto value = picture[column].get(host);
+    if (!value) return;
+    const std::int64_t at_us = picture[column].observed_at_us(host);
+    writer.key(name).open().number("value", *value);
+    writer.key("age_s");
+    at_us > 0 ? writer.number(static_cast<double>(room.now_us() - at_us) / 1e6) : writer.null();
+    writer.close();
+  };
+  writer.key("observed").open();
+  write("cpu_util", hosts::cpu_util);
+  write("memory_used_mib", hosts::memory_used_observed_mib);
+  write("power_watts", hosts::power_watts);
+  writer.close();
+}
+
+void write_amounts(JsonWriter& writer, std::string_view name, const Picture& picture, std::uint32_t host,
+                   std::array<Column<double>, 3> columns) {
+  writer.key(name).open();
+  writer.number("vcpus", picture[columns[0]][host]);
+  writer.number("memory_mib", picture[columns[1]][host]);
+  writer.number("disk_gib", picture[columns[2]][host]).close();
+}
+
+void write_cells(JsonWriter& writer, const Picture& picture, std::uint32_t host) {
+  writer.key("numa").open_list();
+  const std::uint32_t first = picture[hosts::first_cell].get(host).value_or(0);
+  const std::uint32_t count = picture[hosts::first_cell].valid(host) ? picture[hosts::cell_count].get(host).value_or(0) : 0;
+  for (std::uint32_t cell = first; cell < first + count; ++cell) {
+    writer.open().number("vcpus", picture[numa_cells::vcpus][cell]).number("memory_mib", picture[numa_cells::memory_mib][cell]);
+    writer.number("vcpus_free", picture[numa_cells::vcpus_free][cell]);
+    writer.number("memory_free_mib", picture[numa_cells::memory_free_mib][cell]).close();
+  }
+  writer.close_list();
+}
+
+void write_names(JsonWriter& writer, std::string_view key, const std::vector<std::string>& names) {
+  writer.key(key).open_list();
+  for (const std::string& name : names) writer.text(name);
+  writer.close_list();
+}
+
+void write_host(const ApiRoom& room, JsonWriter& writer, const Picture& picture, std::uint32_t host) {
+  const HostRow row = host_row(picture, host);
+  writer.open().text("name", row.name).text("source", row.source).text("state", to_string(row.state));
+  writer.text_or_null("zone", row.zone).text_or_null("rack", row.rack);
+  write_names(writer, "aggregates", row.aggregates);
+  write_names(writer, "traits", row.traits);
+  writer.number("vcpus", row.vcpus).number("memory_mib", row.memory_mib).number("disk_gib", row.disk_gib);
+  writer.number("reserved_vcpus", row.vcpus_reserved).number("reserved_memory_mib", row.memory_reserved_mib);
+  writer.number("reserved_disk_gib", row.disk_reserved_gib).number("cpu_allocation_ratio", row.cpu_allocation_ratio);
+  writer.number("ram_allocation_ratio", row.ram_allocation_ratio);
+  writer.number("disk_allocation_ratio", row.disk_allocation_ratio);
+  write_amounts(writer, "capacity", picture, host,
+                {hosts::vcpus_capacity, hosts::memory_capacity_mib, hosts::disk_capacity_gib});
+  write_amounts(writer, "used", picture, host, {hosts::vcpus_used, hosts::memory_used_mib, hosts::disk_used_gib});
+  write_amounts(writer, "free", picture, host, {hosts::vcpus_free, hosts::memory_free_mib, hosts::disk_free_gib});
+  writer.number("vm_count", picture[hosts::vm_count].get(host).value_or(0));
+  write_cells(writer, picture, host);
+  write_observed(room, writer, picture, host);
+  writer.whole("generation", row.generation);
+}
+
+// What the hypervisor's door says of a host that it drives.
+void write_hypervisor(const std::vector<HypervisorState>& states, JsonWriter& writer, std::string_view host) {
+  writer.key("hypervisor");
+  for (const HypervisorState& state : states) {
+    if (state.host != host) continue;
+    writer.open().flag("connected", state.connected).text_or_null("why", state.why).close();
+    return;
+  }
+  writer.null();
+}
+
+std::vector<HypervisorState> states_of(const ApiRoom& room) {
+  return room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>();
+}
+
+Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
+  const auto page = page_of(room, exchange);
+  if (!page) return tl::unexpected(page.error());
+  const auto picture = room.parts.pictures.latest();
+  const auto name = [&](std::uint32_t row) { return (*picture)[hosts::name][row]; };
+  auto rows = rows_after(picture->rows(Table::kHosts), name_marker(page->marker), page->limit,
+                         [&](std::uint32_t row) { return is_alive(*picture, hosts::alive, row); }, name);
+  const bool more = rows.size() > page->limit;
+  if (more) rows.pop_back();
+  const auto states = states_of(room);
+  JsonWriter writer;
+  writer.open().key("hosts").open_list();
+  for (const std::uint32_t row : rows) {
+    write_host(room, writer, *picture, row);
+    write_hypervisor(states, writer, name(row));
+    writer.close();
+  }
+  writer.close_list();
+  write_staleness(room, writer);
+  write_next(writer, "/v1/hosts", *page, rows.empty() ? "" : name(rows.back()), more);
+  writer.close();
+  return json_response(writer.take());
+}
+
+Result<Response> show_host(const ApiRoom& room, std::string_view name) {
+  const auto picture = room.parts.pictures.latest();
+  const std::uint32_t row = picture->find_host(name);
+  if (row == kNoRow) return fail(ErrorCode::kNotFound, "no host " + json_text(name));
+  JsonWriter writer;
+  write_host(room, writer, *picture, row);
+  write_hypervisor(states_of(room), writer, name);
+  write_staleness(room, writer);
+  writer.close();
+  Response response = json_response(writer.take());
+  response.headers.emplace_back("ETag", etag((*picture)[hosts::generation].get(row).value_or(0)));
+  return response;
+}
+
+Result<Response> show(const ApiRoom& room, const Exchange& exchange) { return show_host(room, exchange.parameter("name")); }
+
+Result<Response> patch(const ApiRoom& room, const Exchange& exchange) {
+  const auto document = JsonDocument::parse(exchange.request->body);
+  if (!document) return tl::unexpected(document.error());
+  JsonErrors errors;
+  JsonFields fields(document->root(), "", errors);
+  HostState state = HostState::kEnabled;
+  fields.require("state");
+  fields.choice("state", state, "enabled, disabled, maintenance", +[](std::string_view word) -> std::optional<HostState> {
+    const auto read = parse_host_state(word);
+    return read == HostState::kDown ? std::nullopt : read;  // down is seen, not asked for
+  });
+  fields.refuse_unknown();
+  if (!errors.none()) return errors.failure();
+  const auto generation = if_match(*exchange.request);
+  if (!generation) return tl::unexpected(generation.error());
+  const std::string name(exchange.parameter("name"));
+  const auto written = room.parts.store.set_host_state(name, state, *generation, room.deadline());
+  if (!written) return tl::unexpected(written.error());
+  room.settle(written->event_seq);
+  room.log("info", "event=host_state request=" + exchange.request->id + " host=" + json_text(name) +
+                       " state=" + std::string(to_string(state)) + " by=" + exchange.identity.name);
+  return show_host(room, name);
+}
+
+Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
+  const std::string name(exchange.parameter("name"));
+  const auto picture = room.parts.pictures.latest();
+  const std::uint32_t row = picture->find_host(name);
+  if (row == kNoRow) return fail(ErrorCode::kNotFound, "no host " + json_text(name));
+  if (host_row(*picture, row).source != "static") {
+    return fail(ErrorCode::kConflict, "host " + json_text(name) + ": wanted a static host, found one of the configuration",
+                "emplace.host.not_static");
+  }
+  const auto generation = if_match(*exchange.request);
+  if (!generation) return tl::unexpected(generation.error());
+  const auto written = room.parts.store.write({HostRemoved{name}}, *generation, std::nullopt, room.deadline());
+  if (!written) return tl::unexpected(written.error());
+  room.settle(written->event_seq);
+  return no_content();
+}
+
+}  // namespace
+
+void add_host_routes(ApiRoutes& routes) {
+  routes.push_back({"GET", "/v1/hosts", Role::kReader, {"limit", "marker"}, Where::kWorker, list});
+  routes.push_back({"GET", "/v1/hosts/{name}", Role::kReader, {}, Where::kWorker, show});
+  routes.push_back({"PATCH", "/v1/hosts/{name}", Role::kOperator, {}, Where::kLine, patch});
+  routes.push_back({"DELETE", "/v1/hosts/{name}", Role::kAdmin, {}, Where::kLine, remove});
+}
+
+}  // namespace emplace::http

@@ -1,0 +1,92 @@
+#include <charconv>
+
+#include "service/http/api_route.h"
+#include "service/http/event_feed.h"
+#include "service/http/metrics.h"
+#include "service/http/version.h"
+
+namespace emplace::http {
+namespace {
+
+// Where the client reached us, so that the links lead back.
+std::string base_of(const Request& request) {
+  const std::string* host = request.header("host");
+  return host ? "http://" + *host : "";
+}
+
+Result<Response> versions(const ApiRoom&, const Exchange& exchange) { return versions_document(base_of(*exchange.request)); }
+Result<Response> version(const ApiRoom&, const Exchange& exchange) { return version_document(base_of(*exchange.request)); }
+
+Result<Response> metrics(const ApiRoom& room, const Exchange&) {
+  Response response = json_response(room.metrics.page(room));
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return response;
+}
+
+Result<Response> health(const ApiRoom& room, const Exchange&) {
+  JsonWriter writer;
+  writer.open().text("status", "ok").text("replica", room.parts.replica).text("version", room.parts.version).close();
+  return json_response(writer.take());
+}
+
+// Reasons keep traffic away; warnings are for an operator: the service still answers.
+Result<Response> ready(const ApiRoom& room, const Exchange&) {
+  std::vector<std::string> reasons, warnings;
+  const StoreState store = room.parts.store.state();
+  if (!store.connected) reasons.push_back("store: " + store.message);
+  if (room.parts.pictures.latest()->version().version == 0) reasons.push_back("picture: not loaded yet");
+  for (const auto& one : room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>()) {
+    if (!one.connected) warnings.push_back("host " + one.host + ": " + one.why);
+  }
+  for (const auto& one : room.parts.plugins ? room.parts.plugins() : std::vector<PluginState>()) {
+    if (one.state != "running") warnings.push_back("plugin " + one.id + ": " + one.state + ": " + one.why);
+  }
+  JsonWriter writer;
+  writer.open().flag("ready", reasons.empty()).key("reasons").open_list();
+  for (const std::string& reason : reasons) writer.text(reason);
+  writer.close_list().key("warnings").open_list();
+  for (const std::string& warning : warnings) writer.text(warning);
+  writer.close_list().close();
+  return json_response(writer.take(), reasons.empty() ? 200 : 503);
+}
+
+// ---- events
+
+Result<std::int64_t> first_seq(const ApiRoom& room, const Exchange& exchange) {
+  const std::string* header = exchange.request->header("last-event-id");
+  const std::string* query = exchange.query("after");
+  const std::string* text = header ? header : query;
+  if (!text) return room.parts.pictures.latest()->version().event_seq;
+  std::int64_t seq = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seq);
+  if (error != std::errc() || end != text->data() + text->size() || seq < 0) {
+    return fail(ErrorCode::kInvalid, std::string(header ? "Last-Event-ID" : "after") +
+                                         ": wanted the id of an event, found " + json_text(*text));
+  }
+  return seq;
+}
+
+void events(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
+  const auto seq = first_seq(room, *exchange);
+  if (!seq) return finish(tl::unexpected(seq.error()));
+  Response head;
+  head.content_type = "text/event-stream";
+  head.headers.emplace_back("Cache-Control", "no-store");
+  head.body = ":\n\n";
+  stamp(kMinimumVersion, head);
+  auto stream = exchange->reply.stream(std::move(head));
+  if (stream) room.events.join(std::move(stream), *seq);
+}
+
+}  // namespace
+
+void add_operation_routes(ApiRoutes& routes) {
+  routes.push_back({"GET", "/", Role::kAnyone, {}, Where::kWorker, versions});
+  routes.push_back({"GET", "/v1", Role::kAnyone, {}, Where::kWorker, version});
+  routes.push_back({"GET", "/healthz", Role::kAnyone, {}, Where::kWorker, health});
+  routes.push_back({"GET", "/readyz", Role::kAnyone, {}, Where::kWorker, ready});
+  routes.push_back({"GET", "/metrics", Role::kReader, {}, Where::kWorker, metrics});
+  routes.push_back({.method = "GET", .pattern = "/v1/events", .role = Role::kReader, .query = {"after"}, .chooser = events});
+}
+
+}  // namespace emplace::http

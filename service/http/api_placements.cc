@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include "service/core/explanation.h"
+#include "service/core/request_json.h"
+#include "service/http/api_route.h"
+#include "service/http/metrics.h"
+#include "service/http/placing.h"
+
+namespace emplace::http {
+namespace {
+
+Staleness staleness(const ApiRoom& room) {
+  const StoreState state = room.parts.store.state();
+  if (state.connected) return {};
+  return {true, static_cast<double>(room.now_us() - state.down_since_us) / 1e6};
+}
+
+bool placed(const Placement& placement) {
+  return placement.instances.size() == placement.request->options.count &&
+         !placement.instances.back().decision->ranking.order.empty();
+}
+
+std::string first_host(const Instance& instance) {
+  if (instance.claim) return instance.claim->host;
+  if (instance.decision->ranking.order.empty()) return "-";
+  const std::uint32_t row = instance.decision->costs.hosts[instance.decision->ranking.order[0].index];
+  return std::string((*instance.picture)[hosts::name][row]);
+}
+
+// One line per decision.
+void report(const ApiRoom& room, const Request& request, const Placement& placement) {
+  const Instance& first = placement.instances.front();
+  const bool claimed = first.claim.has_value();
+  room.metrics.decided(!placed(placement) ? "none" : claimed ? "claimed" : "placed",
+                       static_cast<double>(placement.took_us) / 1e6);
+  room.log("info", fmt::format("event=decision request={} decision={} profile={} vm={} count={} host={} candidates={} front={} "
+                               "claim={} picture={}/{} event_seq={} took_us={}",
+                               request.id, placement.decision_id.is_zero() ? "-" : to_string(placement.decision_id),
+                               json_text(placement.rules->profile.name), json_text(first.vm.name), placement.request->options.count,
+                               json_text(first_host(first)), first.decision->costs.hosts.size(), first.decision->front.size(),
+                               claimed ? to_string(first.claim->id) : "-", placement.version.replica,
+                               placement.version.version, placement.version.event_seq, placement.took_us));
+}
+
+DecisionRecord record_of(const Placement& placement) {
+  return {placement.decision_id,    placement.instances.front().vm.id, placement.rules->profile.name,
+          placement.version,        replay_request(placement),         decision_document(placement),
+          placement.now_us};
+}
+
+// What the request asks to be kept: the decision, or only the answer of its key. A claim's are kept with the claim.
+Result<void> keep(const ApiRoom& room, Placement& placement, const std::optional<IdempotencyKey>& key, Deadline deadline) {
+  if (placement.instances.front().claim) return {};
+  if (placement.request->options.record) {
+    placement.decision_id = room.parts.ambient.new_uuid();
+    return room.parts.store.record(record_of(placement), remembering(key, json_response(answer_json(placement))), deadline);
+  }
+  if (!key) return {};
+  const auto written =
+      room.parts.store.write({}, std::nullopt, remembering(key, json_response(answer_json(placement))), deadline);
+  return written ? Result<void>() : tl::unexpected(written.error());
+}
+
+struct Order {
+  std::shared_ptr<const PlacementRequest> request;
+  std::shared_ptr<const Rules> rules;
+  std::optional<IdempotencyKey> key;
+};
+
+Result<Response> place(const ApiRoom& room, const Exchange& exchange, const Order& order) {
+  const auto wait = order.request->options.deadline_ms > 0 ? std::chrono::milliseconds(order.request->options.deadline_ms)
+                                                           : room.parts.limits.deadline;
+  const Deadline deadline = std::chrono::steady_clock::now() + wait;
+  auto placement = room.parts.scheduler.place(order.request, order.rules, deadline, order.key);
+  if (!placement) {
+    room.metrics.decided("failed", 0);
+    return tl::unexpected(placement.error());
+  }
+  if (const auto kept = keep(room, *placement, order.key, deadline); !kept) return tl::unexpected(kept.error());
+  report(room, *exchange.request, *placement);
+  const bool claimed = placement->instances.front().claim.has_value();
+  if (claimed) room.settle(placement->event_seq);
+  const bool started = claimed && order.request->options.start;
+  // What a key remembers was written with the claim, so this must be the same bytes.
+  Response response = json_response(answer_json(*placement, claimed ? Staleness{} : staleness(room)), started ? 202 : 200);
+  if (started) response.headers.emplace_back("Location", "/v1/vms/" + to_string(placement->instances.front().vm.id));
+  return response;
+}
+
+Result<Order> order_of(const ApiRoom& room, const Exchange& exchange) {
+  const auto picture = room.parts.pictures.latest();
+  auto request = parse_placement(exchange.request->body, picture.get());
+  if (!request) return tl::unexpected(request.error());
+  if (auto limited = start_only_where_driven(*request, *picture); !limited) return tl::unexpected(limited.error());
+  auto rules = room.parts.rule_book.find(request->options.profile);
+  if (!rules) return tl::unexpected(rules.error());
+  auto key = idempotency_key(exchange);
+  if (!key) return tl::unexpected(key.error());
+  return Order{std::make_shared<const PlacementRequest>(*std::move(request)), *std::move(rules), *std::move(key)};
+}
+
+bool makes_something(const PlacementOptions& options) { return options.claim || options.record; }
+
+// Only what waits for the store leaves the worker.
+void post_placement(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
+  auto order = order_of(room, *exchange);
+  if (!order) return finish(tl::unexpected(order.error()));
+  if (!makes_something(order->request->options)) {
+    order->key.reset();
+    return finish(place(room, *exchange, *order));
+  }
+  on_line(room, finish, [&room, exchange, order = *std::move(order)] {
+    return once(room, order.key, [&] { return place(room, *exchange, order); });
+  });
+}
+
+}  // namespace
+
+void add_placement_routes(ApiRoutes& routes) {
+  routes.push_back({.method = "POST",
+                    .pattern = "/v1/placements",
+                    .role = Role::kPlanner,
+                    .query = {},
+                    .chooser = post_placement});
+}
+
+}  // namespace emplace::http

@@ -1,0 +1,136 @@
+#include "service/http/api_route.h"
+
+#include <charconv>
+
+#include "service/core/time_text.h"
+
+namespace emplace::http {
+namespace {
+
+Result<std::size_t> read_limit(const ApiRoom& room, const std::string* text) {
+  if (!text) return room.parts.limits.page;
+  std::size_t limit = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
+  const std::size_t most = room.parts.limits.most_per_page;
+  if (error != std::errc() || end != text->data() + text->size() || limit == 0 || limit > most) {
+    return fail(ErrorCode::kInvalid,
+                "limit: wanted a whole number from 1 to " + std::to_string(most) + ", found " + json_text(*text));
+  }
+  return limit;
+}
+
+std::string percent_encoded(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  static constexpr std::string_view kPlain = "-._~";
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+    if (letter || (byte >= '0' && byte <= '9') || kPlain.find(c) != std::string_view::npos) {
+      encoded += c;
+    } else {
+      encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return encoded;
+}
+
+}  // namespace
+
+void on_line(const ApiRoom& room, Finish finish, std::function<Result<Response>()> job) {
+  const bool queued = room.parts.lines.submit([finish, job = std::move(job)] {
+    try {
+      finish(job());
+    } catch (const std::exception& defect) {
+      finish(fail(ErrorCode::kInternal, defect.what()));
+    }
+  });
+  if (!queued) {
+    finish(fail(ErrorCode::kUnavailable, "more requests wait than the service will hold; try again",
+                "emplace.busy", 1));
+  }
+}
+
+Result<Page> page_of(const ApiRoom& room, const Exchange& exchange) {
+  const auto limit = read_limit(room, exchange.query("limit"));
+  if (!limit) return tl::unexpected(limit.error());
+  const std::string* marker = exchange.query("marker");
+  return Page{*limit, marker ? *marker : ""};
+}
+
+Result<Uuid> uuid_of(std::string_view what, std::string_view text) {
+  const auto id = parse_uuid(text);
+  if (!id) return fail(ErrorCode::kInvalid, std::string(what) + ": wanted a uuid, found " + json_text(text));
+  return *id;
+}
+
+Result<std::optional<std::int64_t>> if_match(const Request& request) {
+  const std::string* header = request.header("if-match");
+  if (!header || *header == "*") return std::optional<std::int64_t>();
+  std::int64_t generation = 0;
+  const char* last = header->data() + header->size() - 1;
+  const bool quoted = header->size() > 2 && header->front() == '"' && header->back() == '"';
+  const auto [end, error] = quoted ? std::from_chars(header->data() + 1, last, generation)
+                                   : std::from_chars_result{nullptr, std::errc::invalid_argument};
+  if (error != std::errc() || end != last || generation < 0) {
+    return fail(ErrorCode::kInvalid, "If-Match: wanted the ETag of the resource or *, found " + json_text(*header));
+  }
+  return std::optional(generation);
+}
+
+std::string etag(std::int64_t generation) { return '"' + std::to_string(generation) + '"'; }
+
+Response json_response(std::string body, int status) { return {.status = status, .body = std::move(body)}; }
+Response no_content() { return {.status = 204, .body = ""}; }
+
+void write_staleness(const ApiRoom& room, JsonWriter& writer) {
+  const StoreState state = room.parts.store.state();
+  writer.flag("stale", !state.connected);
+  if (!state.connected) writer.number("age_s", static_cast<double>(room.now_us() - state.down_since_us) / 1e6);
+}
+
+void write_next(JsonWriter& writer, std::string_view path, const Page& page, std::string_view last, bool more) {
+  writer.key("next");
+  if (!more) return void(writer.null());
+  writer.text(std::string(path) + "?limit=" + std::to_string(page.limit) + "&marker=" + percent_encoded(last));
+}
+
+// ---- idempotency
+
+Result<std::optional<IdempotencyKey>> idempotency_key(const Exchange& exchange) {
+  const std::string* header = exchange.request->header("idempotency-key");
+  if (!header) return std::optional<IdempotencyKey>();
+  if (!is_name(*header)) {
+    return fail(ErrorCode::kInvalid, "Idempotency-Key: wanted 1 to 255 bytes, found " + std::to_string(header->size()));
+  }
+  const Request& request = *exchange.request;
+  return std::optional(IdempotencyKey{*header, exchange.identity.token_hash,
+                                      sha256_hex(request.method + ' ' + request.path + '\n' + request.body)});
+}
+
+Result<Response> once(const ApiRoom& room, const std::optional<IdempotencyKey>& key,
+                      const std::function<Result<Response>()>& make) {
+  if (!key) return make();
+  const auto known = room.parts.store.remembered(*key, room.deadline());
+  if (!known) return tl::unexpected(known.error());
+  const auto again = [](const RememberedAnswer& answer) {
+    Response response = answer.status == 204 ? no_content() : json_response(answer.body, answer.status);
+    response.headers.emplace_back("Idempotency-Replayed", "true");
+    return response;
+  };
+  if (*known) return again(**known);
+  Result<Response> made = make();
+  if (made || made.error().code == ErrorCode::kInvalid) return made;
+  // Of two calls with one key at the same time the store lets one through; the other gets its answer.
+  const auto raced = room.parts.store.remembered(*key, room.deadline());
+  if (raced && *raced) return again(**raced);
+  return made;
+}
+
+std::optional<std::pair<IdempotencyKey, RememberedAnswer>> remembering(const std::optional<IdempotencyKey>& key,
+                                                                       const Response& response) {
+  if (!key) return std::nullopt;
+  return std::pair(*key, RememberedAnswer{response.status, response.body});
+}
+
+}  // namespace emplace::http

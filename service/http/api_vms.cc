@@ -1,0 +1,263 @@
+#include <fmt/format.h>
+
+#include <set>
+
+#include "service/core/change.h"
+#include "service/http/api_route.h"
+#include "service/http/listing.h"
+#include "service/http/moving.h"
+
+namespace emplace::http {
+namespace {
+
+// A row of the list: a vm, or the claim of one that is not there yet.
+bool is_listed(const Picture& picture, std::uint32_t row) {
+  if (!is_alive(picture, vms::alive, row)) return false;
+  const auto id = picture[vms::id].get(row);
+  if (!id) return false;
+  return !picture[vms::claim].valid(row) || picture.find_vm(*id) == kNoRow;
+}
+
+std::uint32_t find_listed(const Picture& picture, const Uuid& id) {
+  const std::uint32_t vm = picture.find_vm(id);
+  if (vm != kNoRow) return vm;
+  for (const auto& entry : picture.index(Index::kVmsById).find(id.low())) {
+    if (picture[vms::id].get(entry.row) == id && is_listed(picture, entry.row)) return entry.row;
+  }
+  return kNoRow;
+}
+
+void write_vm(JsonWriter& writer, const VmRow& vm) {
+  writer.open().text("id", to_string(vm.id)).text("name", vm.name).text_or_null("host", vm.host);
+  writer.text("state", to_string(vm.claim ? VmState::kClaimed : vm.state)).text_or_null("source", vm.source);
+  writer.text_or_null("project", vm.project).text_or_null("group", vm.group);
+  writer.number("vcpus", vm.vcpus).number("memory_mib", vm.memory_mib).number("disk_gib", vm.disk_gib);
+  writer.whole("numa_nodes", vm.numa_nodes).key("cells").open_list();
+  for (const std::uint32_t cell : vm.cells) writer.whole(cell);
+  writer.close_list().key("spread");
+  if (vm.spread.by == SpreadBy::kNone) {
+    writer.null();
+  } else {
+    writer.open().text("by", to_string(vm.spread.by)).text("group", vm.spread.group).text("domain", vm.spread.domain).close();
+  }
+  writer.key("claim");
+  vm.claim ? writer.text(to_string(*vm.claim)) : writer.null();
+}
+
+// ---- verify: what the hypervisors say now
+
+class Verification {
+ public:
+  Verification(const ApiRoom& room, Deadline deadline) : room_(room), deadline_(deadline) {}
+
+  void write(JsonWriter& writer, const VmRow& vm) {
+    writer.key("verified");
+    if (vm.host.empty() || vm.claim || !room_.parts.hypervisors.drives(vm.host)) {
+      ++unasked_;
+      return void(writer.null());
+    }
+    const Seen& seen = ask(vm.host);
+    const auto found = seen.domains.find(vm.id);
+    const bool agrees = found != seen.domains.end() && found->second == vm.state;
+    ++(seen.why.empty() ? (agrees ? agree_ : differ_) : unreachable_);
+    writer.open().key("agrees");
+    seen.why.empty() ? writer.flag(agrees) : writer.null();
+    writer.key("seen");
+    found != seen.domains.end() ? writer.text(to_string(found->second)) : writer.null();
+    writer.text_or_null("why", seen.why).close();
+  }
+
+  void write_sum(JsonWriter& writer) const {
+    writer.key("verified").open().whole("agree", agree_).whole("differ", differ_);
+    writer.whole("unreachable", unreachable_).whole("unasked", unasked_).close();
+  }
+
+ private:
+  struct Seen {
+    std::map<Uuid, VmState> domains;
+    std::string why;  // when the host did not answer
+  };
+
+  const Seen& ask(const std::string& host) {
+    const auto known = seen_.find(host);
+    if (known != seen_.end()) return known->second;
+    Seen& seen = seen_[host];
+    const auto domains = room_.parts.hypervisors.domains(host, deadline_);
+    if (!domains) {
+      seen.why = domains.error().message;
+      return seen;
+    }
+    for (const DomainSeen& one : *domains) seen.domains.emplace(one.id, one.state);
+    return seen;
+  }
+
+  const ApiRoom& room_;
+  const Deadline deadline_;
+  std::map<std::string, Seen> seen_;
+  std::int64_t agree_ = 0, differ_ = 0, unreachable_ = 0, unasked_ = 0;
+};
+
+Result<bool> wants_verification(const Exchange& exchange) {
+  const std::string* verify = exchange.query("verify");
+  if (!verify || *verify == "false") return false;
+  if (*verify == "true") return true;
+  return fail(ErrorCode::kInvalid, "verify: wanted true or false, found " + json_text(*verify));
+}
+
+struct Filtered {
+  std::optional<Uuid> marker;
+  std::size_t limit;
+  std::string host;  // empty: all
+};
+
+Result<Filtered> filtered_of(const Exchange& exchange, const Page& page, const Picture& picture) {
+  Filtered filtered{std::nullopt, page.limit, ""};
+  if (!page.marker.empty()) {
+    const auto marker = uuid_of("marker", page.marker);
+    if (!marker) return tl::unexpected(marker.error());
+    filtered.marker = *marker;
+  }
+  if (const std::string* host = exchange.query("host")) {
+    if (picture.find_host(*host) == kNoRow) {
+      return fail(ErrorCode::kInvalid, "host: wanted the name of a host, found " + json_text(*host));
+    }
+    filtered.host = *host;
+  }
+  return filtered;
+}
+
+std::vector<std::uint32_t> listed_rows(const Picture& picture, const Filtered& filtered) {
+  const auto on_host = [&](std::uint32_t row) {
+    if (filtered.host.empty()) return true;
+    const auto host = picture[vms::host].get(row);
+    return host && picture[hosts::name][*host] == filtered.host;
+  };
+  return rows_after(picture.rows(Table::kVms), filtered.marker, filtered.limit,
+                    [&](std::uint32_t row) { return is_listed(picture, row) && on_host(row); },
+                    [&](std::uint32_t row) { return picture[vms::id][row]; });
+}
+
+Result<Response> list(const ApiRoom& room, const Exchange& exchange, bool verify) {
+  const auto page = page_of(room, exchange);
+  if (!page) return tl::unexpected(page.error());
+  const auto picture = room.parts.pictures.latest();
+  const auto filtered = filtered_of(exchange, *page, *picture);
+  if (!filtered) return tl::unexpected(filtered.error());
+  auto rows = listed_rows(*picture, *filtered);
+  const bool more = rows.size() > page->limit;
+  if (more) rows.pop_back();
+  Verification verification(room, room.deadline());
+  JsonWriter writer;
+  writer.open().key("vms").open_list();
+  for (const std::uint32_t row : rows) {
+    const VmRow vm = vm_row(*picture, row);
+    write_vm(writer, vm);
+    if (verify) verification.write(writer, vm);
+    writer.close();
+  }
+  writer.close_list();
+  if (verify) verification.write_sum(writer);
+  write_staleness(room, writer);
+  write_next(writer, "/v1/vms", *page, rows.empty() ? "" : to_string((*picture)[vms::id][rows.back()]), more);
+  writer.close();
+  return json_response(writer.take());
+}
+
+// Only a verification waits.
+void get_vms(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
+  const auto verify = wants_verification(*exchange);
+  if (!verify) return finish(tl::unexpected(verify.error()));
+  if (!*verify) return finish(list(room, *exchange, false));
+  on_line(room, finish, [&room, exchange] { return list(room, *exchange, true); });
+}
+
+struct Found {
+  std::shared_ptr<const Picture> picture;
+  VmRow vm;
+};
+
+Result<Found> find(const ApiRoom& room, const Exchange& exchange) {
+  const auto id = uuid_of("vm", exchange.parameter("id"));
+  if (!id) return tl::unexpected(id.error());
+  auto picture = room.parts.pictures.latest();
+  const std::uint32_t row = find_listed(*picture, *id);
+  if (row == kNoRow) return fail(ErrorCode::kNotFound, "no vm " + to_string(*id));
+  return Found{picture, vm_row(*picture, row)};
+}
+
+Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
+  const auto found = find(room, exchange);
+  if (!found) return tl::unexpected(found.error());
+  JsonWriter writer;
+  write_vm(writer, found->vm);
+  write_staleness(room, writer);
+  writer.close();
+  return json_response(writer.take());
+}
+
+Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
+  const auto found = find(room, exchange);
+  if (!found) return tl::unexpected(found.error());
+  const VmRow& vm = found->vm;
+  const Deadline deadline = room.deadline();
+  if (!vm.host.empty() && room.parts.hypervisors.drives(vm.host)) {
+    if (const auto gone = destroy_and_wait(room.parts.hypervisors, vm.host, vm.id, deadline); !gone) {
+      return tl::unexpected(gone.error());
+    }
+  }
+  std::int64_t event_seq = 0;
+  if (vm.claim) {
+    const auto given_back = room.parts.store.give_back(*vm.claim, "", deadline);
+    if (!given_back) return tl::unexpected(given_back.error());
+    event_seq = *given_back;
+  } else {
+    const auto written = room.parts.store.write({VmRemoved{vm.id, {}}}, std::nullopt, std::nullopt, deadline);
+    if (!written) return tl::unexpected(written.error());
+    event_seq = written->event_seq;
+  }
+  room.settle(event_seq);
+  room.log("info", fmt::format("event=vm_removed request={} vm={} name={} host={} by={}", exchange.request->id,
+                               to_string(vm.id), json_text(vm.name), json_text(vm.host), exchange.identity.name));
+  return no_content();
+}
+
+Result<Response> post_migrate(const ApiRoom& room, const Exchange& exchange) {
+  const auto key = idempotency_key(exchange);
+  if (!key) return tl::unexpected(key.error());
+  return once(room, *key, [&]() -> Result<Response> {
+    const auto wish = parse_move(exchange.request->body);
+    if (!wish) return tl::unexpected(wish.error());
+    const auto found = find(room, exchange);
+    if (!found) return tl::unexpected(found.error());
+    const auto moving = start_move(room, found->picture, found->vm, *wish);
+    if (!moving) return tl::unexpected(moving.error());
+    JsonWriter writer;
+    writer.open().text("vm", to_string(found->vm.id)).text("from", found->vm.host).text("to", moving->host);
+    writer.text("claim", to_string(moving->id)).close();
+    Response response = json_response(writer.take(), 202);
+    response.headers.emplace_back("Location", "/v1/vms/" + to_string(found->vm.id));
+    if (*key) {
+      const auto kept = room.parts.store.write({}, std::nullopt, remembering(*key, response), room.deadline());
+      if (!kept) room.log("warn", "event=key_not_kept request=" + exchange.request->id + " why=" + json_text(kept.error().message));
+    }
+    room.log("info", fmt::format("event=migrate request={} vm={} from={} to={} claim={} by={}", exchange.request->id,
+                                 to_string(found->vm.id), json_text(found->vm.host), json_text(moving->host),
+                                 to_string(moving->id), exchange.identity.name));
+    return response;
+  });
+}
+
+}  // namespace
+
+void add_vm_routes(ApiRoutes& routes) {
+  routes.push_back({.method = "GET",
+                    .pattern = "/v1/vms",
+                    .role = Role::kReader,
+                    .query = {"limit", "marker", "verify", "host"},
+                    .chooser = get_vms});
+  routes.push_back({"GET", "/v1/vms/{id}", Role::kReader, {}, Where::kWorker, show});
+  routes.push_back({"DELETE", "/v1/vms/{id}", Role::kOperator, {}, Where::kLine, remove});
+  routes.push_back({"POST", "/v1/vms/{id}:migrate", Role::kOperator, {}, Where::kLine, post_migrate});
+}
+
+}  // namespace emplace::http

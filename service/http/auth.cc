@@ -1,0 +1,244 @@
+#include "service/http/auth.h"
+
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <vector>
+
+namespace emplace::http {
+namespace {
+
+constexpr std::array<std::string_view, 5> kRoles = {"anyone", "reader", "planner", "operator", "admin"};
+
+std::string hex(const unsigned char* bytes, std::size_t count) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text.push_back(kDigits[bytes[i] >> 4]);
+    text.push_back(kDigits[bytes[i] & 15]);
+  }
+  return text;
+}
+
+bool is_hash(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+tl::unexpected<Error> bad_line(const std::string& path, int line, const std::string& wanted, const std::string& found) {
+  return fail(ErrorCode::kInvalid,
+              path + ": line " + std::to_string(line) + ": wanted " + wanted + ", found \"" + found + "\"");
+}
+
+using Words = std::vector<std::string>;
+
+// Calls `use` with the words of each line that has any, up to a '#'; an error it returns ends the reading.
+Result<void> for_each_line(const std::string& path, const std::function<Result<void>(int, const Words&)>& use) {
+  std::ifstream file(path);
+  if (!file) return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));
+  std::string text;
+  for (int line = 1; std::getline(file, text); ++line) {
+    std::istringstream words_of(text.substr(0, text.find('#')));
+    Words words;
+    for (std::string word; words_of >> word;) words.push_back(word);
+    if (words.empty()) continue;
+    if (auto used = use(line, words); !used) return used;
+  }
+  return {};
+}
+
+std::string joined(const Words& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// What the client shows, or nothing.
+std::string_view token_of(const Request& request) {
+  static constexpr std::string_view kBearer = "bearer ";
+  const std::string* authorization = request.header("authorization");
+  if (!authorization) {
+    const std::string* token = request.header("x-auth-token");
+    return token ? std::string_view(*token) : std::string_view();
+  }
+  std::string_view value = *authorization;
+  if (value.size() <= kBearer.size()) return {};
+  const bool is_bearer = std::equal(kBearer.begin(), kBearer.end(), value.begin(), [](char wanted, char found) {
+    return wanted == (found >= 'A' && found <= 'Z' ? found - 'A' + 'a' : found);
+  });
+  if (!is_bearer) return {};
+  value.remove_prefix(kBearer.size());
+  return value.substr(std::min(value.find_first_not_of(' '), value.size()));
+}
+
+class File {
+ public:
+  explicit File(int fd) : fd_(fd) {}
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int fd() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  const int fd_;
+};
+
+// The hash of the token in an existing file; nothing if there is none.
+Result<std::optional<std::string>> existing_token(const std::string& path) {
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file && errno == ENOENT) return std::nullopt;
+  if (!file) return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));
+  struct stat status = {};
+  if (::fstat(file.fd(), &status) != 0 || (status.st_mode & 077) != 0) {
+    return fail(ErrorCode::kInvalid, path + ": wanted mode 0600, found one that others may read");
+  }
+  std::array<char, 128> text = {};
+  const ssize_t count = ::read(file.fd(), text.data(), text.size());
+  std::string_view token(text.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.remove_suffix(1);
+  if (!is_hash(token)) return fail(ErrorCode::kInvalid, path + ": wanted 64 hex digits, found something else");
+  return sha256_hex(token);
+}
+
+// Writes a new token under another name, then links it in: whoever comes second finds the first one's.
+Result<void> make_token(const std::string& path) {
+  std::array<unsigned char, 32> bytes = {};
+  if (::RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    return fail(ErrorCode::kUnavailable, "no random bytes for " + path);
+  }
+  const std::string line = hex(bytes.data(), bytes.size()) + "\n";
+  std::string temporary = path + ".XXXXXX";
+  const File file(::mkostemp(temporary.data(), O_CLOEXEC));  // mode 0600
+  if (!file) return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));
+  const bool written =
+      ::write(file.fd(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file.fd()) == 0;
+  const bool linked = written && (::link(temporary.c_str(), path.c_str()) == 0 || errno == EEXIST);
+  const int error = errno;
+  ::unlink(temporary.c_str());
+  if (!linked) return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(error));
+  return {};
+}
+
+}  // namespace
+
+std::string_view name_of(Role role) { return kRoles[static_cast<std::size_t>(role)]; }
+
+std::optional<Role> role_named(std::string_view name) {
+  const auto found = std::find(kRoles.begin(), kRoles.end(), name);
+  if (found == kRoles.end()) return std::nullopt;
+  return static_cast<Role>(found - kRoles.begin());
+}
+
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest = {};
+  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return hex(digest.data(), digest.size());
+}
+
+Result<Tokens> Tokens::load(const std::string& path) {
+  Tokens tokens;
+  auto loaded = for_each_line(path, [&](int line, const Words& words) -> Result<void> {
+    if (words.size() != 3) return bad_line(path, line, "SHA256 ROLE NAME", std::to_string(words.size()) + " words");
+    if (!is_hash(words[0]))
+      return bad_line(path, line, "64 lower-case hex digits",
+                      "a word of " + std::to_string(words[0].size()) + " characters");
+    const auto role = role_named(words[1]);
+    if (!role || *role == Role::kAnyone) return bad_line(path, line, "reader, planner, operator or admin", words[1]);
+    if (tokens.by_hash_.contains(words[0])) return bad_line(path, line, "each token once", words[2]);
+    tokens.add({words[0], *role, words[2]});
+    return {};
+  });
+  if (!loaded) return tl::unexpected(loaded.error());
+  return tokens;
+}
+
+void Tokens::add(Identity identity) {
+  std::string hash = identity.token_hash;
+  by_hash_.insert_or_assign(std::move(hash), std::move(identity));
+}
+
+const Identity* Tokens::find(std::string_view token) const {
+  if (token.empty()) return nullptr;
+  const auto found = by_hash_.find(sha256_hex(token));
+  return found == by_hash_.end() ? nullptr : &found->second;
+}
+
+void Policy::set(std::string method, std::string pattern, Role least) {
+  rows_.insert_or_assign({std::move(method), std::move(pattern)}, least);
+}
+
+Result<void> Policy::override_from(const std::string& path) {
+  auto rows = rows_;  // a file that is half good changes nothing
+  auto loaded = for_each_line(path, [&](int line, const Words& words) -> Result<void> {
+    if (words.size() != 3) return bad_line(path, line, "METHOD /pattern role", joined(words));
+    const auto role = role_named(words[2]);
+    if (!role) return bad_line(path, line, "anyone, reader, planner, operator or admin", words[2]);
+    const auto row = rows.find({words[0], words[1]});
+    if (row == rows.end()) return bad_line(path, line, "a method and pattern of the API", words[0] + " " + words[1]);
+    row->second = *role;
+    return {};
+  });
+  if (loaded) rows_ = std::move(rows);
+  return loaded;
+}
+
+Role Policy::least(std::string_view method, std::string_view pattern) const {
+  const auto row = rows_.find({std::string(method == "HEAD" ? "GET" : method), std::string(pattern)});
+  return row == rows_.end() ? Role::kAdmin : row->second;
+}
+
+Result<void> RateLimit::take(const std::string& token_hash, Time now) {
+  if (per_second_ <= 0) return {};
+  const double capacity = std::max(1.0, per_second_);
+  const std::lock_guard lock(mutex_);
+  Bucket& bucket = buckets_.try_emplace(token_hash, Bucket{capacity, now}).first->second;
+  const double elapsed_s = std::max(0.0, std::chrono::duration<double>(now - bucket.filled).count());
+  bucket.left = std::min(capacity, bucket.left + elapsed_s * per_second_);
+  bucket.filled = std::max(bucket.filled, now);
+  if (bucket.left < 1) {
+    const auto wait_s = static_cast<int>(std::clamp(std::ceil((1 - bucket.left) / per_second_), 1.0, 3600.0));
+    return fail(ErrorCode::kTooMany, "more requests per second than this token may make", "emplace.rate_limit", wait_s);
+  }
+  bucket.left -= 1;
+  return {};
+}
+
+Result<Identity> authorize(const Request& request, std::string_view pattern, const Tokens& tokens, const Policy& policy,
+                           RateLimit& rate, RateLimit::Time now) {
+  const Role least = policy.least(request.method, pattern);
+  if (least == Role::kAnyone) return Identity{};
+  const Identity* identity = tokens.find(token_of(request));
+  if (!identity) {
+    return fail(ErrorCode::kUnauthorized, "wanted a known token in Authorization: Bearer or X-Auth-Token");
+  }
+  if (auto taken = rate.take(identity->token_hash, now); !taken) return tl::unexpected(taken.error());
+  if (identity->role >= least) return *identity;
+  return fail(ErrorCode::kForbidden,
+              "wanted the role " + std::string(name_of(least)) + ", found " + std::string(name_of(identity->role)));
+}
+
+Result<std::string> create_admin_token(const std::string& path) {
+  auto token = existing_token(path);
+  if (token && !*token) {
+    if (auto made = make_token(path); !made) return tl::unexpected(made.error());
+    token = existing_token(path);
+  }
+  if (!token) return tl::unexpected(token.error());
+  if (!*token) return fail(ErrorCode::kUnavailable, path + ": vanished while it was made");
+  return **token;
+}
+
+}  // namespace emplace::http

@@ -1,0 +1,102 @@
+// Who may do what: static tokens, roles, the policy that names the least role of each route, and a rate limit per
+// token.
+//
+// Tokens are kept and compared as SHA-256 hashes only, so that neither the file nor a core dump gives one away and the
+// comparison's time says nothing. Roles include the ones below them. What the policy doesn't name needs kAdmin.
+//
+//   tokens file, one a line:   <sha256 of the token in hex> <reader|planner|operator|admin> <name>
+//   policy file, one a line:   <METHOD> </pattern> <anyone|reader|planner|operator|admin>
+// '#' starts a comment. The policy file overrides rows of the built-in table; a row that isn't there is a typing error.
+//
+// Threads: Tokens and Policy are filled at start-up, then const; RateLimit from any thread. Errors: kInvalid for a bad
+// line (file, line, what was wanted, what was found), kUnavailable for a file that can't be read or written.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "service/core/result.h"
+#include "service/http/message.h"
+
+namespace emplace::http {
+
+enum class Role { kAnyone, kReader, kPlanner, kOperator, kAdmin };  // kAnyone: only in policies, needs no token
+
+std::string_view name_of(Role role);
+std::optional<Role> role_named(std::string_view name);
+
+// Lower-case hex of the SHA-256.
+std::string sha256_hex(std::string_view text);
+
+struct Identity {
+  std::string token_hash;
+  Role role = Role::kAnyone;
+  std::string name;  // for the log; empty for kAnyone
+};
+
+class Tokens {
+ public:
+  static Result<Tokens> load(const std::string& path);
+
+  void add(Identity identity);
+
+  // Null for an unknown token.
+  const Identity* find(std::string_view token) const;
+
+ private:
+  std::unordered_map<std::string, Identity> by_hash_;
+};
+
+class Policy {
+ public:
+  // A row of the built-in table.
+  void set(std::string method, std::string pattern, Role least);
+
+  // Replaces rows by the file's.
+  Result<void> override_from(const std::string& path);
+
+  // HEAD counts as GET.
+  Role least(std::string_view method, std::string_view pattern) const;
+
+ private:
+  std::map<std::pair<std::string, std::string>, Role> rows_;  // by method and pattern
+};
+
+// A token bucket for each token: `per_second` on average, up to a second's worth at once. 0 is off.
+class RateLimit {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit RateLimit(double per_second) : per_second_(per_second) {}
+
+  // kTooMany with retry_after_s if this request is one too many.
+  Result<void> take(const std::string& token_hash, Time now);
+
+ private:
+  struct Bucket {
+    double left;
+    Time filled;
+  };
+
+  const double per_second_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Bucket> buckets_;  // by token hash: bounded by the tokens there are
+};
+
+// Whether the request may call the route: its token (Authorization: Bearer, or X-Auth-Token), the policy, the rate.
+// kUnauthorized without a known token, kForbidden below the least role, kTooMany over the rate.
+Result<Identity> authorize(const Request& request, std::string_view pattern, const Tokens& tokens, const Policy& policy,
+                           RateLimit& rate, RateLimit::Time now);
+
+// Makes the file `path` (mode 0600) with a fresh token of 32 random bytes in hex, or keeps the one that is there, and
+// returns its hash. Of several processes that start at once one makes it and all agree. kInvalid if the file isn't such
+// a token or others than its owner may read it.
+Result<std::string> create_admin_token(const std::string& path);
+
+}  // namespace emplace::http

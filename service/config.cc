@@ -1,0 +1,278 @@
+#include "service/config.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <sstream>
+#include <toml++/toml.h>
+
+namespace emplace {
+namespace {
+
+std::string found(const toml::node& node) {
+  std::ostringstream text;
+  node.visit([&](const auto& value) { text << value; });
+  const std::string shown = text.str();
+  return shown.size() <= 60 ? shown : shown.substr(0, 57) + "...";
+}
+
+// Reads the keys of one table and keeps the first error. Each key that was asked for is known; finish() refuses the others.
+class Section {
+ public:
+  Section(const std::string& file, std::string path, const toml::table& table, std::optional<Error>& error)
+      : file_(file), path_(std::move(path)), table_(table), error_(error) {}
+
+  void text(const char* key, std::string& value) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_string()) return wrong(key, *node, "a string");
+    value = node->as_string()->get();
+  }
+  void one_of(const char* key, std::string& value, std::initializer_list<std::string_view> allowed) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    std::string wanted;
+    for (const std::string_view option : allowed) {
+      if (node->is_string() && node->as_string()->get() == option) value = option;
+      wanted += fmt::format("{}\"{}\"", wanted.empty() ? "" : " or ", option);
+    }
+    if (!node->is_string() || value != node->as_string()->get()) wrong(key, *node, wanted);
+  }
+  template <typename Number>
+  void whole(const char* key, Number& value, std::int64_t least, std::int64_t most) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    const auto number = node->value_exact<std::int64_t>();
+    if (!number || *number < least || *number > most) {
+      return wrong(key, *node, fmt::format("a whole number from {} to {}", least, most));
+    }
+    value = static_cast<Number>(*number);
+  }
+  void number(const char* key, double& value, double least, double most) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    const auto given = node->value<double>();
+    if (!node->is_number() || !given || !(*given >= least && *given <= most)) {
+      return wrong(key, *node, fmt::format("a number from {} to {}", least, most));
+    }
+    value = *given;
+  }
+  void texts(const char* key, std::vector<std::string>& values) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_array()) return wrong(key, *node, "an array of strings");
+    values.clear();
+    for (const toml::node& item : *node->as_array()) {
+      if (!item.is_string()) return wrong(key, item, "a string");
+      values.push_back(item.as_string()->get());
+    }
+  }
+  void texts_by_name(const char* key, std::map<std::string, std::string>& values) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_table()) return wrong(key, *node, "a table of strings");
+    for (const auto& [name, item] : *node->as_table()) {
+      if (!item.is_string()) return wrong(key, item, "a string");
+      values[std::string(name.str())] = item.as_string()->get();
+    }
+  }
+  void json(const char* key, std::string& value) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_table()) return wrong(key, *node, "a table");
+    std::ostringstream out;
+    out << toml::json_formatter(*node->as_table());
+    value = out.str();
+  }
+  template <typename Function>
+  void table(const char* key, Function&& read) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_table()) return wrong(key, *node, "a table");
+    Section section(file_, path_ + key + ".", *node->as_table(), error_);
+    read(section);
+    section.finish();
+  }
+  template <typename Function>
+  void tables(const char* key, Function&& read) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_array()) return wrong(key, *node, "an array of tables");
+    std::size_t i = 0;
+    for (const toml::node& item : *node->as_array()) {
+      if (!item.is_table()) return wrong(key, item, "a table");
+      Section section(file_, fmt::format("{}{}[{}].", path_, key, i++), *item.as_table(), error_);
+      read(section);
+      section.finish();
+    }
+  }
+  void required(const char* key) {
+    if (!table_.contains(key)) complain(table_.source(), fmt::format("{}{}: wanted a value, found none", path_, key));
+  }
+  void wrong(const char* key, const toml::node& node, std::string_view wanted) {
+    complain(node.source(), fmt::format("{}{}: wanted {}, found {}", path_, key, wanted, found(node)));
+  }
+  const toml::node* find(const char* key) {
+    known_.emplace_back(key);
+    return table_.get(key);
+  }
+  void finish() {
+    for (const auto& [key, node] : table_) {
+      if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
+      complain(key.source(), fmt::format("{}{}: unknown key", path_, key.str()));
+    }
+  }
+
+ private:
+  void complain(const toml::source_region& where, std::string what) {
+    if (error_) return;
+    error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: {}", file_, where.begin.line, what)};
+  }
+
+  const std::string& file_;
+  const std::string path_;
+  const toml::table& table_;
+  std::optional<Error>& error_;
+  std::vector<std::string> known_;
+};
+
+void read_host(Section& section, HostEntry& host) {
+  section.required("name");
+  section.required("uri");
+  section.text("name", host.name);
+  section.text("uri", host.uri);
+  section.text("zone", host.zone);
+  section.text("rack", host.rack);
+  section.text("peer_uri", host.peer_uri);
+  section.text("migration_uri", host.migration_uri);
+  double disk_gib = std::nan("");
+  section.number("disk_gib", disk_gib, 0, 1e12);
+  if (!std::isnan(disk_gib)) host.disk_gib = disk_gib;
+  section.number("cpu_allocation_ratio", host.cpu_allocation_ratio, 0.01, 1000);
+  section.number("ram_allocation_ratio", host.ram_allocation_ratio, 0.01, 1000);
+  section.number("disk_allocation_ratio", host.disk_allocation_ratio, 0.01, 1000);
+  section.number("reserved_memory_mib", host.reserved_memory_mib, 0, 1e12);
+  section.number("reserved_vcpus", host.reserved_vcpus, 0, 1e6);
+  section.number("reserved_disk_gib", host.reserved_disk_gib, 0, 1e12);
+  section.texts("traits", host.traits);
+  section.texts("aggregates", host.aggregates);
+}
+
+void read_plugin(Section& section, PluginEntry& plugin) {
+  section.required("path");
+  section.text("path", plugin.path);
+  section.one_of("isolation", plugin.isolation, {"in-process"});
+  section.whole("deadline_ms", plugin.deadline_ms, 1, 60'000);
+  section.json("config", plugin.config);
+}
+
+void read_on_error(Section& section, OnError& on_error) {
+  std::string text = "drop";
+  section.one_of("on_error", text, {"drop", "fail"});
+  on_error = text == "fail" ? OnError::kFail : OnError::kDrop;
+}
+
+void read_profile(Section& section, Profile& profile) {
+  section.required("name");
+  section.text("name", profile.name);
+  if (const toml::node* const node = section.find("method")) {
+    const auto method = parse_rank_method(node->value<std::string>().value_or(""));
+    if (method) {
+      profile.method = *method;
+    } else {
+      section.wrong("method", *node, "chebyshev, lexicographic, weighted_sum, knee, topsis or nova");
+    }
+  }
+  section.texts("filters", profile.filters);
+  section.number("front_limit", profile.front_limit, 0, 1);
+  section.tables("objectives", [&](Section& entry) {
+    ObjectiveChoice choice;
+    entry.required("id");
+    entry.text("id", choice.id);
+    entry.number("weight", choice.weight, 0, 1e9);
+    entry.number("resolution", choice.resolution, 1e-12, 1e12);
+    read_on_error(entry, choice.on_error);
+    entry.whole("max_age_s", choice.max_age_s, 0, 1'000'000'000);
+    profile.objectives.push_back(std::move(choice));
+  });
+  section.tables("weighers", [&](Section& entry) {
+    WeigherChoice choice;
+    entry.required("id");
+    entry.text("id", choice.id);
+    double multiplier = std::nan("");
+    entry.number("multiplier", multiplier, -1e12, 1e12);
+    if (!std::isnan(multiplier)) choice.multiplier = multiplier;
+    profile.weighers.push_back(std::move(choice));
+  });
+}
+
+void read_root(Section& root, Config& config) {
+  root.table("service", [&](Section& s) {
+    s.text("listen", config.listen);
+    s.text("data", config.data);
+    s.text("replica", config.replica);
+    s.whole("line_threads", config.line_threads, 1, 1024);
+    s.whole("http_threads", config.http_threads, 1, 256);
+  });
+  root.table("database", [&](Section& s) { s.text("url", config.database_url); });
+  root.table("auth", [&](Section& s) {
+    s.text("tokens_file", config.tokens_file);
+    s.text("policy_file", config.policy_file);
+  });
+  root.table("limits", [&](Section& s) {
+    s.whole("header_kib", config.header_kib, 1, 1024);
+    s.whole("body_mib", config.body_mib, 1, 4096);
+    s.whole("connections", config.connections, 1, 1'000'000);
+    s.whole("requests_per_s", config.requests_per_s, 0, 1'000'000'000);
+  });
+  root.table("decision", [&](Section& s) {
+    s.text("profile", config.profile);
+    s.whole("history_mib", config.history_mib, 0, 1'000'000);
+    s.number("front_limit", config.front_limit, 0, 1);
+  });
+  root.table("libvirt", [&](Section& s) {
+    std::string file;
+    s.text("domain_template", file);
+    if (!file.empty()) config.domain_templates[""] = file;
+    s.texts_by_name("templates", config.domain_templates);
+    s.whole("poll_s", config.poll_s, 1, 86'400);
+  });
+  root.table("nova", [&](Section& s) { s.one_of("release", config.nova_release, {"zed"}); });
+  root.tables("host", [&](Section& s) { read_host(s, config.hosts.emplace_back()); });
+  config.plugins_given = root.find("plugin") != nullptr;
+  root.tables("plugin", [&](Section& s) { read_plugin(s, config.plugins.emplace_back()); });
+  root.tables("profile", [&](Section& s) { read_profile(s, config.profiles.emplace_back()); });
+}
+
+Result<void> check_unique(const Config& config) {
+  for (std::size_t i = 0; i < config.hosts.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (config.hosts[i].name != config.hosts[k].name) continue;
+      return fail(ErrorCode::kInvalid, fmt::format("{}: host[{}].name: wanted a name of its own, found \"{}\" again",
+                                                   config.file, i, config.hosts[i].name));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Config> read_config(const std::string& file) {
+  Config config;
+  config.file = file;
+  toml::table table;
+  try {
+    table = toml::parse_file(file);
+  } catch (const toml::parse_error& error) {
+    return fail(ErrorCode::kInvalid, fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
+  }
+  std::optional<Error> error;
+  Section root(file, "", table, error);
+  read_root(root, config);
+  root.finish();
+  if (error) return tl::unexpected(*error);
+  if (const auto unique = check_unique(config); !unique) return tl::unexpected(unique.error());
+  return config;
+}
+
+}  // namespace emplace

@@ -1,0 +1,57 @@
+// Config: emplaced.toml as values (docs/configuration.md describes every key). Unknown keys, wrong types and values out of
+// range are errors that name the file, the line, the key, what was wanted and what was found; nothing is guessed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "service/core/result.h"
+#include "service/core/rules.h"
+
+namespace emplace {
+
+struct HostEntry {
+  std::string name, uri, zone, rack;
+  double cpu_allocation_ratio = 1, ram_allocation_ratio = 1, disk_allocation_ratio = 1;
+  double reserved_memory_mib = 0, reserved_vcpus = 0, reserved_disk_gib = 0;
+  std::vector<std::string> traits, aggregates;
+  std::optional<double> disk_gib;  // in place of what the host's storage pools say
+  std::string peer_uri;       // libvirt URI under which other hosts reach this one; empty: `uri`
+  std::string migration_uri;  // where guests' memory is sent ("tcp://10.0.0.2"); empty: libvirt finds out
+};
+
+struct PluginEntry {
+  std::string path;
+  std::string isolation = "in-process";
+  std::uint32_t deadline_ms = 20;
+  std::string config = "{}";  // JSON
+};
+
+struct Config {
+  std::string file;  // where it came from; empty: defaults
+  std::string listen = "127.0.0.1:8790";
+  std::string data = "/var/lib/emplace";
+  std::string replica = "a";
+  std::uint32_t line_threads = 64;
+  std::uint32_t http_threads = 2;
+  std::string database_url;  // empty: embedded
+  std::string tokens_file, policy_file;
+  std::uint32_t header_kib = 16, body_mib = 8, connections = 10000, requests_per_s = 0;
+  std::string profile = "default";
+  std::uint32_t history_mib = 1024;
+  double front_limit = 0.25;
+  std::map<std::string, std::string> domain_templates;  // files by the name a request gives; "": the default
+  std::uint32_t poll_s = 10;
+  std::string nova_release = "zed";
+  std::vector<HostEntry> hosts;
+  bool plugins_given = false;  // false: all that ship with Emplace
+  std::vector<PluginEntry> plugins;
+  std::vector<Profile> profiles;
+};
+
+Result<Config> read_config(const std::string& file);
+
+}  // namespace emplace

@@ -1,0 +1,414 @@
+// emplaced: the wiring, top to bottom. Every room is made here, in the order in which they need each other, and taken down in
+// the reverse order; nothing else knows all of them.
+#include <CLI/CLI.hpp>
+#include <QCoreApplication>
+#include <QTimer>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "service/config.h"
+#include "service/core/rule_book.h"
+#include "service/core/scheduler.h"
+#include "service/http/api.h"
+#include "service/http/auth.h"
+#include "service/http/line_pool.h"
+#include "service/http/server.h"
+#include "service/hypervisor/hosts.h"
+#include "service/log.h"
+#include "service/observe/keeper.h"
+#include "service/observe/observer.h"
+#include "service/plugins/plugins.h"
+#include "service/signals.h"
+#include "service/store/embedded.h"
+#include "service/store/migrations.h"
+#include "service/store/postgres_store.h"
+
+namespace emplace {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kBadUsage = 2;
+constexpr int kCannotRun = 1;
+constexpr std::chrono::seconds kStartDeadline{60};
+constexpr std::chrono::seconds kRecoverEvery{30};
+
+
+std::int64_t wall_clock_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+std::int64_t monotonic_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Uuid random_uuid() {
+  thread_local std::random_device device;
+  Uuid id;
+  for (std::size_t i = 0; i < id.bytes.size(); i += 4) {
+    const std::uint32_t word = device();
+    std::memcpy(id.bytes.data() + i, &word, sizeof word);
+  }
+  id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0f) | 0x40);
+  id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | 0x80);
+  return id;
+}
+
+void store_log(LogLevel level, std::string_view line) {
+  log_line(level == LogLevel::kInfo ? "info" : level == LogLevel::kWarn ? "warn" : "error", line);
+}
+
+Ambient ambient() { return {wall_clock_us, monotonic_us, random_uuid}; }
+
+int complain(const Error& error) {
+  fmt::print(stderr, "emplaced: {}\n", error.message);
+  return error.code == ErrorCode::kInvalid ? kBadUsage : kCannotRun;
+}
+
+// ---- what the configuration says, in the words of each room
+
+PluginSettings plugin_settings() {
+  const fs::path program = fs::read_symlink("/proc/self/exe");
+  PluginSettings settings;
+  settings.directory = program.parent_path().parent_path() / "lib/emplace/plugins";
+  settings.prober.program = default_probe_program();
+  return settings;
+}
+
+std::vector<PluginChoice> plugin_choices(const Config& config, const PluginSettings& settings) {
+  std::vector<PluginChoice> choices;
+  if (!config.plugins_given) {
+    for (const auto& listed : list_plugins(settings.directory)) {
+      if (listed.manifest) choices.push_back({listed.manifest->library.string()});
+    }
+  }
+  for (const PluginEntry& entry : config.plugins) {
+    choices.push_back({entry.path, entry.isolation, entry.deadline_ms, entry.config});
+  }
+  return choices;
+}
+
+std::vector<HostConfig> host_configs(const Config& config) {
+  std::vector<HostConfig> hosts;
+  for (const HostEntry& entry : config.hosts) {
+    HostConfig host;
+    host.name = entry.name;
+    host.uri = entry.uri;
+    host.zone = entry.zone;
+    host.rack = entry.rack;
+    host.traits = entry.traits;
+    host.aggregates = entry.aggregates;
+    host.cpu_allocation_ratio = entry.cpu_allocation_ratio;
+    host.ram_allocation_ratio = entry.ram_allocation_ratio;
+    host.disk_allocation_ratio = entry.disk_allocation_ratio;
+    host.reserved_vcpus = entry.reserved_vcpus;
+    host.reserved_memory_mib = entry.reserved_memory_mib;
+    host.reserved_disk_gib = entry.reserved_disk_gib;
+    host.disk_gib = entry.disk_gib;
+    host.peer_uri = entry.peer_uri;
+    host.migration_uri = entry.migration_uri;
+    hosts.push_back(std::move(host));
+  }
+  return hosts;
+}
+
+Result<HypervisorOptions> hypervisor_options(const Config& config) {
+  HypervisorOptions options;
+  options.poll = std::chrono::seconds(config.poll_s);
+  for (const auto& [name, path] : config.domain_templates) {
+    auto loaded = DomainTemplate::load(path);
+    if (!loaded) return tl::unexpected(loaded.error());
+    options.templates.emplace(name, std::move(*loaded));
+  }
+  return options;
+}
+
+Reports reports_to(observe::Keeper& keeper) {
+  Reports reports;
+  reports.connected = [&](const std::string& host, bool fresh) { keeper.connected(host, fresh); };
+  reports.disconnected = [&](const std::string& host, const std::string& reason) { keeper.disconnected(host, reason); };
+  reports.inventory = [&](const HostRow& host) { keeper.inventory(host); };
+  reports.domains = [&](const std::string& host, const std::vector<DomainSeen>& all) { keeper.domains(host, all); };
+  reports.domain = [&](const std::string& host, const DomainEvent& event) {
+    event.seen ? keeper.domain_seen(host, *event.seen) : keeper.domain_gone(host, event.id);
+  };
+  return reports;
+}
+
+http::Limits server_limits(const Config& config) {
+  http::Limits limits;
+  limits.workers = config.http_threads;
+  limits.connections = config.connections;
+  limits.framing.header_bytes = std::size_t{config.header_kib} << 10;
+  limits.framing.body_bytes = std::size_t{config.body_mib} << 20;
+  return limits;
+}
+
+// The profiles of the configuration, with what was changed over REST on top.
+Result<void> fill_rule_book(RuleBook& book, const Config& config, Store& store) {
+  std::vector<Profile> profiles = config.profiles;
+  const auto stored = store.profiles(std::chrono::steady_clock::now() + kStartDeadline);
+  if (!stored) return tl::unexpected(stored.error());
+  for (const auto& [name, json] : *stored) {
+    const auto profile = parse_profile(json, name);
+    if (!profile) return tl::unexpected(profile.error());
+    std::erase_if(profiles, [&name = name](const Profile& other) { return other.name == name; });
+    profiles.push_back(*profile);
+  }
+  return book.replace(profiles);
+}
+
+Result<http::Tokens> tokens_of(const Config& config, const fs::path& data) {
+  http::Tokens tokens;
+  if (!config.tokens_file.empty()) {
+    auto loaded = http::Tokens::load(config.tokens_file);
+    if (!loaded) return loaded;
+    tokens = std::move(*loaded);
+  }
+  if (config.database_url.empty()) {
+    auto hash = http::create_admin_token((data / "admin.token").string());
+    if (!hash) return tl::unexpected(hash.error());
+    tokens.add({std::move(*hash), http::Role::kAdmin, "admin"});
+  }
+  return tokens;
+}
+
+std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
+  std::vector<http::PluginState> states;
+  for (const PluginStatus& status : loaded.status()) {
+    http::PluginState& state = states.emplace_back();
+    state.id = status.id;
+    state.version = status.version;
+    state.isolation = status.isolation;
+    state.state = status.state == "active" ? "running" : status.state;
+    double total_us = 0;
+    for (const RuleStatus& rule : status.rules) {
+      state.rules.push_back(rule.id);
+      state.calls += rule.counts.calls;
+      total_us += static_cast<double>(rule.counts.total_us);
+      state.last_us = std::max(state.last_us, static_cast<double>(rule.counts.last_us));
+      state.misses += rule.counts.misses;
+    }
+    state.mean_us = state.calls > 0 ? total_us / static_cast<double>(state.calls) : 0;
+  }
+  return states;
+}
+
+std::vector<http::HypervisorState> hypervisor_states(const LibvirtHosts& hosts) {
+  std::vector<http::HypervisorState> states;
+  for (const HostStatus& status : hosts.states()) {
+    states.push_back({status.name, status.connected, status.connected ? std::string() : status.last_error});
+  }
+  return states;
+}
+
+// ---- reload and recovery
+
+// A bad file changes nothing.
+void reload(const Config& running, RuleBook& book, Store& store) {
+  if (running.file.empty()) return log_line("warn", "event=reload error=\"no configuration file was given\"");
+  const auto config = read_config(running.file);
+  const auto done = config ? fill_rule_book(book, *config, store) : Result<void>(tl::unexpected(config.error()));
+  if (!done) return log_line("error", fmt::format("event=reload error=\"{}\"", done.error().message));
+  log_line("info", fmt::format("event=reload file={} profiles={}", running.file, book.all().size()));
+}
+
+// Profiles changed over REST, on whichever replica.
+void take_profiles(std::span<const Event> events, RuleBook& book) {
+  for (const Event& event : events) {
+    if (event.kind != "profile") continue;
+    const auto profile = parse_profile(event.payload);
+    const auto put = profile ? book.put(*profile) : Result<void>(tl::unexpected(profile.error()));
+    if (!put) log_line("error", fmt::format("event=profile error=\"{}\"", put.error().message));
+  }
+}
+
+Result<std::int64_t> load_picture(PostgresStore& store, observe::Observer& observer) {
+  std::vector<Change> all;
+  const auto take = [&](std::vector<Change> changes) { std::move(changes.begin(), changes.end(), std::back_inserter(all)); };
+  const auto seq = store.load(take, std::chrono::steady_clock::now() + kStartDeadline);
+  if (seq) observer.load(all, *seq);
+  return seq;
+}
+
+// One replica at a time finishes what was left behind.
+void recover(Scheduler& scheduler, PostgresStore& store) {
+  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto lease = store.hold_lease("recover", 2 * kRecoverEvery.count(), deadline);
+  if (!lease || !*lease) return;
+  if (const auto done = scheduler.recover(store, deadline); !done) log_line("warn", fmt::format("event=recover error=\"{}\"", done.error().message));
+}
+
+// ---- the service
+
+// One connection string for the whole life of the service: the operator's database, or our own in DIR.
+Result<std::string> connection_of(const Config& config, std::unique_ptr<EmbeddedPostgres>& database) {
+  if (!config.database_url.empty()) return config.database_url;
+  auto started = EmbeddedPostgres::start(config.data, store_log);
+  if (!started) return tl::unexpected(started.error());
+  database = std::move(*started);
+  return database->connection_string();
+}
+
+Result<void> serve(const Config& config, const std::string& connection) {
+  const fs::path data = config.data;
+  const auto settings = plugin_settings();
+  const auto plugins = Plugins::load(settings, plugin_choices(config, settings));
+  if (!plugins) return tl::unexpected(plugins.error());
+  auto catalogue = plugins->add_to(built_in_rules());
+  if (!catalogue) return tl::unexpected(catalogue.error());
+  auto options = hypervisor_options(config);
+  if (!options) return tl::unexpected(options.error());
+  const auto tokens = tokens_of(config, data);
+  if (!tokens) return tl::unexpected(tokens.error());
+  http::Policy policy;
+  http::Api::fill(policy);
+  if (!config.policy_file.empty()) {
+    if (const auto read = policy.override_from(config.policy_file); !read) return read;
+  }
+
+  PostgresStore store({connection, config.replica, wall_clock_us, random_uuid, store_log});
+  RuleBook rule_book(std::move(*catalogue));
+  if (const auto filled = fill_rule_book(rule_book, config, store); !filled) return filled;
+
+  const auto arena = Arena::create();
+  if (!arena) return tl::unexpected(arena.error());
+  std::unique_ptr<observe::History> history;
+  if (config.history_mib > 0) {
+    auto opened = observe::History::open({.directory = (data / "history").string(),
+                                          .replica = config.replica,
+                                          .limit_bytes = std::uint64_t{config.history_mib} << 20,
+                                          .complain = [](const std::string& line) { log_line("warn", line); }});
+    if (!opened) return tl::unexpected(opened.error());
+    history = std::move(*opened);
+  }
+  observe::Observer observer(*arena, config.replica, std::move(history), wall_clock_us);
+  const auto loaded = load_picture(store, observer);
+  if (!loaded) return tl::unexpected(loaded.error());
+
+  // Hypervisors report to the keeper, which acts through them.
+  EventLoop libvirt_events;
+  std::promise<Hypervisors*> promised_hosts;
+  observe::Keeper keeper(observer, store, promised_hosts.get_future().share(), log_line);
+  const auto tail = store.tail(
+      *loaded,
+      [&](std::span<const Event> events) {
+        observer.apply(events);
+        take_profiles(events, rule_book);
+        plugins->observe(*observer.latest());
+      },
+      [] {
+        log_line("error", "event=events_lost action=exit");
+        QMetaObject::invokeMethod(qApp, [] { QCoreApplication::exit(kCannotRun); });
+      });
+  LibvirtHosts hosts(libvirt_events, host_configs(config), std::move(*options), reports_to(keeper));
+  promised_hosts.set_value(&hosts);
+
+  Scheduler scheduler(observer, store, hosts, ambient());
+  http::RateLimit rate(config.requests_per_s);
+  std::atomic<const http::Server*> listening{nullptr};
+  http::LinePool lines(config.line_threads);
+  http::Api api({.pictures = observer,
+                 .store = store,
+                 .hypervisors = hosts,
+                 .scheduler = scheduler,
+                 .rule_book = rule_book,
+                 .lines = lines,
+                 .tokens = *tokens,
+                 .policy = policy,
+                 .rate = rate,
+                 .ambient = ambient(),
+                 .replica = config.replica,
+                 .version = EMPLACE_VERSION,
+                 .plugins = [&] { return plugin_states(*plugins); },
+                 .hypervisor_states = [&] { return hypervisor_states(hosts); },
+                 .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },
+                 .log = [](std::string_view level, const std::string& line) { log_line(level, line); }});
+  auto server = http::Server::start(config.listen, server_limits(config),
+                                    [&](auto request, http::Reply reply) { api.handle(request, std::move(reply)); });
+  if (!server) return tl::unexpected(server.error());
+  listening = server->get();
+
+  store.keep_house();
+  QTimer recovery;
+  QObject::connect(&recovery, &QTimer::timeout, [&] { lines.submit([&] { recover(scheduler, store); }); });
+  recovery.start(kRecoverEvery);
+  lines.submit([&] { recover(scheduler, store); });
+  const Signals signals([] { QCoreApplication::exit(0); }, [&] { reload(config, rule_book, store); });
+  fmt::print("emplaced ready url={} data={}\n", (*server)->url(), data.string());
+  std::fflush(stdout);
+  log_line("info", fmt::format("event=ready hosts={} vms={} url={}", observer.latest()->rows(Table::kHosts),
+                               observer.latest()->rows(Table::kVms), (*server)->url()));
+  const int code = QCoreApplication::exec();
+
+  log_line("info", "event=draining");
+  recovery.stop();
+  api.drain();
+  (*server)->stop();
+  if (code != 0) return fail(ErrorCode::kUnavailable, "stopped: see the log");
+  return {};
+}
+
+int run(int argc, char** argv, const Config& config, bool migrate_only) {
+  Signals::block();
+  const QCoreApplication application(argc, argv);
+  std::unique_ptr<EmbeddedPostgres> database;
+  const auto connection = connection_of(config, database);
+  if (!connection) return complain(connection.error());
+  const auto migrated = migrate(*connection, known_migrations(), std::chrono::steady_clock::now() + kStartDeadline);
+  if (!migrated) return complain(migrated.error());
+  if (*migrated > 0) log_line("info", fmt::format("event=migrated migrations={}", *migrated));
+  if (migrate_only) return 0;
+  const auto served = serve(config, *connection);
+  return served ? 0 : complain(served.error());
+}
+
+// Everything that can be said about a configuration without starting anything.
+int check(const Config& config) {
+  const auto settings = plugin_settings();
+  for (const PluginChoice& choice : plugin_choices(config, settings)) {
+    if (const auto checked = check_plugin(settings, choice); !checked) return complain(checked.error());
+  }
+  if (const auto options = hypervisor_options(config); !options) return complain(options.error());
+  if (!config.tokens_file.empty()) {
+    if (const auto tokens = http::Tokens::load(config.tokens_file); !tokens) return complain(tokens.error());
+  }
+  fmt::print("{}: ok\n", config.file.empty() ? "defaults" : config.file);
+  return 0;
+}
+
+}  // namespace
+
+int main_program(int argc, char** argv) {
+  CLI::App app{"emplaced decides where virtual machines live, says why, and moves them there."};
+  std::string file, data, listen, database;
+  bool check_only = false, migrate_only = false;
+  app.add_option("--config", file, "emplaced.toml (docs/configuration.md)");
+  app.add_option("--data", data, "directory for the embedded database, the history and the admin token");
+  app.add_option("--listen", listen, "ADDRESS:PORT or unix:/path; port 0 picks one");
+  app.add_option("--database", database, "PostgreSQL URL; without it a private PostgreSQL is started in --data");
+  app.add_flag("--check-config", check_only, "check the configuration and end");
+  app.add_flag("--migrate-only", migrate_only, "bring the database's schema up to date and end");
+  app.set_version_flag("--version", EMPLACE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadUsage;
+  }
+  auto config = file.empty() ? Result<Config>(Config()) : read_config(file);
+  if (!config) return complain(config.error());
+  if (!data.empty()) config->data = data;
+  if (!listen.empty()) config->listen = listen;
+  if (!database.empty()) config->database_url = database;
+  return check_only ? check(*config) : run(argc, argv, *config, migrate_only);
+}
+
+}  // namespace emplace
+
+int main(int argc, char** argv) { return emplace::main_program(argc, argv); }

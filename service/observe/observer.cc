@@ -1,0 +1,59 @@
+#include "service/observe/observer.h"
+
+namespace emplace::observe {
+
+Observer::Observer(std::shared_ptr<Arena> arena, std::string replica, std::unique_ptr<History> history,
+                   std::function<std::int64_t()> now_us)
+    : arena_(std::move(arena)),
+      replica_(std::move(replica)),
+      history_(std::move(history)),
+      now_us_(std::move(now_us)),
+      published_(std::make_shared<const Picture>(arena_)),
+      next_version_(history_ ? history_->first_version() : 1) {}
+
+void Observer::load(const std::vector<Change>& changes, std::int64_t event_seq) {
+  PictureBuilder builder(std::make_shared<const Picture>(arena_));
+  for (const Change& change : changes) emplace::apply(builder, change);
+  publish(builder, event_seq, {});
+}
+
+void Observer::apply(std::span<const Event> events) {
+  const auto latest = published_.take();
+  PictureBuilder builder(latest);
+  std::vector<std::string> applied;
+  std::int64_t seq = latest->version().event_seq;
+  for (const Event& event : events) {
+    if (event.seq <= seq) continue;
+    seq = event.seq;
+    const auto change = change_from_json(event.payload);
+    if (!change) continue;
+    emplace::apply(builder, *change);
+    applied.push_back(event.payload);
+  }
+  if (seq != latest->version().event_seq) publish(builder, seq, std::move(applied));
+}
+
+void Observer::publish(PictureBuilder& builder, std::int64_t event_seq, std::vector<std::string> changes) {
+  auto next = builder.finish({replica_, next_version_++, event_seq}, now_us_());
+  if (history_) history_->record(next, std::move(changes));
+  published_.publish(std::move(next));
+  {
+    const std::lock_guard lock(mutex_);
+    event_seq_ = event_seq;
+  }
+  changed_.notify_all();
+}
+
+bool Observer::wait_for(std::int64_t event_seq, Deadline deadline) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, deadline, [&] { return event_seq_ >= event_seq; });
+}
+
+Result<std::shared_ptr<const Picture>> Observer::at(const PictureVersion& version) const {
+  const auto current = latest();
+  if (version.replica == replica_ && version.version == current->version().version) return current;
+  if (!history_) return fail(ErrorCode::kGone, "no history is kept", "emplace.replay.expired");
+  return history_->at(version, arena_);
+}
+
+}  // namespace emplace::observe

@@ -1,0 +1,50 @@
+// Observer: the one writer of the picture. It turns the store's events into the next version, publishes it, and hands it to
+// the history. Readers take the latest picture without waiting.
+//
+// Order of calls: load once, then apply for each batch of events in the order of their seq, by one thread. Everything else by
+// any thread.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "service/core/change.h"
+#include "service/core/doors.h"
+#include "service/observe/history.h"
+
+namespace emplace::observe {
+
+class Observer : public Pictures {
+ public:
+  // `history` may be null: then nothing can be replayed.
+  Observer(std::shared_ptr<Arena> arena, std::string replica, std::unique_ptr<History> history,
+           std::function<std::int64_t()> now_us);
+
+  void load(const std::vector<Change>& changes, std::int64_t event_seq);
+  // Events that are in the picture already are skipped; kinds that are no rows of the picture too.
+  void apply(std::span<const Event> events);
+
+  std::shared_ptr<const Picture> latest() const override { return published_.take(); }
+  bool wait_for(std::int64_t event_seq, Deadline deadline) const override;
+  Result<std::shared_ptr<const Picture>> at(const PictureVersion& version) const override;
+
+ private:
+  void publish(PictureBuilder& builder, std::int64_t event_seq, std::vector<std::string> changes);
+
+  const std::shared_ptr<Arena> arena_;
+  const std::string replica_;
+  const std::unique_ptr<History> history_;
+  const std::function<std::int64_t()> now_us_;
+  PublishedPicture published_;
+  std::uint64_t next_version_;
+  mutable std::mutex mutex_;  // guards event_seq_
+  mutable std::condition_variable changed_;
+  std::int64_t event_seq_ = 0;
+};
+
+}  // namespace emplace::observe

@@ -1,0 +1,265 @@
+#include "cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/commands.h"
+
+namespace emplace::cli {
+namespace {
+
+using Text = std::shared_ptr<std::string>;
+
+void add_status(CLI::App& app, Session& session) {
+  app.add_subcommand("status", "is the service ready, and how full is the cluster?")->callback([&session] {
+    print_status(session);
+  });
+  app.add_subcommand("doctor", "checks the service, the token, the plugins and each host; says what to do")
+      ->callback([&session] { examine(session); });
+}
+
+void add_vm_options(CLI::App& command, PlaceOptions& options) {
+  const std::map<std::string, double> units = {{"MiB", 1}, {"GiB", 1024}, {"TiB", 1048576}};
+  command.add_option("--name", options.name, "the vm's name");
+  command.add_option("--id", options.id, "the vm's uuid, where it has one");
+  command.add_option("--vcpus", options.vcpus, "virtual CPUs")->capture_default_str();
+  command.add_option("--memory", options.memory_mib, "MiB, or with a unit: 4GiB")
+      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_INSENSITIVE));
+  command.add_option("--disk", options.disk_gib, "GiB");
+  command.add_option("--project", options.project, "whose it is");
+  command.add_option("--group", options.group, "server group");
+  command.add_option("--zone", options.zone, "the zone it must be in");
+  command.add_option("--trait", options.traits, "a trait the host must have; may be repeated")->allow_extra_args(false);
+  command.add_option("--forbid-trait", options.forbidden_traits, "a trait the host must not have")
+      ->allow_extra_args(false);
+  command.add_option("--numa-nodes", options.numa_nodes, "spread over so many NUMA cells");
+  command.add_option("--spread-by", options.spread_by, "what they share none of; rack when left out")
+      ->check(CLI::IsMember({"rack", "zone"}));
+  command.add_option("--spread-group", options.spread_group, "vms of one group in different domains share no rack");
+  command.add_option("--spread-domain", options.spread_domain, "its part of the spread group");
+  command.add_option("--image", options.image, "for the template");
+  command.add_option("--flavor", options.flavor, "for the template");
+  command.add_option("--template", options.domain_template, "the libvirt domain template");
+  command.add_option("--parameter", options.parameters, "KEY=VALUE for the template; may be repeated")
+      ->allow_extra_args(false);
+}
+
+void add_place(CLI::App& app, Session& session) {
+  auto options = std::make_shared<PlaceOptions>();
+  CLI::App* command = app.add_subcommand("place", "finds a host for a vm; with --claim or --start takes it");
+  add_vm_options(*command, *options);
+  command->add_option("--count", options->count, "so many vms, all or none")->capture_default_str();
+  command->add_option("--profile", options->profile, "how to choose on the front");
+  command->add_flag("--dry-run", options->dry_run, "only rank");
+  command->add_flag("--claim", options->claim, "promise the resources to the vm");
+  command->add_flag("--start", options->start, "claim and start it");
+  command->add_flag("--wait", options->wait, "with --start: until it runs");
+  command->add_option("--timeout", options->timeout_s, "seconds to wait")->capture_default_str();
+  command->add_option("--ttl", options->ttl_s, "seconds the claim holds");
+  command->add_option("--alternates", options->alternates, "further hosts to name")->capture_default_str();
+  command->add_option("--explain", options->explain, "how much of the reasons")
+      ->check(CLI::IsMember({"none", "summary", "full"}));
+  command->add_flag("--record", options->record, "store the decision even of a dry run");
+  command->add_option("--deadline-ms", options->deadline_ms, "give up after so long");
+  command->add_option("--request", options->file, "a file with the whole request (- for standard input)");
+  command->callback([&session, options] { place(session, *options); });
+}
+
+void add_decisions(CLI::App& app, Session& session) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* explaining = app.add_subcommand("explain", "shows a stored decision; without one lists them");
+  explaining->add_option("DECISION", *id, "its id");
+  explaining->callback([&session, id] { id->empty() ? list_decisions(session) : explain(session, *id); });
+  CLI::App* replaying = app.add_subcommand("replay", "runs a stored decision again on its stored picture");
+  replaying->add_option("DECISION", *id, "its id")->required();
+  replaying->callback([&session, id] { replay(session, *id); });
+}
+
+void add_hosts(CLI::App& app, Session& session) {
+  auto options = std::make_shared<HostOptions>();
+  CLI::App* command = app.add_subcommand("hosts", "lists the hosts, or shows one");
+  command->add_option("NAME", options->name, "the host to show");
+  CLI::App* set = command->add_subcommand("set", "changes a host's state");
+  set->add_option("HOST", options->name)->required();
+  set->add_option("STATE", options->state)->required()->check(CLI::IsMember({"enabled", "disabled", "maintenance"}));
+  set->callback([&session, options] { set_host(session, *options); });
+  command->callback([&session, options, set] {
+    if (set->parsed()) return;
+    options->name.empty() ? list_hosts(session) : show_host(session, options->name);
+  });
+}
+
+void add_migrate(CLI::App& command, Session& session, const std::shared_ptr<VmOptions>& options) {
+  CLI::App* migrating = command.add_subcommand("migrate", "moves a running vm to another host");
+  migrating->add_option("VM", options->vm, "id or name")->required();
+  migrating->add_option("--to", options->to, "the host; without it the service chooses");
+  migrating
+      ->add_option("--option", options->options,
+                   "KEY=VALUE: mode (p2p, direct), post_copy, auto_converge, bandwidth_mib_s, max_downtime_ms, "
+                   "timeout_s, copy_storage, unsafe, destination_uri")
+      ->allow_extra_args(false);
+  migrating->add_flag("--wait", options->wait, "until the vm is there");
+  migrating->add_option("--timeout", options->timeout_s, "seconds to wait")->capture_default_str();
+  migrating->callback([&session, options] { migrate_vm(session, *options); });
+}
+
+void add_vms(CLI::App& app, Session& session) {
+  auto options = std::make_shared<VmOptions>();
+  CLI::App* command = app.add_subcommand("vms", "lists the vms, shows, moves or deletes one");
+  command->add_option("VM", options->vm, "id or name of the vm to show");
+  command->add_flag("--verify", options->verify, "ask the hypervisors again");
+  add_migrate(*command, session, options);
+  CLI::App* removing = command->add_subcommand("delete", "powers a vm off and forgets it");
+  removing->add_option("VM", options->vm, "id or name")->required();
+  removing->callback([&session, options] { delete_vm(session, *options); });
+  command->callback([&session, options, command] {
+    if (!command->get_subcommands().empty()) return;
+    options->vm.empty() ? list_vms(session, options->verify) : show_vm(session, options->vm);
+  });
+}
+
+void add_claims(CLI::App& app, Session& session) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("claims", "lists what is promised to vms; confirms or releases one");
+  CLI::App* confirming = command->add_subcommand("confirm", "the vm is there");
+  confirming->add_option("CLAIM", *id)->required();
+  confirming->callback([&session, id] { confirm_claim(session, *id); });
+  CLI::App* releasing = command->add_subcommand("release", "gives the resources back");
+  releasing->add_option("CLAIM", *id)->required();
+  releasing->callback([&session, id] { release_claim(session, *id); });
+  command->callback([&session, command] {
+    if (command->get_subcommands().empty()) list_claims(session);
+  });
+}
+
+void add_plugins(CLI::App& app, Session& session) {
+  auto directory = std::make_shared<std::string>();
+  app.add_subcommand("plugins", "what the service loaded, and how it does")->callback([&session] {
+    list_plugins(session);
+  });
+  CLI::App* plugin = app.add_subcommand("plugin", "works on plugin files, without a service");
+  plugin->require_subcommand(1);
+  CLI::App* list = plugin->add_subcommand("list", "reads the manifests of a directory");
+  list->add_option("DIRECTORY", *directory, "the plugins that came with this program when left out");
+  list->callback([&session, directory] { list_manifests(session, *directory); });
+}
+
+void add_profiles(CLI::App& app, Session& session) {
+  auto name = std::make_shared<std::string>();
+  auto path = std::make_shared<std::string>();
+  app.add_subcommand("groups", "lists the server groups")->callback([&session] { list_groups(session); });
+  CLI::App* command = app.add_subcommand("profiles", "lists the profiles, or stores one");
+  CLI::App* put = command->add_subcommand("put", "stores a profile from a JSON file");
+  put->add_option("NAME", *name)->required();
+  put->add_option("FILE", *path, "- for standard input")->required();
+  put->callback([&session, name, path] { put_profile(session, *name, *path); });
+  command->callback([&session, put] {
+    if (!put->parsed()) list_profiles(session);
+  });
+}
+
+void add_inventory(CLI::App& app, Session& session) {
+  auto path = std::make_shared<std::string>();
+  CLI::App* importing =
+      app.add_subcommand("import", "hosts, groups, vms, traffic, samples from a JSON file; all or nothing");
+  importing->add_option("FILE", *path, "- for standard input")->required();
+  importing->callback([&session, path] { import_inventory(session, *path); });
+  CLI::App* exporting = app.add_subcommand("export", "the whole picture as a file that import reads");
+  exporting->add_option("FILE", *path, "standard output when left out");
+  exporting->callback([&session, path] { export_inventory(session, *path); });
+}
+
+void add_events(CLI::App& app, Session& session) {
+  auto options = std::make_shared<EventOptions>();
+  CLI::App* command = app.add_subcommand("events", "the changes that the service keeps, oldest first");
+  command->add_flag("--follow", options->follow, "wait for new ones until Ctrl-C");
+  command->add_option("--after", options->after, "only events after this number");
+  command->callback([&session, options] { show_events(session, *options); });
+}
+
+void add_simulate(CLI::App& app, Session& session) {
+  auto options = std::make_shared<SimulateOptions>();
+  CLI::App* command = app.add_subcommand(
+      "simulate", "replays a trace of requests through the service, beside first fit and best fit; checks every rule");
+  command->add_option("TRACE", options->trace, "the requests")->required();
+  command->add_option("--hosts", options->hosts, "the hosts they are for")->required();
+  command->add_option("--format", options->format)->check(CLI::IsMember({"csv", "huawei"}))->capture_default_str();
+  command->add_option("--racks", options->racks, "huawei: topology_provider.csv, when it is not beside the hosts");
+  command->add_option("--policy", options->policies, "service, first-fit, best-fit; may be repeated")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"service", "first-fit", "best-fit"}));
+  command->add_option("--profile", options->replay.profile, "the service's profile");
+  command->add_option("--clients", options->replay.clients, "requests on their way at once")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command->add_option("--ttl", options->replay.ttl_s, "seconds that the claims hold")->capture_default_str();
+  command->add_flag("--keep", options->replay.keep, "leave the claims in the service");
+  command->callback([&session, options] { simulate(session, *options); });
+}
+
+void collect_words(CLI::App& app, const std::string& path, std::vector<CommandWords>& commands) {
+  CommandWords command{path, {}};
+  for (const CLI::App* child : app.get_subcommands({})) command.words.push_back(child->get_name());
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) command.words.push_back("--" + name);
+  }
+  commands.push_back(command);
+  for (CLI::App* child : app.get_subcommands({})) {
+    collect_words(*child, path.empty() ? child->get_name() : path + " " + child->get_name(), commands);
+  }
+}
+
+void add_completion(CLI::App& app) {
+  auto shell = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("completion", "prints the completion script of a shell");
+  command->add_option("SHELL", *shell)->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->callback([&app, shell] {
+    std::vector<CommandWords> commands;
+    collect_words(app, "", commands);
+    fmt::print("{}", completion_script(*shell, commands));
+  });
+}
+
+void declare(CLI::App& app, Session& session) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "emplace " EMPLACE_VERSION);
+  app.add_option("--url", session.url, "where the service listens")->envname("EMPLACE_URL")->capture_default_str();
+  app.add_option("--token-file", session.token_file, "file with the bearer token")->envname("EMPLACE_TOKEN_FILE");
+  app.add_option("--data", session.data, "the service's data directory; its admin.token is used");
+  app.add_flag("--json", session.json, "print the service's own JSON");
+  app.fallthrough();
+  add_status(app, session);
+  add_place(app, session);
+  add_decisions(app, session);
+  add_hosts(app, session);
+  add_vms(app, session);
+  add_claims(app, session);
+  add_plugins(app, session);
+  add_profiles(app, session);
+  add_inventory(app, session);
+  add_events(app, session);
+  add_simulate(app, session);
+  add_completion(app);
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  Session session;
+  CLI::App app("Places virtual machines, says why, and moves them. Talks to a running emplaced.", "emplace");
+  declare(app, session);
+  try {
+    app.parse(argc, argv);
+    return session.exit_code;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kBadInput;
+  } catch (const Failure& failure) {
+    std::fflush(stdout);
+    fmt::print(stderr, "emplace: {}\n", failure.what());
+    return failure.code();
+  }
+}
+
+}  // namespace emplace::cli

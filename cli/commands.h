@@ -1,0 +1,88 @@
+// The commands of the command line: what each one is told, and the function that does it. What they print for a person
+// is a table or lines; with --json it is the service's own document. arguments.cc declares them to the parser.
+#pragma once
+
+#include "cli/session.h"
+#include "cli/simulate/replay.h"
+
+namespace emplace::cli {
+
+void print_status(Session& session);
+
+struct HostOptions {
+  std::string name, state;
+};
+void list_hosts(Session& session);
+void show_host(Session& session, const std::string& name);
+void set_host(Session& session, const HostOptions& options);
+
+struct VmOptions {
+  std::string vm, to;
+  std::vector<std::string> options;  // "KEY=VALUE" of a move
+  bool wait = false;
+  bool verify = false;
+  double timeout_s = 300;
+};
+void list_vms(Session& session, bool verify);
+void show_vm(Session& session, const std::string& name);
+void migrate_vm(Session& session, const VmOptions& options);
+void delete_vm(Session& session, const VmOptions& options);
+
+struct PlaceOptions {
+  std::string name, id, project, group, zone, image, flavor, domain_template;
+  double vcpus = 1, memory_mib = 0, disk_gib = 0, numa_nodes = 0;
+  std::vector<std::string> traits, forbidden_traits, parameters;
+  std::string spread_by, spread_group, spread_domain;
+  double count = 1, ttl_s = 0, deadline_ms = 0;
+  int alternates = 3;
+  std::string profile, explain;
+  std::string file;  // the whole request instead of the above
+  bool dry_run = false, claim = false, start = false, record = false, wait = false;
+  double timeout_s = 120;
+};
+void place(Session& session, const PlaceOptions& options);
+// A placement's answer for a person: the host, why, the claim. Shared by place and explain.
+void print_placement(const Json& answer);
+
+void list_decisions(Session& session);
+void explain(Session& session, const std::string& decision);
+void replay(Session& session, const std::string& decision);
+
+void list_claims(Session& session);
+void confirm_claim(Session& session, const std::string& claim);
+void release_claim(Session& session, const std::string& claim);
+
+void list_groups(Session& session);
+void list_plugins(Session& session);
+// The manifests in a directory; empty: of the plugins that came with this program. Needs no service.
+void list_manifests(Session& session, const std::string& directory);
+void list_profiles(Session& session);
+void put_profile(Session& session, const std::string& name, const std::string& path);
+
+void import_inventory(Session& session, const std::string& path);
+void export_inventory(Session& session, const std::string& path);
+
+struct EventOptions {
+  bool follow = false;
+  std::string after;   // only events after this number
+  double quiet_s = 1;  // without follow: the end is where nothing comes for so long
+};
+void show_events(Session& session, const EventOptions& options);
+
+void examine(Session& session);  // doctor
+
+struct SimulateOptions {
+  std::string trace, hosts, racks, format = "csv";
+  std::vector<std::string> policies = {"service", "first-fit", "best-fit"};
+  ReplayOptions replay;
+};
+void simulate(Session& session, const SimulateOptions& options);
+
+// The completion script of a shell from the words of each command ("vms migrate" → its options).
+struct CommandWords {
+  std::string path;  // empty: emplace itself
+  std::vector<std::string> words;
+};
+std::string completion_script(const std::string& shell, const std::vector<CommandWords>& commands);
+
+}  // namespace emplace::cli

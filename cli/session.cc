@@ -1,0 +1,67 @@
+#include "cli/session.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+namespace emplace::cli {
+
+std::string Session::token_path() const {
+  if (!token_file.empty()) return token_file;
+  const std::filesystem::path directory = data.empty() ? "run-data" : data;
+  const std::filesystem::path path = directory / "admin.token";
+  std::error_code ignored;
+  return !data.empty() || std::filesystem::exists(path, ignored) ? path.string() : std::string();
+}
+
+Client& Session::client() {
+  if (!client_) {
+    const std::string path = token_path();
+    std::string token = path.empty() ? std::string() : read_file(path);
+    while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
+    client_ = std::make_unique<Client>(url, token);
+  }
+  return *client_;
+}
+
+std::string read_file(const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Failure(kBadInput, fmt::format("can't read {}", path));
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+void print_json(const Json& document) { fmt::print("{}\n", document.dump()); }
+
+std::vector<Json> list_all(Client& client, const std::string& target, const std::string& member) {
+  std::vector<Json> entries;
+  std::string next = target;
+  while (!next.empty()) {
+    const Json page = client.ask({.target = next});
+    for (const Json& entry : page.need(member).items()) entries.push_back(entry);
+    next = page["next"].string();
+  }
+  return entries;
+}
+
+std::string path_of(const std::string& collection, const std::string& name) {
+  return "/v1/" + collection + "/" + percent_encode(name);
+}
+
+std::map<std::string, std::string> key_values(const std::vector<std::string>& texts, const std::string& option) {
+  std::map<std::string, std::string> result;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      throw Failure(kBadInput, fmt::format("{} wants KEY=VALUE, found '{}'", option, printable(text)));
+    }
+    result[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return result;
+}
+
+}  // namespace emplace::cli

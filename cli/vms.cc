@@ -1,0 +1,155 @@
+#include "cli/vms.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <thread>
+
+#include "cli/commands.h"
+
+namespace emplace::cli {
+
+namespace {
+
+// What the hypervisors say now beside what the service believes. A vm on a static host has nobody to ask.
+void print_verified(Session& session, const std::vector<Json>& vms) {
+  Table table({"VM", "STATE", "HOST", "SEEN", "AGREES"});
+  std::size_t agree = 0, differ = 0;
+  for (const Json& vm : vms) {
+    const Json verified = vm["verified"];
+    const Json why = verified["why"];
+    const bool asked = !verified.is_null();
+    const bool agrees = verified["agrees"].truth();
+    agree += asked && agrees ? 1 : 0;
+    differ += asked && !agrees ? 1 : 0;
+    table.row({vm["name"].text(), vm["state"].text(), vm["host"].text(),
+               why.is_null() ? verified["seen"].text() : why.text(),
+               !asked   ? "not asked"
+               : agrees ? "yes"
+                        : "NO"});
+  }
+  table.print();
+  fmt::print("{} agree, {} differ, {} not asked\n", agree, differ, vms.size() - agree - differ);
+  if (differ > 0) session.exit_code = kFailed;
+}
+
+}  // namespace
+
+void list_vms(Session& session, bool verify) {
+  const std::vector<Json> vms =
+      list_all(session.client(), verify ? "/v1/vms?limit=1000&verify=true" : "/v1/vms?limit=1000", "vms");
+  if (session.json) {
+    JsonWriter writer;
+    writer.begin_object().key("vms").begin_array();
+    for (const Json& vm : vms) writer.value(vm);
+    fmt::print("{}\n", writer.end_array().end_object().take());
+    return;
+  }
+  if (verify) return print_verified(session, vms);
+  Table table({"VM", "STATE", "HOST", "GROUP", "VCPUS>", "MEMORY>", "ID"});
+  for (const Json& vm : vms) {
+    table.row({vm["name"].text(), vm["state"].text(), vm["host"].text(), vm["group"].text(), vm["vcpus"].text(),
+               mebibytes(vm["memory_mib"].number()), vm["id"].text()});
+  }
+  table.print();
+}
+
+void show_vm(Session& session, const std::string& name) {
+  const Json vm = find_vm(session.client(), name);
+  if (session.json) return print_json(vm);
+  for (const auto& [key, value] : vm.members()) {
+    if (value.is_null() || (value.is_array() && value.size() == 0)) continue;
+    fmt::print("{:<24} {}\n", key, printable(value.text()));
+  }
+}
+
+namespace {
+
+// The vm is where it should be and nothing goes on with it any more.
+bool has_settled(const Json& vm) {
+  const std::string state = vm["state"].string();
+  return state != "migrating" && state != "starting" && state != "claimed";
+}
+
+}  // namespace
+
+void migrate_vm(Session& session, const VmOptions& options) {
+  Client& client = session.client();
+  const Json vm = find_vm(client, options.vm);
+  const std::string id = vm.need("id").string();
+  JsonWriter body;
+  body.begin_object().field_if("host", options.to);
+  if (!options.options.empty()) {
+    body.key("options").begin_object();
+    for (const auto& [key, value] : key_values(options.options, "--option")) body.field(key, value);
+    body.end_object();
+  }
+  const Json order = client.ask({.method = "POST",
+                                 .target = path_of("vms", id) + ":migrate",
+                                 .body = body.end_object().take(),
+                                 .headers = {{"Idempotency-Key", new_key()}}});
+  const std::string from = vm["host"].string();
+  const std::string to = order.need("to").string();
+  if (!options.wait) {
+    if (session.json) return print_json(order);
+    fmt::print("{} moves from {} to {}; follow it with: emplace vms {}\n", vm["name"].text(), from, to,
+               vm["name"].text());
+    return;
+  }
+  const Json moved = wait_for_vm(client, id, options.timeout_s, has_settled);
+  if (moved["host"].string() != to) {
+    throw Failure(kFailed, fmt::format("{} is still on {} ({}); the service's log says why", vm["name"].text(),
+                                       moved["host"].text(), moved["state"].text()));
+  }
+  if (session.json) return print_json(moved);
+  fmt::print("{} moved from {} to {} ({})\n", vm["name"].text(), from, to, moved["state"].text());
+}
+
+void delete_vm(Session& session, const VmOptions& options) {
+  Client& client = session.client();
+  const Json vm = find_vm(client, options.vm);
+  const Json answer = client.ask({.method = "DELETE", .target = path_of("vms", vm.need("id").string())});
+  if (session.json) return print_json(answer);
+  fmt::print("{} is deleted\n", vm["name"].text());
+}
+
+bool is_uuid(const std::string& text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
+  }
+  return true;
+}
+
+Json find_vm(Client& client, const std::string& vm) {
+  if (is_uuid(vm)) return client.ask({.target = path_of("vms", vm)});
+  std::vector<Json> found;
+  for (const Json& entry : list_all(client, "/v1/vms?limit=1000", "vms")) {
+    if (entry["name"].string() == vm) found.push_back(entry);
+  }
+  if (found.empty()) throw Failure(kNotFound, fmt::format("no vm is called {}", printable(vm)));
+  if (found.size() > 1) {
+    throw Failure(kBadInput, fmt::format("{} vms are called {}; give the id", found.size(), printable(vm)));
+  }
+  return client.ask({.target = path_of("vms", found.front().need("id").string())});
+}
+
+Json wait_for_vm(Client& client, const std::string& id, double timeout_s,
+                 const std::function<bool(const Json&)>& done) {
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + std::chrono::duration<double>(timeout_s);
+  while (true) {
+    const Json vm = client.ask({.target = path_of("vms", id)});
+    if (done(vm)) return vm;
+    if (steady_clock::now() > deadline) {
+      throw Failure(kFailed,
+                    fmt::format("{} is still {} after {}", vm["name"].text(), vm["state"].text(), age(timeout_s)));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+}  // namespace emplace::cli

@@ -1,0 +1,101 @@
+"""The event stream: server-sent, in order, and it resumes."""
+
+import json
+import unittest
+
+import service
+from service import hosts, vm
+
+
+class Stream:
+    def __init__(self, emplace, path="/v1/events", headers=None):
+        self.connection = emplace.connection(timeout=30)
+        self.connection.request("GET", path, headers={"Authorization": f"Bearer {emplace.token}", **(headers or {})})
+        self.response = self.connection.getresponse()
+
+    def next(self):
+        """The next event; heartbeats are skipped."""
+        event = {}
+        while True:
+            line = self.response.readline().decode()
+            if not line:
+                raise EOFError("the stream ended")
+            line = line.rstrip("\n")
+            if line.startswith(":"):
+                continue
+            if not line and event:
+                return event
+            if line:
+                key, _, value = line.partition(": ")
+                event[key] = value
+
+    def until(self, kind):
+        seen = []
+        while not seen or seen[-1]["event"] != kind:
+            seen.append(self.next())
+        return seen
+
+    def close(self):
+        self.connection.close()
+
+
+class Events(unittest.TestCase):
+    def setUp(self):
+        self.emplace = service.shared()
+        self.emplace.reset()
+        self.streams = []
+
+    def tearDown(self):
+        for stream in self.streams:
+            stream.close()
+
+    def open(self, **more):
+        self.streams.append(Stream(self.emplace, **more))
+        self.assertEqual(self.streams[-1].response.status, 200)
+        self.assertEqual(self.streams[-1].response.getheader("content-type"), "text/event-stream")
+        return self.streams[-1]
+
+    def test_come_live_and_in_order(self):
+        stream = self.open()
+        self.emplace.post("/v1/inventory:import", hosts(3))
+        events = [stream.next() for _ in range(3)]
+        self.assertEqual([event["event"] for event in events], ["host"] * 3)
+        self.assertEqual([json.loads(event["data"])["name"] for event in events], ["h0", "h1", "h2"])
+        ids = [int(event["id"]) for event in events]
+        self.assertEqual(ids, list(range(ids[0], ids[0] + 3)))
+
+    def test_resume_after_the_last_id(self):
+        first = self.open()
+        self.emplace.post("/v1/inventory:import", hosts(3))
+        seen = [first.next() for _ in range(3)]
+        first.close()
+        self.emplace.call("PUT", "/v1/groups/g", {"policy": "affinity"})
+        resumed = self.open(headers={"Last-Event-ID": seen[0]["id"]})
+        again = [resumed.next() for _ in range(3)]
+        self.assertEqual(again[:2], seen[1:])
+        self.assertEqual(again[2]["event"], "group")
+        by_query = self.open(path=f"/v1/events?after={seen[1]['id']}")
+        self.assertEqual(by_query.next(), seen[2])
+
+    def test_tell_of_claims_and_vms(self):
+        self.emplace.post("/v1/inventory:import", hosts(1))
+        stream = self.open()
+        claim = self.emplace.post("/v1/placements", {"vm": vm("seen"), "claim": True}).json["claim"]
+        self.assertIn("seen", stream.next()["data"])
+        self.emplace.call("PUT", f"/v1/claims/{claim['id']}:confirm")
+        self.assertTrue(any(json.loads(event["data"]).get("state") == "placed" for event in [stream.next(), stream.next()]))
+
+    def test_reach_many_streams(self):
+        streams = [self.open() for _ in range(20)]
+        self.emplace.post("/v1/inventory:import", hosts(1))
+        self.assertEqual({stream.next()["event"] for stream in streams}, {"host"})
+
+    def test_refuse_an_id_that_is_none(self):
+        for path, headers in (("/v1/events?after=x", {}), ("/v1/events", {"Last-Event-ID": "-1"})):
+            self.assertEqual(self.emplace.get(path, headers=headers).status, 400)
+
+
+tearDownModule = service.stop_shared
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,172 @@
+#include "service/http/auth.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+namespace emplace::http {
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string path = (std::filesystem::temp_directory_path() / "emplace-auth-XXXXXX").string();
+    path_ = ::mkdtemp(path.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name) << text;
+    return path(name);
+  }
+  std::string path(const std::string& name) const { return (path_ / name).string(); }
+  std::ptrdiff_t count() const { return std::distance(std::filesystem::directory_iterator(path_), {}); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+Request with_header(const std::string& name, const std::string& value) {
+  Request request;
+  request.method = "GET";
+  request.headers = {{name, value}};
+  return request;
+}
+
+TEST(Tokens, AreReadAndFoundByTheirHash) {
+  const Folder folder;
+  const auto tokens =
+      Tokens::load(folder.file("tokens", "# who\n" + sha256_hex("t1") + " planner alice # comment\n\n"));
+
+  ASSERT_TRUE(tokens);
+  ASSERT_NE(tokens->find("t1"), nullptr);
+  EXPECT_EQ(tokens->find("t1")->name, "alice");
+  EXPECT_EQ(tokens->find("t1")->role, Role::kPlanner);
+  EXPECT_EQ(tokens->find("t2"), nullptr);
+  EXPECT_EQ(tokens->find(""), nullptr);
+  EXPECT_EQ(tokens->find(sha256_hex("t1")), nullptr);
+}
+
+TEST(Tokens, NameTheBadLine) {
+  const Folder folder;
+  const std::string hash = sha256_hex("t1");
+  for (const std::string& bad :
+       {std::string("abc reader a"), hash + " king a", hash + " anyone a", hash + " reader", hash + " reader a b"}) {
+    const auto tokens = Tokens::load(folder.file("tokens", "# 1\n" + bad + "\n"));
+    ASSERT_FALSE(tokens) << bad;
+    EXPECT_EQ(tokens.error().code, ErrorCode::kInvalid);
+    EXPECT_NE(tokens.error().message.find("tokens: line 2: wanted "), std::string::npos) << tokens.error().message;
+    EXPECT_EQ(tokens.error().message.find(hash), std::string::npos);
+  }
+  EXPECT_FALSE(Tokens::load(folder.file("tokens", hash + " reader a\n" + hash + " admin b\n")));
+  EXPECT_EQ(Tokens::load(folder.path("nowhere")).error().code, ErrorCode::kUnavailable);
+}
+
+TEST(Policy, DeniesByDefault) {
+  Policy policy;
+  policy.set("GET", "/v1/hosts", Role::kReader);
+
+  EXPECT_EQ(policy.least("GET", "/v1/hosts"), Role::kReader);
+  EXPECT_EQ(policy.least("HEAD", "/v1/hosts"), Role::kReader);
+  EXPECT_EQ(policy.least("POST", "/v1/hosts"), Role::kAdmin);
+  EXPECT_EQ(policy.least("GET", "/v1/secret"), Role::kAdmin);
+}
+
+TEST(Policy, IsOverriddenByAFile) {
+  const Folder folder;
+  Policy policy;
+  policy.set("GET", "/v1/hosts", Role::kReader);
+
+  EXPECT_TRUE(policy.override_from(folder.file("policy", "GET /v1/hosts operator\n")));
+  EXPECT_EQ(policy.least("GET", "/v1/hosts"), Role::kOperator);
+  for (const char* bad : {"GET /v1/hosts reader\nGET /v1/host reader\n", "GET /v1/hosts king\n", "GET /v1/hosts\n"}) {
+    EXPECT_FALSE(policy.override_from(folder.file("policy", bad)));
+    EXPECT_EQ(policy.least("GET", "/v1/hosts"), Role::kOperator);
+  }
+}
+
+TEST(RateLimit, LetsASecondsWorthThrough) {
+  RateLimit limit(2);
+  const RateLimit::Time start{};
+
+  EXPECT_TRUE(limit.take("a", start));
+  EXPECT_TRUE(limit.take("a", start));
+  const auto refused = limit.take("a", start);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooMany);
+  EXPECT_EQ(refused.error().retry_after_s, 1);
+  EXPECT_TRUE(limit.take("b", start));
+  EXPECT_TRUE(limit.take("a", start + std::chrono::milliseconds(500)));
+  EXPECT_FALSE(limit.take("a", start + std::chrono::milliseconds(500)));
+}
+
+TEST(RateLimit, IsOffAtZero) {
+  RateLimit limit(0);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(limit.take("a", {}));
+}
+
+TEST(Authorize, WantsATokenWithTheRole) {
+  Tokens tokens;
+  tokens.add({sha256_hex("r"), Role::kReader, "r"});
+  tokens.add({sha256_hex("a"), Role::kAdmin, "a"});
+  Policy policy;
+  policy.set("GET", "/hosts", Role::kReader);
+  policy.set("GET", "/plans", Role::kPlanner);
+  policy.set("GET", "/healthz", Role::kAnyone);
+  RateLimit rate(0);
+  const auto code = [&](const Request& request, const char* pattern) {
+    const auto identity = authorize(request, pattern, tokens, policy, rate, {});
+    return identity ? "ok " + identity->name : std::to_string(static_cast<int>(identity.error().code));
+  };
+  const std::string unauthorized = std::to_string(static_cast<int>(ErrorCode::kUnauthorized));
+  const std::string forbidden = std::to_string(static_cast<int>(ErrorCode::kForbidden));
+
+  EXPECT_EQ(code(with_header("x-auth-token", "r"), "/hosts"), "ok r");
+  EXPECT_EQ(code(with_header("authorization", "Bearer r"), "/hosts"), "ok r");
+  EXPECT_EQ(code(with_header("authorization", "bearer  a"), "/plans"), "ok a");
+  EXPECT_EQ(code(with_header("authorization", "Basic r"), "/hosts"), unauthorized);
+  EXPECT_EQ(code(with_header("authorization", "Bearer "), "/hosts"), unauthorized);
+  EXPECT_EQ(code(with_header("x-auth-token", "x"), "/hosts"), unauthorized);
+  EXPECT_EQ(code({}, "/hosts"), unauthorized);
+  EXPECT_EQ(code(with_header("x-auth-token", "r"), "/plans"), forbidden);
+  EXPECT_EQ(code(with_header("x-auth-token", "r"), "/unknown"), forbidden);
+  EXPECT_EQ(code(with_header("x-auth-token", "a"), "/unknown"), "ok a");
+  EXPECT_EQ(code(with_header("x", "y"), "/healthz"), "ok ");
+}
+
+TEST(AdminToken, IsMadeOncePrivately) {
+  const Folder folder;
+  const std::string path = folder.path("admin.token");
+
+  std::vector<std::string> hashes(8);
+  std::vector<std::thread> threads;
+  for (auto& hash : hashes) threads.emplace_back([&] { hash = create_admin_token(path).value_or(""); });
+  for (auto& thread : threads) thread.join();
+
+  std::string token;
+  std::ifstream(path) >> token;
+  EXPECT_EQ(token.size(), 64U);
+  for (const auto& hash : hashes) EXPECT_EQ(hash, sha256_hex(token));
+  struct stat status = {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  EXPECT_EQ(folder.count(), 1);
+}
+
+TEST(AdminToken, RefusesAFileThatIsNotOne) {
+  const Folder folder;
+  const std::string path = folder.file("admin.token", "hello\n");
+
+  EXPECT_EQ(create_admin_token(path).error().code, ErrorCode::kInvalid);
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  EXPECT_EQ(create_admin_token(path).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(create_admin_token(folder.path("no/such")).error().code, ErrorCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace emplace::http

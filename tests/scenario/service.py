@@ -1,0 +1,128 @@
+"""A running emplaced for scenario tests: its own data directory, a free port, the real binaries. Use as a context manager; the
+service is stopped at the end and its log printed when the test failed."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SHARED = os.path.join(os.path.dirname(ROOT), "shared")
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+READY_S = 60
+
+
+def skip(why):
+    print(f"skipped: {why}")
+    sys.exit(SKIPPED)
+
+
+def scratch_directory():
+    """Below /tmp and searchable: as root, the database runs as another user."""
+    directory = tempfile.mkdtemp(prefix="emplace-scenario-", dir="/tmp")
+    os.chmod(directory, 0o711)
+    return directory
+
+
+class Service:
+    def __init__(self, build, directory=None, config=""):
+        self.build = build
+        self.own_directory = directory is None
+        self.data = directory or scratch_directory()
+        self.config = os.path.join(self.data, "emplaced.toml")
+        if config or not os.path.exists(self.config):
+            with open(self.config, "w", encoding="utf-8") as file:
+                file.write(f'[service]\nlisten = "127.0.0.1:0"\ndata = "{self.data}"\n{config}')
+        self.log = os.path.join(self.data, "emplaced.log")
+        self.process = None
+        self.url = None
+        self.start_s = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.stop()
+        if kind is not None and kind is not SystemExit:
+            with open(self.log, encoding="utf-8", errors="replace") as file:
+                print("".join(["--- emplaced.log\n", *file.readlines()[-60:]]), file=sys.stderr)
+        if self.own_directory:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+    def start(self):
+        began = time.monotonic()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(self.build, "bin/emplaced"), "--config", self.config],
+                stdout=subprocess.PIPE, stderr=log, text=True)
+        readable, _, _ = select.select([self.process.stdout], [], [], READY_S)
+        line = self.process.stdout.readline() if readable else ""
+        if not line.startswith("emplaced ready url="):
+            raise RuntimeError(f"emplaced did not say that it is ready, but {line!r}")
+        self.url = line.split("url=")[1].split()[0]
+        self.start_s = time.monotonic() - began
+
+    def stop(self):
+        """SIGTERM must end it with 0."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            status = self.process.wait(timeout=60)
+            assert status == 0, f"emplaced ended with {status} after SIGTERM"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def token(self):
+        with open(os.path.join(self.data, "admin.token"), encoding="utf-8") as file:
+            return file.read().strip()
+
+    def call(self, method, path, body=None, timeout=60):
+        headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
+        if method == "POST":
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} {path}: {error.code}: {error.read().decode(errors='replace')}") from None
+        return json.loads(text) if text else None
+
+    def vms(self):
+        found, path = [], "/v1/vms?limit=1000"
+        while path:
+            page = self.call("GET", path)
+            found += page["vms"]
+            path = page.get("next")
+        return found
+
+    def wait_for(self, what, condition, timeout=60):
+        deadline = time.monotonic() + timeout
+        while True:
+            found = condition()
+            if found:
+                return found
+            assert time.monotonic() < deadline, f"never happened: {what}"
+            time.sleep(0.05)
+
+    def emplace(self, *arguments, status=0, stdin=None):
+        """Runs the command line; returns what it printed. Its exit code must be `status`."""
+        command = [os.path.join(self.build, "bin/emplace"), "--url", self.url, "--data", self.data, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600, check=False)
+        assert done.returncode == status, f"{command}: {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def logged(self, text):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return [line for line in file if text in line]

@@ -1,0 +1,231 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "service/core/picture.h"
+#include "tests/store/fixture.h"
+
+namespace emplace::test {
+namespace {
+
+using std::chrono::seconds;
+
+Deadline soon() { return in(seconds(30)); }
+
+VmRow placed(const std::string& name, const std::string& host_name, double vcpus = 1, double memory_mib = 1024) {
+  VmRow row;
+  row.name = name;
+  row.host = host_name;
+  row.state = VmState::kRunning;
+  row.vcpus = vcpus;
+  row.memory_mib = memory_mib;
+  return row;
+}
+
+class Inventory : public testing::Test {
+ protected:
+  Result<Written> put(std::vector<Change> changes, std::optional<std::int64_t> if_match = {}) {
+    return store.write(std::move(changes), if_match, {}, soon());
+  }
+  const std::string connection = fresh_database(server().connection_string());
+  PostgresStore store{options_for(connection)};
+};
+
+TEST_F(Inventory, CountsWhatItsVmsUse) {
+  ASSERT_TRUE(put({host_with_cells("h1", 2, 8, 8192), host("h2", 4, 4096), placed("a", "h1", 2), placed("b", "h1", 3)}));
+  VmRow with_cells = placed("c", "h1", 4, 2048);
+  with_cells.numa_nodes = 2;
+
+  ASSERT_TRUE(put({with_cells, placed("b", "h2", 3)}));
+
+  EXPECT_EQ(value(connection, "SELECT string_agg(vcpus_used::text, ' ' ORDER BY name) FROM hosts"), "6 3");
+  EXPECT_EQ(value(connection, "SELECT string_agg(vcpus_used::text, ' ' ORDER BY cell) FROM host_cells"), "2 2");
+  EXPECT_EQ(value(connection, "SELECT cells::text FROM vms WHERE name = 'c'"), "{0,1}");
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM vms"), "3");
+  EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});
+}
+
+TEST_F(Inventory, RefusesReferencesToNothingAndChangesNothing) {
+  VmRow lost = placed("v", "h1");
+  lost.group = "g9";
+  const struct {
+    std::vector<Change> changes;
+    const char* message;
+  } cases[] = {{{host("h1", 1, 1), placed("a", "h1"), placed("b", "h9")}, "vms[1].host: no host \"h9\""},
+               {{host("h1", 1, 1), lost}, "vms[0].group: no group \"g9\""},
+               {{SourceHostsRow{"s", {"h9"}}}, "source_hosts[0].hosts: no host \"h9\""}};
+  for (const auto& wanted : cases) {
+    const auto written = put(wanted.changes);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(written.error().message, wanted.message);
+  }
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM hosts"), "0");
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM events"), "0");
+}
+
+TEST_F(Inventory, RemovesOnlyWhatIsNotInUse) {
+  VmRow member = placed("v", "h");
+  member.id = random_uuid();
+  member.group = "g";
+  HostRow row = host("h", 4, 4096);
+  row.aggregates = {"agg"};
+  ASSERT_TRUE(put({row, GroupRow{.name = "g"}, member, SourceHostsRow{"s", {"h"}}}));
+
+  EXPECT_EQ(put({HostRemoved{"h"}}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(put({GroupRemoved{"g"}}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(put({HostRemoved{"h9"}}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(put({VmRemoved{random_uuid()}}).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(put({AggregateRemoved{"agg"}}));
+  ASSERT_TRUE(put({VmRemoved{member.id}}));
+  EXPECT_EQ(value(connection, "SELECT vcpus_used FROM hosts"), "0");
+  ASSERT_TRUE(put({HostRemoved{"h"}, GroupRemoved{"g"}}));
+
+  EXPECT_EQ(value(connection, "SELECT (SELECT count(*) FROM hosts) + (SELECT count(*) FROM groups) + (SELECT count(*) FROM vms)"
+                              " + (SELECT count(*) FROM source_hosts) + (SELECT count(*) FROM aggregates)"),
+            "0");
+}
+
+TEST_F(Inventory, KeepsGenerationsOfWhatSomebodyChanged) {
+  const auto first = put({host("h", 4, 4096)});
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(store.take({order(vm("v", 1, 1), "h")}, {}, soon())) << "a claim does not move it";
+
+  const auto second = store.set_host_state("h", HostState::kDisabled, first->generation, soon());
+  const auto stale = store.set_host_state("h", HostState::kEnabled, first->generation, soon());
+
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->generation, first->generation + 1);
+  ASSERT_FALSE(stale);
+  EXPECT_EQ(stale.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(stale.error().message, "host h: wanted generation 1, it is 2");
+}
+
+// Everything the store does, followed by its events, against what a new replica loads.
+std::vector<std::string> rows_of(const Picture& picture) {
+  std::vector<std::string> rows;
+  for (const Change& change : changes_of(picture)) rows.push_back(to_json(change));
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+void some_of_everything(PostgresStore& store) {
+  HostRow h1 = host_with_cells("h1", 2, 16, 32768);
+  h1.zone = "z";
+  h1.rack = "r";
+  h1.aggregates = {"agg"};
+  h1.traits = {"T1"};
+  h1.cpu_util = 0.25;
+  h1.observed_at_us = 5;
+  h1.nova_state = "{\"x\":1}";
+  PageSampleRow sample{.vm = "a", .pages = 10, .zero_pages = 2, .distinct_pages = 7, .rate = 2, .hashes = {2, 4, 1ull << 63}, .observed_at_us = 6};
+  VmRow in_cells = placed("c", "h1", 4, 4096);
+  in_cells.numa_nodes = 2;
+  ASSERT_TRUE(store.write({h1, host("h2", 8, 8192), host("h3", 8, 8192), AggregateRow{"agg", {{"ssd", "true"}}}, GroupRow{.name = "g"},
+                           placed("a", "h1"), placed("b", "h2"), in_cells, TrafficRow{"b", "a", 100, 7},
+                           TrafficRow{"a", "later", 50, 7}, DataSourceRow{"a", "ds", 9, 8}, SourceHostsRow{"ds", {"h1", "h2", "h3"}}, sample},
+                          {}, {}, soon()));
+  ClaimOrder later = order(vm("later", 2, 2048), "h2");
+  later.vm.group = "g";
+  const ClaimOrder held = order(vm("held", 1, 1024), "h1"), gone = order(vm("gone", 1, 1024), "h1"), failed = order(vm("failed", 1, 1024), "h1");
+  for (const ClaimOrder& wanted : {later, held, gone, failed}) ASSERT_TRUE(store.take({wanted}, {}, soon()));
+  ASSERT_TRUE(store.confirm(later.id, VmState::kRunning, soon()));
+  ASSERT_TRUE(store.give_back(gone.id, "", soon()));
+  ASSERT_TRUE(store.give_back(failed.id, "no image", soon()));
+  ASSERT_TRUE(store.set_host_state("h2", HostState::kMaintenance, {}, soon()));
+  ASSERT_TRUE(store.set_vm_state(later.vm.id, VmState::kStopped, soon()));
+  ASSERT_TRUE(store.write({TrafficRow{"a", "b", 0, 9}, HostRemoved{"h3"}}, {}, {}, soon()));
+}
+
+TEST_F(Inventory, LoadsWhatItsEventsMake) {
+  some_of_everything(store);
+  const auto arena = Arena::create(1ull << 30);
+  ASSERT_TRUE(arena);
+
+  PictureBuilder loading(std::make_shared<const Picture>(*arena)), following(std::make_shared<const Picture>(*arena));
+  const auto seq = store.load([&](std::vector<Change> changes) {
+    for (const Change& change : changes) emplace::apply(loading, change);
+  }, soon());
+  ASSERT_TRUE(seq);
+  const auto events = store.events_after(0, 100000, soon());
+  ASSERT_TRUE(events);
+  for (const Event& event : *events) emplace::apply(following, change_from_json(event.payload).value());
+
+  EXPECT_EQ(*seq, events->back().seq);
+  EXPECT_EQ(rows_of(*loading.finish({}, 0)), rows_of(*following.finish({}, 0)));
+}
+
+TEST_F(Inventory, TailsEveryEventOnceInOrderWhileManyWrite) {
+  ASSERT_TRUE(put({host("h", 1e6, 1e9)}));
+  PostgresStore other(options_for(connection, "b"));
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::int64_t> seen;
+  const auto tail = store.tail(0, [&](std::span<const Event> events) {
+    const std::lock_guard lock(mutex);
+    for (const Event& event : events) seen.push_back(event.seq);
+    changed.notify_all();
+  }, [] { ADD_FAILURE() << "nothing was trimmed"; });
+
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 6; ++i)
+    writers.emplace_back([&, i] {
+      PostgresStore& mine = i % 2 == 0 ? store : other;
+      for (int n = 0; n < 40; ++n) {
+        if (i < 4) {
+          EXPECT_TRUE(mine.take({order(vm("v", 1, 1), "h")}, {}, soon()));
+        } else {
+          EXPECT_TRUE(mine.write({placed("v-" + std::to_string(i) + '-' + std::to_string(n), "h")}, {}, {}, soon()));
+        }
+      }
+    });
+  for (auto& writer : writers) writer.join();
+
+  const auto last = std::stoll(value(connection, "SELECT seq FROM event_head"));
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(changed.wait_until(lock, soon(), [&] { return !seen.empty() && seen.back() >= last; }));
+  ASSERT_EQ(seen.size(), static_cast<std::size_t>(last));
+  for (std::size_t i = 0; i < seen.size(); ++i) ASSERT_EQ(seen[i], static_cast<std::int64_t>(i) + 1);
+  EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});
+}
+
+TEST_F(Inventory, SaysWhenEventsAreBeyondRetention) {
+  ASSERT_TRUE(put({host("h1", 1, 1)}));
+  ASSERT_TRUE(put({host("h2", 1, 1)}));
+  query(connection, "DELETE FROM events WHERE seq = 1");
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool lost = false;
+
+  const auto tail = store.tail(0, [](std::span<const Event>) { ADD_FAILURE() << "delivered with a gap"; }, [&] {
+    const std::lock_guard lock(mutex);
+    lost = true;
+    changed.notify_all();
+  });
+
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(changed.wait_until(lock, soon(), [&] { return lost; }));
+  EXPECT_EQ(store.events_after(0, 10, soon()).error().code, ErrorCode::kGone);
+  EXPECT_EQ(store.events_after(1, 10, soon()).value().size(), 1u);
+}
+
+TEST_F(Inventory, GivesALeaseToOneReplicaWithARisingFence) {
+  PostgresStore other(options_for(connection, "b"));
+
+  const auto first = store.hold_lease("job", 60, soon());
+  const auto refused = other.hold_lease("job", 60, soon());
+  const auto renewed = store.hold_lease("job", 60, soon());
+  query(connection, "UPDATE leases SET expires_at = now() - interval '1 second'");
+  const auto taken_over = other.hold_lease("job", 60, soon());
+
+  ASSERT_TRUE(first && *first && refused && renewed && *renewed && taken_over && *taken_over);
+  EXPECT_FALSE(*refused);
+  EXPECT_EQ((*renewed)->fence, (*first)->fence);
+  EXPECT_EQ((*taken_over)->fence, (*first)->fence + 1);
+}
+
+}  // namespace
+}  // namespace emplace::test

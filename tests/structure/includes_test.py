@@ -1,0 +1,66 @@
+"""includes.py must find each kind of fault in a made-up tree, and none in a clean one."""
+
+import os
+import tempfile
+import unittest
+
+import includes
+
+
+class Includes(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.root = self.directory.name
+        self.write("service/core/picture.h", "")
+        self.write("service/store/claims.cc", '#include "service/core/picture.h"\n#include <vector>\n')
+        self.write("plugins/one/one.cc", '#include "emplace/plugin.h"\n')
+        self.write("api/plugin/emplace/plugin.h", "")
+
+    def tearDown(self):
+        self.directory.cleanup()
+
+    def write(self, path, text):
+        full = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def fault(self, part):
+        found = includes.faults(self.root)
+        self.assertTrue(any(part in line for line in found), found)
+
+    def test_a_clean_tree_has_no_faults(self):
+        self.assertEqual(includes.faults(self.root), [])
+
+    def test_core_includes_no_door(self):
+        self.write("service/core/scheduler.cc", '#include "service/store/store.h"\n')
+        self.write("service/store/store.h", "")
+        self.fault("service/core may not include service/store/store.h")
+
+    def test_no_door_includes_another(self):
+        self.write("service/http/api.cc", '#include "service/store/store.h"\n')
+        self.write("service/store/store.h", "")
+        self.fault("service/http may not include service/store/store.h")
+
+    def test_no_plugin_includes_another_or_the_core(self):
+        self.write("plugins/two/two.cc", '#include "plugins/one/one.h"\n#include "service/core/picture.h"\n')
+        self.write("plugins/one/one.h", "")
+        self.fault("plugins/two may not include plugins/one/one.h")
+        self.fault("plugins/two may not include service/core/picture.h")
+
+    def test_cycles_are_found(self):
+        self.write("service/core/a.h", '#include "service/core/b.h"\n')
+        self.write("service/core/b.h", '#include "service/core/a.h"\n')
+        self.fault("cycle: service/core/a.h -> service/core/b.h -> service/core/a.h")
+
+    def test_a_room_nobody_planned_is_found(self):
+        self.write("service/core/util/strings.h", "")
+        self.fault("no folder is called util")
+
+    def test_an_empty_tree_is_a_fault(self):
+        with tempfile.TemporaryDirectory() as empty:
+            self.assertNotEqual(includes.faults(empty), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

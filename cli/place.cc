@@ -46,23 +46,23 @@ std::string placement_body(const PlaceOptions& options) {
   return body.end_object().take();
 }
 
-std::string costs_of(const Json& entry) {
-  std::string text;
-  for (const auto& [id, cost] : entry["costs"].members()) {
-    const std::string quality = cost["quality"].string("ok");
-    const std::string value = quality == "no_data" || cost["value"].is_null()
-                                  ? std::string("no data")
-                                  : fmt::format("{:.4g} {}", cost["value"].number(), cost["unit"].string());
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", id, value);
-  }
-  return text;
+std::string cost_text(const Json& cost) {
+  const bool known = cost["quality"].string("ok") != "no_data" && cost["value"].is_number();
+  return known ? fmt::format("{:.4g} {}", cost["value"].number(), cost["unit"].string()) : std::string("no data");
 }
 
+// One column per objective of the first host; a host that lacks one has no data for it.
 void print_ranking(const Json& ranking) {
-  Table table({"", "HOST", "FRONT", "COSTS"});
-  int place = 1;
+  const auto objectives = ranking.at(0)["costs"].members();
+  std::vector<std::string> header = {">", "HOST", "FRONT"};
+  for (const auto& objective : objectives) header.push_back(objective.first + ">");
+  Table table(header);
+  std::size_t place = 1;
   for (const Json& entry : ranking.items()) {
-    table.row({std::to_string(place++), entry["host"].text(), entry["front"].truth() ? "yes" : "", costs_of(entry)});
+    std::vector<std::string> cells = {std::to_string(place++), entry["host"].text(),
+                                      entry["front"].truth() ? "yes" : ""};
+    for (const auto& objective : objectives) cells.push_back(cost_text(entry["costs"][objective.first]));
+    table.row(cells);
   }
   table.print();
 }
@@ -156,8 +156,9 @@ void print_placement(const Json& answer) {
   print_claim(answer["claim"]);
   if (!answer["decision_id"].is_null()) fmt::print("decision    {}\n", answer["decision_id"].text());
   if (answer["candidates"].is_number()) {
-    fmt::print("candidates  {}, {} on the front, {:.0f} us\n", answer["candidates"].text(), answer["front_size"].text(),
-               answer["took_us"].number());
+    const Json took_us = answer["took_us"];  // a stored decision has none
+    fmt::print("candidates  {}, {} on the front{}\n", answer["candidates"].text(), answer["front_size"].text(),
+               took_us.is_null() ? "" : fmt::format(", {} us", took_us.text()));
   }
   print_refusals(answer);
   print_remarks(answer);

@@ -60,6 +60,9 @@ fail_with_log() {
   die "$2; the whole log is $1"
 }
 
+# A compiler cache, where there is one, then also serves other checkouts of the same sources.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 # build PRESET DIRECTORY [TARGET...]
 build() {
   local preset=$1 directory=$2

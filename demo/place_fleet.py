@@ -1,5 +1,6 @@
 """Places the demo's fleet through the REST API, one request after the other, and waits until every vm runs. Vms that are there
-already, after a restart, are left alone. Prints a table: vm, host, why. The last decision's id goes into DIRECTORY/decision.
+already, after a restart, are left alone. Prints a table: vm, host, why. The id of the decision with the most objectives and the
+widest front goes into DIRECTORY/decision.
 
 usage: place_fleet.py URL DIRECTORY
 """
@@ -41,24 +42,28 @@ class Service:
         return found
 
 
-def number(cost):
-    return f"{cost['value']:.4g} {cost['unit']}"
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def why(ranking):
-    """The objective in which the chosen host is most ahead of the other hosts that were named."""
+    """In one line: the objective in which the chosen host leads the others that were named, or what it is a compromise of."""
     chosen, others = ranking[0], ranking[1:]
-    best, reason = 0.0, "no better host"
+    if not others:
+        return "the only host that fits"
+    leads, compromise = [], []
     for objective, cost in chosen["costs"].items():
-        rest = [o["costs"][objective] for o in others if o["costs"].get(objective, {}).get("quality") == "ok"]
-        if cost.get("quality") != "ok" or not rest:
+        rest = [other["costs"].get(objective, {}) for other in others]
+        rest = [other for other in rest if other.get("quality") == "ok"]
+        if cost["quality"] != "ok" or not rest:
             continue
-        mean = sum(r["value"] for r in rest) / len(rest)
-        ahead = (mean - cost["value"]) / max(abs(mean), abs(cost["value"]), 1e-9)
-        if ahead > best:
-            next_best = min(rest, key=lambda r: r["value"])
-            best, reason = ahead, f"{objective} {number(cost)}, others {number(next_best)} or more"
-    return reason if others else "the only host that fits"
+        least = min(rest, key=lambda other: other["value"])
+        lead = (least["value"] - cost["value"]) / max(abs(least["value"]), abs(cost["value"]), 1e-9)
+        if lead > 0:
+            leads.append((lead, f"least {objective}: {number(cost['value'])} {cost['unit']}, next {number(least['value'])}"))
+        best = number(min(least["value"], cost["value"]))
+        compromise.append(f"{objective.split('.')[1]} {number(cost['value'])} {cost['unit']} (least {best})")
+    return max(leads)[1] if leads else "compromise of " + ", ".join(compromise)
 
 
 def place(service, vm):
@@ -68,8 +73,9 @@ def place(service, vm):
     refused = answer.get("refused", {}).get("by_filter", {})
     reason = why(answer["ranking"])
     if refused:
-        reason += "; refused: " + ", ".join(f"{count} by {name}" for name, count in refused.items())
-    return {"name": vm["name"], "host": answer["claim"]["host"], "why": reason, "decision": answer.get("decision_id")}
+        reason += "; refused " + ", ".join(f"{count} by {name}" for name, count in refused.items())
+    return {"name": vm["name"], "host": answer["claim"]["host"], "why": reason, "decision": answer["decision_id"],
+            "trade_off": (len(answer["ranking"][0]["costs"]), answer["front_size"])}
 
 
 def show(done, total):
@@ -110,9 +116,9 @@ def main():
         print(f"{'VM':<16} {'HOST':<5} WHY")
         for row in placed:
             print(f"{row['name']:<16} {row['host']:<5} {row['why']}")
-        decisions = [row["decision"] for row in placed if row["name"].startswith("desk-")]
+        hardest = max(placed, key=lambda row: row["trade_off"])
         with open(f"{directory}/decision", "w", encoding="utf-8") as file:
-            file.write((decisions or [placed[-1]["decision"]])[-1] or "")
+            file.write(hardest["decision"])
     else:
         print(f"all {len(fleet)} vms are there already")
 

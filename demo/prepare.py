@@ -70,12 +70,12 @@ def vm(name, vcpus, memory_gib, disk_gib, **more):
 
 
 def fleet():
-    vms = [vm(f"web-{i}", 2, 4, 20, group="web") for i in range(1, 7)]
+    vms = [vm("shop-app", 4, 8, 40), vm("wiki-app", 4, 8, 40)]
+    vms += [vm(f"web-{i}", 2, 4, 20, group="web") for i in range(1, 7)]
     vms += [vm(f"db-{i}", 8, 24, 200, spread={"by": "rack", "group": "db", "domain": f"replica-{i}"}) for i in range(1, 5)]
-    for pair in ("shop", "wiki"):
-        vms += [vm(f"{pair}-app", 4, 8, 40), vm(f"{pair}-cache", 4, 16, 40)]
     for i in range(1, 9):
         vms += [vm(f"desk-debian-{i}", 2, 4, 30), vm(f"desk-windows-{i}", 2, 4, 60)]
+    vms += [vm("shop-cache", 4, 16, 40), vm("wiki-cache", 4, 16, 40)]
     vms += [vm(f"build-{i}", 4, 8, 80, zone="z1" if i % 2 else "z2") for i in range(1, 11)]
     vms += [vm(f"batch-{i}", 1, 2, 10) for i in range(1, 13)]
     vms += [vm(f"queue-{i}", 2, 12, 20) for i in range(1, 9)]

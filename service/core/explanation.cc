@@ -28,9 +28,12 @@ View view_of(const Placement& placement, std::size_t i) {
 
 std::string_view text_of(Quality quality) {
   switch (quality) {
-    case Quality::kOk: return "ok";
-    case Quality::kStale: return "stale";
-    case Quality::kNoData: return "no_data";
+    case Quality::kOk:
+      return "ok";
+    case Quality::kStale:
+      return "stale";
+    case Quality::kNoData:
+      return "no_data";
   }
   return "";
 }
@@ -332,7 +335,9 @@ class Comparison {
   }
 
   void compare_members(JsonValue stored, JsonValue replayed, const std::string& path) {
-    const auto below = [&](std::string_view key) { return path.empty() ? std::string(key) : path + '.' + std::string(key); };
+    const auto below = [&](std::string_view key) {
+      return path.empty() ? std::string(key) : path + '.' + std::string(key);
+    };
     for (std::size_t i = 0; i < stored.size(); ++i) {
       compare(stored.member(i), replayed.find(stored.key(i)), below(stored.key(i)));
     }
@@ -344,7 +349,8 @@ class Comparison {
   void compare_items(JsonValue stored, JsonValue replayed, const std::string& path) {
     for (std::size_t i = 0; i < std::max(stored.size(), replayed.size()); ++i) {
       compare(i < stored.size() ? std::optional(stored.item(i)) : std::nullopt,
-              i < replayed.size() ? std::optional(replayed.item(i)) : std::nullopt, path + '[' + std::to_string(i) + ']');
+              i < replayed.size() ? std::optional(replayed.item(i)) : std::nullopt,
+              path + '[' + std::to_string(i) + ']');
     }
   }
 

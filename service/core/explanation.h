@@ -1,6 +1,6 @@
-// Explanation: a placement as the JSON of the REST contract, at three levels. none: ranking and claim; summary: with counts
-// of refusals by filter; full: with the first refusal of every host and the costs of every other. One writer makes the answer,
-// the stored decision and the replay's document, so that a replay can be compared byte for byte.
+// Explanation: a placement as the JSON of the REST contract, at three levels. none: ranking and claim; summary: with
+// counts of refusals by filter; full: with the first refusal of every host and the costs of every other. One writer
+// makes the answer, the stored decision and the replay's document, so that a replay can be compared byte for byte.
 //
 // Nothing in it names a vm other than the request's own: a tenant never learns of other tenants' vms.
 #pragma once
@@ -25,9 +25,9 @@ std::string answer_json(const Placement& placement, const Staleness& staleness =
 // The same at a level of the caller's choice.
 std::string answer_json(const Placement& placement, ExplainLevel level, const Staleness& staleness);
 
-// What a replay must reproduce: the answer at level summary, without the parts that are not the decision's (decision_id,
-// took_us, claim), and with two sums that stand for what level full would add: one over every refusal, one over every cost.
-// (A stored decision would otherwise be as big as the cluster; the full text comes from a replay.)
+// What a replay must reproduce: the answer at level summary, without the parts that are not the decision's
+// (decision_id, took_us, claim), and with two sums that stand for what level full would add: one over every refusal,
+// one over every cost. (A stored decision would otherwise be as big as the cluster; the full text comes from a replay.)
 std::string decision_document(const Placement& placement);
 
 // What a replay needs besides the picture: {"request","vms","profile","digest","now_us","chosen"}.
@@ -48,8 +48,8 @@ Refusal refusal_of(const Filter& filter, const Query& query, std::uint32_t host,
 // "weighers": {id: {"raw","normalized","multiplier"}} of the host at `index` of what was weighed.
 void write_weighers(JsonWriter& writer, const Ranking& ranking, std::size_t index);
 
-// Differences between two decision documents as lines a person reads ("ranking[0].host: stored h7, now h9"), at most 100 and
-// a last one that counts the rest; empty: none.
+// Differences between two decision documents as lines a person reads ("ranking[0].host: stored h7, now h9"), at most
+// 100 and a last one that counts the rest; empty: none.
 std::vector<std::string> differences(std::string_view stored, std::string_view replayed);
 
 }  // namespace emplace

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <tuple>
+
 #include "service/core/base64.h"
 #include "service/core/inventory_json.h"
 #include "service/core/time_text.h"
@@ -119,16 +122,32 @@ void write_row(JsonWriter& writer, const PageSampleRow& sample) {
   write_time(writer, sample.observed_at_us);
 }
 
+// What orders the rows of a list: row numbers differ between pictures that say the same.
+auto order(const HostRow& row) { return std::tuple(row.name); }
+auto order(const AggregateRow& row) { return std::tuple(row.name); }
+auto order(const GroupRow& row) { return std::tuple(row.name); }
+auto order(const VmRow& row) { return std::tuple(row.name, row.id); }
+auto order(const TrafficRow& row) { return std::tuple(row.a, row.b); }
+auto order(const DataSourceRow& row) { return std::tuple(row.vm, row.source); }
+auto order(const SourceHostsRow& row) { return std::tuple(row.source); }
+auto order(const PageSampleRow& row) { return std::tuple(row.vm); }
+
+bool is_exported(const VmRow& row) { return !row.claim; }  // a promise is not a vm yet
+template <typename Row>
+bool is_exported(const Row&) {
+  return true;
+}
+
 template <typename Row>
 void write_list(JsonWriter& writer, std::string_view name, const std::vector<Change>& changes) {
-  writer.key(name).open_list();
+  std::vector<const Row*> rows;
   for (const Change& change : changes) {
     const Row* row = std::get_if<Row>(&change);
-    if constexpr (std::is_same_v<Row, VmRow>) {
-      if (row && row->claim) continue;  // a promise is not a vm yet
-    }
-    if (row) write_row(writer, *row);
+    if (row && is_exported(*row)) rows.push_back(row);
   }
+  std::sort(rows.begin(), rows.end(), [](const Row* a, const Row* b) { return order(*a) < order(*b); });
+  writer.key(name).open_list();
+  for (const Row* row : rows) write_row(writer, *row);
   writer.close_list();
 }
 

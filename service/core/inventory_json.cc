@@ -47,13 +47,15 @@ void check_cells(const JsonFields& fields, const HostRow& host, JsonErrors& erro
     memory_mib += cell.memory_mib;
   }
   const std::string path = fields.path_of("numa");
-  if (host.cells.size() > kMostCells) errors.add(path + ": wanted at most 63 cells, found " + std::to_string(host.cells.size()));
+  if (host.cells.size() > kMostCells)
+    errors.add(path + ": wanted at most 63 cells, found " + std::to_string(host.cells.size()));
   if (vcpus != host.vcpus) {
-    errors.add(path + ": wanted cells that sum to the host's " + json_number(host.vcpus) + " vcpus, found " + json_number(vcpus));
+    errors.add(path + ": wanted cells that sum to the host's " + json_number(host.vcpus) + " vcpus, found " +
+               json_number(vcpus));
   }
   if (memory_mib != host.memory_mib) {
-    errors.add(path + ": wanted cells that sum to the host's " + json_number(host.memory_mib) + " MiB of memory, found " +
-               json_number(memory_mib));
+    errors.add(path + ": wanted cells that sum to the host's " + json_number(host.memory_mib) +
+               " MiB of memory, found " + json_number(memory_mib));
   }
 }
 
@@ -92,7 +94,8 @@ void read_amounts(JsonFields& fields, HostRow& host) {
 void check_reserved(const JsonFields& fields, const HostRow& host, JsonErrors& errors) {
   const auto check = [&](std::string_view field, double reserved, double total) {
     if (reserved <= total) return;
-    errors.add(fields.path_of(field) + ": wanted at most the host's " + json_number(total) + ", found " + json_number(reserved));
+    errors.add(fields.path_of(field) + ": wanted at most the host's " + json_number(total) + ", found " +
+               json_number(reserved));
   };
   check("reserved_vcpus", host.vcpus_reserved, host.vcpus);
   check("reserved_memory_mib", host.memory_reserved_mib, host.memory_mib);
@@ -113,7 +116,8 @@ void read_host(JsonFields& fields, HostRow& host, std::int64_t now_us, JsonError
     const JsonValue state = *fields.value("nova_state");
     if (!state.is_object()) fields.wanted("nova_state", "an object", state);
     host.nova_state = to_json(state);
-    if (host.nova_state.size() > kMostState) errors.add(fields.path_of("nova_state") + ": wanted at most 4 MiB of JSON");
+    if (host.nova_state.size() > kMostState)
+      errors.add(fields.path_of("nova_state") + ": wanted at most 4 MiB of JSON");
   }
   fields.value("nova_state");
   if (!errors.none()) return;
@@ -145,7 +149,8 @@ void read_vm_row(JsonFields& fields, VmRow& vm, JsonErrors& errors) {
   if (fields.has("spread")) read_spread(*fields.value("spread"), fields.path_of("spread"), vm.spread, errors);
   fields.value("spread");
   vm.state = vm.host.empty() ? VmState::kExpected : VmState::kPlaced;
-  if (fields.has("state")) fields.choice("state", vm.state, "expected, placed, running, stopped, failed", &parse_vm_state);
+  if (fields.has("state"))
+    fields.choice("state", vm.state, "expected, placed, running, stopped, failed", &parse_vm_state);
 }
 
 // Little-endian 64-bit values; nothing when the text is not base64 of a whole number of them.
@@ -160,7 +165,8 @@ std::optional<std::vector<std::uint64_t>> parse_hashes(std::string_view text) {
 }
 
 void read_sample(JsonFields& fields, PageSampleRow& sample, std::int64_t now_us, JsonErrors& errors) {
-  for (const std::string_view field : {"vm", "pages", "zero_pages", "distinct_pages", "rate", "hashes"}) fields.require(field);
+  for (const std::string_view field : {"vm", "pages", "zero_pages", "distinct_pages", "rate", "hashes"})
+    fields.require(field);
   sample.observed_at_us = now_us;
   fields.name("vm", sample.vm);
   fields.whole("pages", sample.pages, {0, 1e12});
@@ -175,7 +181,8 @@ void read_sample(JsonFields& fields, PageSampleRow& sample, std::int64_t now_us,
   const auto rate = static_cast<std::uint64_t>(sample.rate);
   const auto odd = std::find_if(hashes->begin(), hashes->end(), [&](std::uint64_t hash) { return hash % rate != 0; });
   if (odd != hashes->end()) {
-    errors.add(fields.path_of("hashes") + ": wanted hashes = 0 mod " + std::to_string(rate) + ", found " + std::to_string(*odd));
+    errors.add(fields.path_of("hashes") + ": wanted hashes = 0 mod " + std::to_string(rate) + ", found " +
+               std::to_string(*odd));
   }
   if (!std::is_sorted(hashes->begin(), hashes->end(), std::less_equal<>())) {
     errors.add(fields.path_of("hashes") + ": wanted rising hashes, each once");
@@ -269,15 +276,15 @@ void read_rows_of_vms(JsonFields& root, Reading& reading) {
 void read_edges(JsonFields& root, Reading& reading) {
   each_row(root, "traffic", "", reading, [&](JsonFields& fields, const std::string&) {
     TrafficRow edge = read_traffic(fields, reading.now_us);
-    if (edge.a == edge.b) reading.errors.add(fields.path_of("b") + ": wanted another vm than a, found " + json_text(edge.b));
+    if (edge.a == edge.b)
+      reading.errors.add(fields.path_of("b") + ": wanted another vm than a, found " + json_text(edge.b));
     reading.changes.emplace_back(std::move(edge));
   });
   each_row(root, "data_sources", "", reading, [&](JsonFields& fields, const std::string&) {
     reading.changes.emplace_back(read_data_source(fields, reading.now_us));
   });
-  each_row(root, "source_hosts", "", reading, [&](JsonFields& fields, const std::string&) {
-    reading.changes.emplace_back(read_source_hosts(fields));
-  });
+  each_row(root, "source_hosts", "", reading,
+           [&](JsonFields& fields, const std::string&) { reading.changes.emplace_back(read_source_hosts(fields)); });
   each_row(root, "page_samples", "vm", reading, [&](JsonFields& fields, const std::string&) {
     PageSampleRow sample;
     read_sample(fields, sample, reading.now_us, reading.errors);
@@ -297,11 +304,14 @@ void read_spread(JsonValue value, const std::string& path, Spread& spread, JsonE
 }
 
 void read_group(JsonFields& fields, GroupRow& group) {
-  fields.choice("policy", group.policy, "affinity, anti-affinity, soft-affinity, soft-anti-affinity", &parse_group_policy);
+  fields.choice("policy", group.policy, "affinity, anti-affinity, soft-affinity, soft-anti-affinity",
+                &parse_group_policy);
   fields.whole("max_per_host", group.max_per_host, kMembers);
 }
 
-void read_aggregate(JsonFields& fields, AggregateRow& aggregate) { fields.texts_by_name("metadata", aggregate.metadata); }
+void read_aggregate(JsonFields& fields, AggregateRow& aggregate) {
+  fields.texts_by_name("metadata", aggregate.metadata);
+}
 
 Result<std::vector<Change>> parse_inventory(std::string_view json, std::int64_t now_us) {
   const auto document = JsonDocument::parse(json);
@@ -353,7 +363,8 @@ Change removed(JsonFields& fields) {
   return row;
 }
 
-std::optional<Change> read_kind(const std::string& kind, JsonFields& fields, const Picture* picture, JsonErrors& errors) {
+std::optional<Change> read_kind(const std::string& kind, JsonFields& fields, const Picture* picture,
+                                JsonErrors& errors) {
   const std::int64_t now_us = picture ? picture->made_at_us() : 0;
   if (kind == "host") return read_host_change(fields, picture, errors);
   if (kind == "vm") return read_vm_change(fields, errors);
@@ -388,7 +399,8 @@ std::optional<Change> read_kind(const std::string& kind, JsonFields& fields, con
 
 }  // namespace
 
-std::optional<Change> read_change(JsonValue value, const std::string& path, const Picture* picture, JsonErrors& errors) {
+std::optional<Change> read_change(JsonValue value, const std::string& path, const Picture* picture,
+                                  JsonErrors& errors) {
   JsonFields fields(value, path, errors);
   std::string kind;
   fields.require("kind");

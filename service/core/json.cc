@@ -6,10 +6,8 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
-#include <set>
 
 namespace emplace {
 namespace {
@@ -82,59 +80,42 @@ std::string join(const std::string& path, std::string_view name) {
   return path.empty() ? std::string(name) : path + '.' + std::string(name);
 }
 
-// The first fault that the reader lets pass. Recursion is bounded by kMaxDepth.
+// A lone low surrogate ("\\udc00") passes the reader and would leave as bytes that are no UTF-8.
+bool has_surrogate(std::string_view text) {
+  for (std::size_t at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1)) {
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) return true;
+  }
+  return false;
+}
+
+// What the reader lets pass in a value of its own.
+const char* fault_within(const rapidjson::Value& value) {
+  if (value.IsDouble() && !std::isfinite(value.GetDouble())) return ": wanted a finite number, found one too big";
+  if (value.IsString() && has_surrogate(text_of(value))) return ": wanted text, found half a surrogate pair";
+  return nullptr;
+}
+
+// The first fault that the reader lets pass. Recursion is bounded by kMaxDepth; paths are made only where it goes on.
 std::optional<std::string> fault(const rapidjson::Value& value, const std::string& path) {
-  if (value.IsDouble() && !std::isfinite(value.GetDouble())) return path + ": wanted a finite number, found one too big";
+  const auto concerns = [](const rapidjson::Value& v) { return v.IsArray() || v.IsObject() || fault_within(v); };
+  if (const char* found = fault_within(value)) return path + found;
   if (value.IsArray()) {
     for (rapidjson::SizeType i = 0; i < value.Size(); ++i) {
-      if (!value[i].IsArray() && !value[i].IsObject() && !value[i].IsDouble()) continue;
+      if (!concerns(value[i])) continue;
       if (auto found = fault(value[i], path + '[' + std::to_string(i) + ']')) return found;
     }
   }
   if (!value.IsObject()) return std::nullopt;
   if (const auto key = repeated_key(value)) return join(path, *key) + ": wanted each field once, found it twice";
   for (const auto& member : value.GetObject()) {
-    if (!member.value.IsArray() && !member.value.IsObject() && !member.value.IsDouble()) continue;
+    if (const char* found = fault_within(member.name)) return path + found;
+    if (!concerns(member.value)) continue;
     if (auto found = fault(member.value, join(path, text_of(member.name)))) return found;
   }
   return std::nullopt;
 }
 
-std::string shortened(std::string_view text) {
-  constexpr std::size_t kMost = 60;
-  if (text.size() <= kMost) return std::string(text);
-  std::size_t cut = kMost;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;  // not inside a character
-  return std::string(text.substr(0, cut)) + "…";
-}
-
-void append_escaped(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (byte < 0x20) {
-          out += "\\u00";
-          out += kHex[byte >> 4];
-          out += kHex[byte & 15];
-        } else {
-          out += c;
-        }
-    }
-  }
-}
-
-std::string range_text(Range range) { return " from " + json_number(range.least) + " to " + json_number(range.most); }
-
 }  // namespace
-
-// ---- values and documents
 
 struct JsonDocument::Tree {
   rapidjson::Document document;
@@ -157,26 +138,35 @@ Result<JsonDocument> JsonDocument::parse(std::string_view text, std::string_view
   Generator generator{rapidjson::MemoryStream(text.data(), text.size())};
   tree->document.Populate(generator);
   if (generator.too_deep) {
-    return fail(ErrorCode::kInvalid, name + ": wanted JSON at most 64 deep, found more at " +
-                                         place(text, generator.result.Offset()));
+    return fail(ErrorCode::kInvalid,
+                name + ": wanted JSON at most 64 deep, found more at " + place(text, generator.result.Offset()));
   }
   if (generator.result.IsError()) {
-    return fail(ErrorCode::kInvalid, name + ": wanted JSON, found a fault at " + place(text, generator.result.Offset()) +
-                                         ": " + rapidjson::GetParseError_En(generator.result.Code()));
+    return fail(ErrorCode::kInvalid, name + ": wanted JSON, found a fault at " +
+                                         place(text, generator.result.Offset()) + ": " +
+                                         rapidjson::GetParseError_En(generator.result.Code()));
   }
-  if (auto found = fault(tree->document, "")) return fail(ErrorCode::kInvalid, *std::move(found));
+  if (const auto found = fault(tree->document, "")) {
+    return fail(ErrorCode::kInvalid, found->starts_with(':') ? name + *found : *found);
+  }
   return JsonDocument(std::move(tree));
 }
 
 JsonValue::Kind JsonValue::kind() const {
   switch (tree_of(value_).GetType()) {
-    case rapidjson::kNullType: return Kind::kNull;
+    case rapidjson::kNullType:
+      return Kind::kNull;
     case rapidjson::kFalseType:
-    case rapidjson::kTrueType: return Kind::kBool;
-    case rapidjson::kNumberType: return Kind::kNumber;
-    case rapidjson::kStringType: return Kind::kText;
-    case rapidjson::kArrayType: return Kind::kArray;
-    case rapidjson::kObjectType: return Kind::kObject;
+    case rapidjson::kTrueType:
+      return Kind::kBool;
+    case rapidjson::kNumberType:
+      return Kind::kNumber;
+    case rapidjson::kStringType:
+      return Kind::kText;
+    case rapidjson::kArrayType:
+      return Kind::kArray;
+    case rapidjson::kObjectType:
+      return Kind::kObject;
   }
   return Kind::kNull;
 }
@@ -209,7 +199,9 @@ std::size_t JsonValue::size() const {
   return value.IsArray() ? value.Size() : value.MemberCount();
 }
 
-JsonValue JsonValue::item(std::size_t i) const { return JsonValue(&tree_of(value_)[static_cast<rapidjson::SizeType>(i)]); }
+JsonValue JsonValue::item(std::size_t i) const {
+  return JsonValue(&tree_of(value_)[static_cast<rapidjson::SizeType>(i)]);
+}
 std::string_view JsonValue::key(std::size_t i) const {
   return text_of((tree_of(value_).MemberBegin() + static_cast<std::ptrdiff_t>(i))->name);
 }
@@ -226,272 +218,28 @@ std::optional<JsonValue> JsonValue::find(std::string_view key) const {
 
 std::string JsonValue::found() const {
   switch (kind()) {
-    case Kind::kNull: return "null";
-    case Kind::kBool: return boolean() ? "true" : "false";
-    case Kind::kNumber: return number_text();
-    case Kind::kText: return json_text(shortened(text()));
-    case Kind::kArray: return "a list";
-    case Kind::kObject: return "an object";
+    case Kind::kNull:
+      return "null";
+    case Kind::kBool:
+      return boolean() ? "true" : "false";
+    case Kind::kNumber:
+      return number_text();
+    case Kind::kText:
+      return json_text(shortened(text()));
+    case Kind::kArray:
+      return "a list";
+    case Kind::kObject:
+      return "an object";
   }
   return "";
 }
 
-// ---- fields
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxName &&
-         std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  if (text.size() <= kMost) return std::string(text);
+  std::size_t cut = kMost;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;  // not inside a character
+  return std::string(text.substr(0, cut)) + "…";
 }
-
-JsonFields::JsonFields(std::optional<JsonValue> value, std::string path, JsonErrors& errors)
-    : path_(std::move(path)), errors_(errors) {
-  if (value && value->is_object()) {
-    object_ = value;
-    known_.resize(value->size());
-  } else if (value) {
-    errors_.add((path_.empty() ? "body" : path_) + ": wanted an object, found " + value->found());
-  }
-}
-
-bool JsonFields::has(std::string_view name) const {
-  if (!object_) return false;
-  const auto found = object_->find(name);
-  return found && !found->is_null();
-}
-
-std::optional<JsonValue> JsonFields::value(std::string_view name) {
-  if (!object_) return std::nullopt;
-  for (std::size_t i = 0; i < known_.size(); ++i) {
-    if (object_->key(i) != name) continue;
-    known_[i] = true;
-    return object_->member(i);
-  }
-  return std::nullopt;
-}
-
-void JsonFields::require(std::string_view name) {
-  if (object_ && !has(name)) errors_.add(path_of(name) + ": wanted a value, found none");
-}
-
-void JsonFields::wanted(std::string_view field, std::string_view what, JsonValue found) {
-  errors_.add(path_of(field) + ": wanted " + std::string(what) + ", found " + found.found());
-}
-
-void JsonFields::read_name(std::string_view field, std::string& target, JsonValue found) {
-  if (!found.is_text()) return wanted(field, kNameWanted, found);
-  if (found.text().size() > kMaxName) {
-    return errors_.add(path_of(field) + ": wanted " + std::string(kNameWanted) + ", found " +
-                       std::to_string(found.text().size()) + " bytes");
-  }
-  if (!is_name(found.text())) return wanted(field, kNameWanted, found);
-  target = found.text();
-}
-
-void JsonFields::read_text(std::string_view field, std::string& target, JsonValue found, std::size_t most) {
-  const std::string what = "a text of at most " + std::to_string(most) + " bytes without NUL";
-  if (!found.is_text()) return wanted(field, what, found);
-  if (found.text().size() > most) {
-    return errors_.add(path_of(field) + ": wanted " + what + ", found " + std::to_string(found.text().size()) + " bytes");
-  }
-  if (found.text().find('\0') != std::string_view::npos) return wanted(field, what, found);
-  target = found.text();
-}
-
-void JsonFields::name(std::string_view field, std::string& target) {
-  if (const auto found = value(field)) read_name(field, target, *found);
-}
-
-void JsonFields::name_or_null(std::string_view field, std::string& target) {
-  const auto found = value(field);
-  if (found && !found->is_null()) read_name(field, target, *found);
-}
-
-void JsonFields::text(std::string_view field, std::string& target, std::size_t most) {
-  if (const auto found = value(field)) read_text(field, target, *found, most);
-}
-
-void JsonFields::text_or_null(std::string_view field, std::string& target, std::size_t most) {
-  const auto found = value(field);
-  if (found && !found->is_null()) read_text(field, target, *found, most);
-}
-
-void JsonFields::each(std::string_view field, const std::function<void(JsonValue, std::string)>& read) {
-  const auto found = value(field);
-  if (!found || found->is_null()) return;
-  if (!found->is_array()) return wanted(field, "a list", *found);
-  for (std::size_t i = 0; i < found->size() && errors_.none(); ++i) {
-    read(found->item(i), path_of(field) + '[' + std::to_string(i) + ']');
-  }
-}
-
-void JsonFields::names(std::string_view field, std::vector<std::string>& target) {
-  if (value(field)) target.clear();
-  std::set<std::string_view> seen;
-  each(field, [&](JsonValue item, const std::string& path) {
-    if (!item.is_text() || !is_name(item.text())) {
-      return errors_.add(path + ": wanted " + std::string(kNameWanted) + ", found " + item.found());
-    }
-    if (!seen.insert(item.text()).second) {
-      return errors_.add(path + ": wanted each name once, found " + item.found() + " twice");
-    }
-    target.emplace_back(item.text());
-  });
-}
-
-void JsonFields::texts_by_name(std::string_view field, std::map<std::string, std::string>& target) {
-  const auto found = value(field);
-  if (!found || found->is_null()) return;
-  if (!found->is_object()) return wanted(field, "an object of texts", *found);
-  target.clear();
-  JsonFields fields(*found, path_of(field), errors_);
-  for (std::size_t i = 0; i < found->size() && errors_.none(); ++i) {
-    const std::string key(found->key(i));
-    if (!is_name(key)) errors_.add(path_of(field) + ": wanted keys of 1 to 255 bytes without control characters");
-    fields.read_text(key, target[key], found->member(i), kMaxText);
-  }
-}
-
-void JsonFields::whole(std::string_view field, std::int64_t& target, Range range) {
-  const auto found = value(field);
-  if (!found) return;
-  const auto number = found->is_number() ? found->whole() : std::nullopt;
-  const bool fits = number && static_cast<double>(*number) >= range.least && static_cast<double>(*number) <= range.most;
-  if (!fits) return wanted(field, "a whole number" + range_text(range), *found);
-  target = *number;
-}
-
-void JsonFields::whole(std::string_view field, double& target, Range range) {
-  std::int64_t number = 0;
-  if (!value(field)) return;
-  whole(field, number, range);
-  target = static_cast<double>(number);
-}
-
-void JsonFields::whole(std::string_view field, std::uint32_t& target, Range range) {
-  std::int64_t number = target;
-  whole(field, number, range);
-  target = static_cast<std::uint32_t>(number);
-}
-
-void JsonFields::number(std::string_view field, double& target, Range range) {
-  const auto found = value(field);
-  if (!found) return;
-  if (!found->is_number() || found->number() < range.least || found->number() > range.most) {
-    return wanted(field, "a number" + range_text(range), *found);
-  }
-  target = found->number();
-}
-
-void JsonFields::number(std::string_view field, std::optional<double>& target, Range range) {
-  const auto found = value(field);
-  if (!found) return;
-  double number_read = 0;
-  if (!found->is_null()) number(field, number_read, range);
-  target = found->is_null() ? std::nullopt : std::optional(number_read);
-}
-
-void JsonFields::flag(std::string_view field, bool& target) {
-  const auto found = value(field);
-  if (!found) return;
-  if (found->kind() != JsonValue::Kind::kBool) return wanted(field, "true or false", *found);
-  target = found->boolean();
-}
-
-void JsonFields::uuid(std::string_view field, Uuid& target) {
-  const auto found = value(field);
-  if (!found || found->is_null()) return;
-  const auto id = found->is_text() ? parse_uuid(found->text()) : std::nullopt;
-  if (!id) return wanted(field, "a uuid", *found);
-  target = *id;
-}
-
-void JsonFields::refuse_unknown() {
-  for (std::size_t i = 0; i < known_.size(); ++i) {
-    if (known_[i]) continue;
-    return errors_.add(path_of(shortened(object_->key(i))) + ": wanted no such field, found " +
-                       object_->member(i).found());
-  }
-}
-
-// ---- writing
-
-void JsonWriter::separate() {
-  if (!first_) text_ += ',';
-  first_ = false;
-}
-
-JsonWriter& JsonWriter::open() {
-  separate();
-  text_ += '{';
-  first_ = true;
-  return *this;
-}
-JsonWriter& JsonWriter::close() {
-  text_ += '}';
-  first_ = false;
-  return *this;
-}
-JsonWriter& JsonWriter::open_list() {
-  separate();
-  text_ += '[';
-  first_ = true;
-  return *this;
-}
-JsonWriter& JsonWriter::close_list() {
-  text_ += ']';
-  first_ = false;
-  return *this;
-}
-JsonWriter& JsonWriter::key(std::string_view name) {
-  text(name);
-  text_ += ':';
-  first_ = true;
-  return *this;
-}
-JsonWriter& JsonWriter::text(std::string_view value) {
-  separate();
-  text_ += '"';
-  append_escaped(text_, value);
-  text_ += '"';
-  return *this;
-}
-JsonWriter& JsonWriter::number(double value) { return raw(std::isfinite(value) ? json_number(value) : "null"); }
-JsonWriter& JsonWriter::whole(std::int64_t value) { return raw(std::to_string(value)); }
-JsonWriter& JsonWriter::flag(bool value) { return raw(value ? "true" : "false"); }
-JsonWriter& JsonWriter::null() { return raw("null"); }
-JsonWriter& JsonWriter::raw(std::string_view json) {
-  separate();
-  text_ += json;
-  return *this;
-}
-
-JsonWriter& JsonWriter::value(JsonValue value) {
-  switch (value.kind()) {
-    case JsonValue::Kind::kNull: return null();
-    case JsonValue::Kind::kBool: return flag(value.boolean());
-    case JsonValue::Kind::kText: return text(value.text());
-    case JsonValue::Kind::kNumber: return raw(value.number_text());
-    case JsonValue::Kind::kArray:
-      open_list();
-      for (std::size_t i = 0; i < value.size(); ++i) this->value(value.item(i));
-      return close_list();
-    case JsonValue::Kind::kObject:
-      open();
-      for (std::size_t i = 0; i < value.size(); ++i) key(value.key(i)).value(value.member(i));
-      return close();
-  }
-  return *this;
-}
-
-std::string json_text(std::string_view value) { return JsonWriter().text(value).take(); }
-
-std::string json_number(double value) {
-  if (value == 0 && std::signbit(value)) return "-0.0";  // "-0" would be read as the whole number 0
-  std::array<char, 32> buffer;
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), end};
-}
-
-std::string to_json(JsonValue value) { return JsonWriter().value(value).take(); }
 
 }  // namespace emplace

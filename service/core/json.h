@@ -1,14 +1,15 @@
-// JsonDocument, JsonValue: JSON text read strictly, so that bad input ends as a sentence and never as a surprise. Refused:
-// depth over 64 (without recursion: a million '[' is only an error), text that is not UTF-8, raw NUL bytes, duplicate keys,
-// NaN and infinities, numbers that no double holds, anything after the value. Numbers are read to the nearest double.
+// JsonDocument, JsonValue: JSON text read strictly, so that bad input ends as a sentence and never as a surprise.
+// Refused: depth over 64 (without recursion: a million '[' is only an error), text that is not UTF-8, raw NUL bytes,
+// duplicate keys, NaN and infinities, numbers that no double holds, anything after the value. Numbers are read to the
+// nearest double.
 //
-// JsonFields reads the members of one object and collects the first error, with the path of the field, what was wanted and
-// what was found:
+// JsonFields reads the members of one object and collects the first error, with the path of the field, what was wanted
+// and what was found:
 //
 //   vm.vcpus: wanted a whole number from 0 to 2147483648, found "x"
 //
-// so that a parser is a list of fields followed by refuse_unknown(). JsonWriter writes compact JSON; its doubles are the
-// shortest text that reads back to the same double.
+// so that a parser is a list of fields followed by refuse_unknown(). JsonWriter writes compact JSON; its doubles are
+// the shortest text that reads back to the same double.
 //
 // Threads: values; a JsonValue is a view that lives as long as its document.
 #pragma once
@@ -107,9 +108,9 @@ class JsonFields {
   std::string path_of(std::string_view name) const {
     return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
   }
-  void require(std::string_view name);    // an error when absent or null
+  void require(std::string_view name);  // an error when absent or null
 
-  void name(std::string_view field, std::string& target);       // 1 to 255 bytes, no control characters
+  void name(std::string_view field, std::string& target);  // 1 to 255 bytes, no control characters
   void name_or_null(std::string_view field, std::string& target);
   void text(std::string_view field, std::string& target, std::size_t most = kMaxText);  // no NUL
   void text_or_null(std::string_view field, std::string& target, std::size_t most = kMaxText);
@@ -121,7 +122,7 @@ class JsonFields {
   void number(std::string_view field, double& target, Range range = {});
   void number(std::string_view field, std::optional<double>& target, Range range = {});
   void flag(std::string_view field, bool& target);
-  void uuid(std::string_view field, Uuid& target);               // null: stays as it was
+  void uuid(std::string_view field, Uuid& target);  // null: stays as it was
   // One of a few words; `read` gives nothing for any other word.
   template <typename T>
   void choice(std::string_view field, T& target, std::string_view words, std::optional<T> (*read)(std::string_view)) {
@@ -150,16 +151,19 @@ class JsonFields {
   std::vector<bool> known_;
 };
 
+// At most 60 bytes of a text, cut between characters.
+std::string shortened(std::string_view text);
+
 // Whether a text can be a name, and if not why ("a name of 1 to 255 bytes without control characters").
 bool is_name(std::string_view text);
 inline constexpr std::string_view kNameWanted = "a name of 1 to 255 bytes without control characters";
 
 class JsonWriter {
  public:
-  JsonWriter& open();          // {
-  JsonWriter& close();         // }
-  JsonWriter& open_list();     // [
-  JsonWriter& close_list();    // ]
+  JsonWriter& open();        // {
+  JsonWriter& close();       // }
+  JsonWriter& open_list();   // [
+  JsonWriter& close_list();  // ]
   JsonWriter& key(std::string_view name);
   JsonWriter& text(std::string_view value);
   JsonWriter& number(double value);  // null for what JSON has no word for
@@ -186,8 +190,8 @@ class JsonWriter {
   bool first_ = true;  // nothing written yet at this level
 };
 
-std::string json_text(std::string_view value);   // quoted and escaped
-std::string json_number(double value);           // shortest round trip
+std::string json_text(std::string_view value);  // quoted and escaped
+std::string json_number(double value);          // shortest round trip
 std::string to_json(JsonValue value);
 
 }  // namespace emplace

@@ -19,10 +19,14 @@ JsonValue data_of(JsonValue value) {
 // Does this value ask for anything? Nova writes every field, most of them empty.
 bool asks(JsonValue value) {
   switch (value.kind()) {
-    case JsonValue::Kind::kNull: return false;
-    case JsonValue::Kind::kBool: return value.boolean();
-    case JsonValue::Kind::kNumber: return value.number() != 0;
-    case JsonValue::Kind::kText: return !value.text().empty();
+    case JsonValue::Kind::kNull:
+      return false;
+    case JsonValue::Kind::kBool:
+      return value.boolean();
+    case JsonValue::Kind::kNumber:
+      return value.number() != 0;
+    case JsonValue::Kind::kText:
+      return !value.text().empty();
     case JsonValue::Kind::kArray:
       for (std::size_t i = 0; i < value.size(); ++i) {
         if (asks(value.item(i))) return true;

@@ -1,7 +1,7 @@
-// A Nova RequestSpec primitive ("nova_object.data" and so on, as oslo.versionedobjects writes them) as a VmRequest. What maps
-// onto our own constraints is mapped; the rest travels as it came (VmRequest::nova_spec) for rules that know Nova. Fields that
-// this release does not know are no error, Nova adds some with every release, but they appear among the parts, so that an
-// answer can say that nobody read them.
+// A Nova RequestSpec primitive ("nova_object.data" and so on, as oslo.versionedobjects writes them) as a VmRequest.
+// What maps onto our own constraints is mapped; the rest travels as it came (VmRequest::nova_spec) for rules that know
+// Nova. Fields that this release does not know are no error, Nova adds some with every release, but they appear among
+// the parts, so that an answer can say that nobody read them.
 #pragma once
 
 #include <string>

@@ -115,7 +115,8 @@ Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const P
     }
     find_members(query);
   }
-  auto only = host_rows(vm.only_hosts, picture, "hosts", true);
+  // Nova may force a host that this picture does not know: then none may be considered, which is an answer.
+  auto only = host_rows(vm.only_hosts, picture, "vm.only_hosts", vm.nova_spec.empty());
   if (!only) return tl::unexpected(only.error());
   query.only_hosts = std::move(*only);
   // A host that is gone can't be chosen either.

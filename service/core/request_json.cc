@@ -15,7 +15,8 @@ constexpr Range kAlternates{0, 10000};
 constexpr Range kDeadline{0, 600000};
 constexpr Range kNumaNodes{0, 32};
 
-// What the core reads without any rule: amounts are checked by every claim, names and what a start needs are kept with the vm.
+// What the core reads without any rule: amounts are checked by every claim, names and what a start needs are kept with
+// the vm.
 constexpr std::array<std::string_view, 21> kCoreParts{
     "vm.vcpus",
     "vm.memory_mib",
@@ -119,7 +120,8 @@ void check_options(const PlacementRequest& request, JsonErrors& errors) {
     errors.add("what_if: wanted none together with claim or start: a claim is taken on what is, found " +
                std::to_string(options.what_if.size()));
   }
-  if (options.claim && request.vm.name.empty()) errors.add("vm.name: wanted a name together with claim or start, found none");
+  if (options.claim && request.vm.name.empty())
+    errors.add("vm.name: wanted a name together with claim or start, found none");
   if (options.count > 1 && options.claim && !request.vm.id.is_zero() && request.vm.nova_spec.empty()) {
     errors.add("vm.id: wanted none together with a count over 1, found " + to_string(request.vm.id));
   }

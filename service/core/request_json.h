@@ -1,6 +1,6 @@
-// Reads a placement request from JSON, strictly: unknown fields, duplicate keys, wrong types, numbers out of range, names with
-// NUL or of more than 255 bytes, depth over 64 are errors that name the field, what was wanted and what was found. Names of
-// hosts and groups are checked against the picture by bind() (query.h).
+// Reads a placement request from JSON, strictly: unknown fields, duplicate keys, wrong types, numbers out of range,
+// names with NUL or of more than 255 bytes, depth over 64 are errors that name the field, what was wanted and what was
+// found. Names of hosts and groups are checked against the picture by bind() (query.h).
 #pragma once
 
 #include <span>
@@ -12,8 +12,8 @@
 
 namespace emplace {
 
-// The body of POST /v1/placements. `picture`: where a what-if's hosts take the fields from that it does not name; null: it
-// must name them all.
+// The body of POST /v1/placements. `picture`: where a what-if's hosts take the fields from that it does not name; null:
+// it must name them all.
 Result<PlacementRequest> parse_placement(std::string_view json, const Picture* picture = nullptr);
 
 // The body of POST /v1/claims: a vm and the host it is to be claimed on, without a decision.
@@ -24,8 +24,8 @@ struct ClaimWish {
 };
 Result<ClaimWish> parse_claim(std::string_view json);
 
-// Parts of a request that the core itself reads, whatever rules are enabled (PlacementRequest::parts; a trailing '*' takes
-// all below).
+// Parts of a request that the core itself reads, whatever rules are enabled (PlacementRequest::parts; a trailing '*'
+// takes all below).
 std::span<const std::string_view> core_parts();
 
 }  // namespace emplace

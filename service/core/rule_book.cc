@@ -8,9 +8,12 @@ namespace {
 
 std::string_view text_of(OnError on_error) {
   switch (on_error) {
-    case OnError::kDrop: return "drop";
-    case OnError::kLastGood: return "last_good";
-    case OnError::kFail: return "fail";
+    case OnError::kDrop:
+      return "drop";
+    case OnError::kLastGood:
+      return "last_good";
+    case OnError::kFail:
+      return "fail";
   }
   return "";
 }
@@ -64,7 +67,9 @@ void write_weighers(JsonWriter& writer, const Profile& profile) {
   writer.close_list();
 }
 
-std::string identity(const RuleTraits& traits) { return traits.id + '\n' + traits.plugin + '\n' + traits.version + '\n'; }
+std::string identity(const RuleTraits& traits) {
+  return traits.id + '\n' + traits.plugin + '\n' + traits.version + '\n';
+}
 
 }  // namespace
 
@@ -129,14 +134,19 @@ std::string profile_json(const Profile& profile) {
 Result<Profile> parse_profile(JsonValue value, std::string_view path, std::string_view expected_name) {
   JsonErrors errors;
   JsonFields fields(value, std::string(path), errors);
-  Profile profile{.name = std::string(expected_name), .method = RankMethod::kChebyshev, .filters = {}, .objectives = {}, .weighers = {}};
+  Profile profile{.name = std::string(expected_name),
+                  .method = RankMethod::kChebyshev,
+                  .filters = {},
+                  .objectives = {},
+                  .weighers = {}};
   if (expected_name.empty()) fields.require("name");
   fields.require("filters");
   fields.name("name", profile.name);
   if (!expected_name.empty() && profile.name != expected_name) {
     fields.wanted("name", "\"" + std::string(expected_name) + "\" as in the path", *fields.value("name"));
   }
-  fields.choice("method", profile.method, "chebyshev, knee, lexicographic, weighted_sum, topsis, nova", &parse_rank_method);
+  fields.choice("method", profile.method, "chebyshev, knee, lexicographic, weighted_sum, topsis, nova",
+                &parse_rank_method);
   fields.names("filters", profile.filters);
   fields.each("objectives",
               [&](JsonValue item, const std::string& item_path) { read_objective(item, item_path, profile, errors); });

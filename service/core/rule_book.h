@@ -1,6 +1,6 @@
-// RuleBook: the profiles of the service with their rules resolved, by name. Profiles come from the configuration and from the
-// store (changed over REST); putting one replaces the one of its name for the decisions that start afterwards, while those
-// under way keep the Rules they have.
+// RuleBook: the profiles of the service with their rules resolved, by name. Profiles come from the configuration and
+// from the store (changed over REST); putting one replaces the one of its name for the decisions that start afterwards,
+// while those under way keep the Rules they have.
 //
 // Threads: any; every method takes a short lock.
 #pragma once
@@ -26,7 +26,8 @@ class RuleBook {
   Result<std::shared_ptr<const Rules>> find(std::string_view name) const;
   // kInvalid as resolve() (rules.h) says; then nothing changed.
   Result<void> put(const Profile& profile);
-  // All of them or none: what a reload of the configuration does. A profile that is not among them is gone, except default.
+  // All of them or none: what a reload of the configuration does. A profile that is not among them is gone, except
+  // default.
   Result<void> replace(const std::vector<Profile>& profiles);
   // A profile that has no name here: a replay's, a /v1/filter call's.
   Result<std::shared_ptr<const Rules>> resolve_once(const Profile& profile) const;
@@ -42,8 +43,8 @@ class RuleBook {
 };
 
 // A profile as JSON: {"name","method","filters":[],"objectives":[{"id","weight","resolution","on_error","max_age_s"}],
-// "weighers":[{"id","multiplier"}],"front_limit"}, and back, strictly; `name` may be absent when `expected_name` is given and
-// must be it otherwise.
+// "weighers":[{"id","multiplier"}],"front_limit"}, and back, strictly; `name` may be absent when `expected_name` is
+// given and must be it otherwise.
 std::string profile_json(const Profile& profile);
 Result<Profile> parse_profile(std::string_view json, std::string_view expected_name = {});
 Result<Profile> parse_profile(JsonValue value, std::string_view path, std::string_view expected_name = {});

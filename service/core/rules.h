@@ -89,7 +89,7 @@ class Objective {
 
 struct Weights {
   std::vector<double> raw;                           // one per host asked for
-  std::vector<double> multipliers;                   // one per host, or empty: the profile's multiplier for all
+  std::vector<double> multipliers;                   // one per host, NaN: the profile's; or empty: that for all
   std::optional<double> minimum = {}, maximum = {};  // the weigher's own bounds for normalising
 };
 

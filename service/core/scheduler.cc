@@ -162,13 +162,14 @@ Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<Clai
 
 void Scheduler::start(StartOrder order) {
   const Uuid claim = order.claim.id;
-  hypervisors_.start(std::move(order), [this, claim](Result<void> started) {
+  // The answer may come after this scheduler is gone, but not after the store is.
+  hypervisors_.start(std::move(order), [&claims = claims_, claim](Result<void> started) {
     const Deadline deadline = std::chrono::steady_clock::now() + kReportDeadline;
     // A host that did not answer may be running the vm: the claim stays, and recover() asks the host again.
     if (started) {
-      std::ignore = claims_.confirm(claim, VmState::kRunning, deadline);
+      std::ignore = claims.confirm(claim, VmState::kRunning, deadline);
     } else if (!is_unknown(started.error())) {
-      std::ignore = claims_.give_back(claim, started.error().message, deadline);
+      std::ignore = claims.give_back(claim, started.error().message, deadline);
     }
   });
 }

@@ -7,7 +7,7 @@
 // times; then kConflict "emplace.claim.conflict" with the reasons. No lock is held while deciding.
 //
 // Threads: place() without a claim only computes; with one it waits for the store, so it belongs on a line thread. All
-// methods may be called concurrently.
+// methods may be called concurrently. The claims must outlive the hypervisors, whose answers go there.
 #pragma once
 
 #include <functional>

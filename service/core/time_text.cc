@@ -25,7 +25,8 @@ std::optional<std::int64_t> take_fraction(std::string_view& text) {
   text.remove_prefix(1);
   std::int64_t micros = 0;
   std::size_t count = 0;
-  for (; count < text.size() && text[count] >= '0' && text[count] <= '9'; ++count) micros = micros * 10 + (text[count] - '0');
+  for (; count < text.size() && text[count] >= '0' && text[count] <= '9'; ++count)
+    micros = micros * 10 + (text[count] - '0');
   if (count == 0 || count > 6) return std::nullopt;
   text.remove_prefix(count);
   for (; count < 6; ++count) micros *= 10;

@@ -1,5 +1,5 @@
-// Times as text: microseconds since the epoch to and from ISO 8601 in UTC ("2026-11-21T10:00:00.000000Z"). Reading takes an
-// optional fraction of up to six digits and an optional "Z" or "+00:00"; another offset is not a time we keep.
+// Times as text: microseconds since the epoch to and from ISO 8601 in UTC ("2026-11-21T10:00:00.000000Z"). Reading
+// takes an optional fraction of up to six digits and an optional "Z" or "+00:00"; another offset is not a time we keep.
 #pragma once
 
 #include <cstdint>

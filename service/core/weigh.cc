@@ -117,6 +117,7 @@ std::vector<double> normalise(const Weights& weights) {
 
 void add_weigher(const Weigher& weigher, double multiplier, const Query& query, const Asked& asked, Ranking& ranking) {
   auto weights = weigher.weigh(query, asked.rows);
+  if (weights) std::ranges::replace_if(weights->multipliers, [](double m) { return std::isnan(m); }, multiplier);
   const std::string fault = weights ? fault_of(*weights, asked.rows.size()) : weights.error().message;
   if (!fault.empty()) {
     ranking.degraded.push_back({weigher.traits().id, fault});

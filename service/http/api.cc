@@ -37,7 +37,8 @@ Result<void> check_query(const ApiRoute& route, const Request& request) {
                                            ", found " + json_text(name));
     }
     const bool twice = std::any_of(request.query.begin(), it, [&](const auto& other) { return other.first == name; });
-    if (twice) return fail(ErrorCode::kInvalid, "query: wanted each parameter once, found " + json_text(name) + " twice");
+    if (twice)
+      return fail(ErrorCode::kInvalid, "query: wanted each parameter once, found " + json_text(name) + " twice");
   }
   return {};
 }
@@ -60,9 +61,12 @@ const std::string* Exchange::query(std::string_view name) const {
 
 struct Api::Inside {
   explicit Inside(ApiParts parts)
-      : feed(parts.pictures, parts.store, parts.limits.heartbeat), room{std::move(parts), feed, metrics}, routes(all_routes()) {
+      : feed(parts.pictures, parts.store, parts.limits.heartbeat),
+        room{std::move(parts), feed, metrics},
+        routes(all_routes()) {
     for (const ApiRoute& route : routes) {
-      router.add(route.method, route.pattern, [this, &route](const Call& call, const Reply& reply) { run(route, call, reply); });
+      router.add(route.method, route.pattern,
+                 [this, &route](const Call& call, const Reply& reply) { run(route, call, reply); });
     }
   }
 
@@ -86,8 +90,7 @@ struct Api::Inside {
     auto exchange = std::make_shared<Exchange>(Exchange{call.request, call.parameters, {}, reply});
     const Finish finish = finish_of(route, exchange);
     const auto now = std::chrono::steady_clock::now();
-    auto identity =
-        authorize(*call.request, route.pattern, room.parts.tokens, room.parts.policy, room.parts.rate, now);
+    auto identity = authorize(*call.request, route.pattern, room.parts.tokens, room.parts.policy, room.parts.rate, now);
     if (!identity) return finish(tl::unexpected(identity.error()));
     exchange->identity = *std::move(identity);
     if (auto checked = check_query(route, *call.request); !checked) return finish(tl::unexpected(checked.error()));
@@ -109,7 +112,8 @@ Api::~Api() { inside_->room.parts.lines.stop(); }
 void Api::handle(const std::shared_ptr<const Request>& request, Reply reply) {
   const auto version = negotiate(*request);
   if (!version) return void(reply.send(problem(version.error(), *request)));
-  if (const auto* refused = std::get_if<Unacceptable>(&*version)) return void(reply.send(unacceptable(*refused, *request)));
+  if (const auto* refused = std::get_if<Unacceptable>(&*version))
+    return void(reply.send(unacceptable(*refused, *request)));
   inside_->router.dispatch(request, std::move(reply));
 }
 

@@ -1,12 +1,13 @@
-// Api: the REST contract (api/rest/openapi.yaml) on top of the transport. It authorises, negotiates the version, refuses what
-// it does not know, calls the handler of the route, and turns every Result into an answer. The handlers themselves lie in
-// api_*.cc, one file per family of resources; they hold no state, all of it is in the collaborators.
+// Api: the REST contract (api/rest/openapi.yaml) on top of the transport. It authorises, negotiates the version,
+// refuses what it does not know, calls the handler of the route, and turns every Result into an answer. The handlers
+// themselves lie in api_*.cc, one file per family of resources; they hold no state, all of it is in the collaborators.
 //
 //   server thread:  handle → route → authorise → handler ──────────────→ answer     reads and dry runs
-//                                              └→ line thread: handler → answer     whatever waits for store or hypervisor
+//                                              └→ line thread: handler → answer     whatever waits for store or
+//                                              hypervisor
 //
-// Order: construct, handle() as often as you like, drain(), stop the server, destroy. The destructor stops the LinePool, whose
-// jobs work with what is in here.
+// Order: construct, handle() as often as you like, drain(), stop the server, destroy. The destructor stops the
+// LinePool, whose jobs work with what is in here.
 //
 // Threads: handle() from any thread.
 #pragma once
@@ -38,8 +39,8 @@ struct PluginState {
   std::vector<std::string> rules;  // ids of its filters, objectives and weighers
   std::uint64_t calls = 0;
   double last_us = 0, mean_us = 0;
-  std::uint64_t misses = 0;        // of the deadline
-  std::string why;                 // one line when not running
+  std::uint64_t misses = 0;  // of the deadline
+  std::string why;           // one line when not running
 };
 
 // One configured hypervisor, as GET /v1/hosts and /readyz show it.
@@ -53,10 +54,11 @@ struct HypervisorState {
 using Log = std::function<void(std::string_view level, std::string line)>;
 
 struct ApiLimits {
-  std::chrono::milliseconds deadline{10'000};     // of one call, unless the request names its own
-  std::chrono::milliseconds read_own_write{2'000};  // how long a change waits to be in the picture before it is answered
+  std::chrono::milliseconds deadline{10'000};  // of one call, unless the request names its own
+  std::chrono::milliseconds read_own_write{
+      2'000};  // how long a change waits to be in the picture before it is answered
   std::size_t page = 100, most_per_page = 1000;
-  std::chrono::milliseconds heartbeat{15'000};    // of an event stream
+  std::chrono::milliseconds heartbeat{15'000};  // of an event stream
 };
 
 // The collaborators; all of them outlive the Api.
@@ -74,7 +76,7 @@ struct ApiParts {
   std::string replica;
   std::string version;
   ApiLimits limits = {};
-  std::function<std::vector<PluginState>()> plugins = {};            // empty: none
+  std::function<std::vector<PluginState>()> plugins = {};  // empty: none
   std::function<std::vector<HypervisorState>()> hypervisor_states = {};
   std::function<Counters()> server_counters = {};
   Log log = {};

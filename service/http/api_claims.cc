@@ -64,7 +64,8 @@ std::string sentence(const emplace::Refusal& why) {
     if (const auto* words = std::get_if<std::string>(&value)) return *words;
     return std::string("-");
   };
-  return why.code + ": wanted " + text(why.wanted) + ", found " + text(why.found) + (why.unit.empty() ? "" : " " + why.unit);
+  return why.code + ": wanted " + text(why.wanted) + ", found " + text(why.found) +
+         (why.unit.empty() ? "" : " " + why.unit);
 }
 
 Result<Response> take(const ApiRoom& room, const Exchange& exchange, const std::optional<IdempotencyKey>& key) {
@@ -89,8 +90,9 @@ Result<Response> take(const ApiRoom& room, const Exchange& exchange, const std::
   if (taken->conflict) return fail(ErrorCode::kConflict, sentence(taken->conflict->why), "emplace.claim.conflict");
   room.settle(taken->event_seq);
   const Claim& claim = taken->claims.front();
-  room.log("info", fmt::format("event=claim request={} claim={} vm={} host={} by={}", exchange.request->id,
-                               to_string(claim.id), to_string(claim.vm), json_text(claim.host), exchange.identity.name));
+  room.log("info",
+           fmt::format("event=claim request={} claim={} vm={} host={} by={}", exchange.request->id, to_string(claim.id),
+                       to_string(claim.vm), json_text(claim.host), exchange.identity.name));
   Response response = json_response(claim_json(claim), 201);
   response.headers.emplace_back("Location", "/v1/claims/" + to_string(claim.id));
   return response;
@@ -110,11 +112,12 @@ Result<VmState> confirmed_state(const std::string& body) {
   if (!document) return tl::unexpected(document.error());
   JsonErrors errors;
   JsonFields fields(document->root(), "", errors);
-  fields.choice("state", state, "placed, running, stopped", +[](std::string_view word) -> std::optional<VmState> {
-    const auto read = parse_vm_state(word);
-    const bool settled = read == VmState::kPlaced || read == VmState::kRunning || read == VmState::kStopped;
-    return settled ? read : std::nullopt;
-  });
+  fields.choice(
+      "state", state, "placed, running, stopped", +[](std::string_view word) -> std::optional<VmState> {
+        const auto read = parse_vm_state(word);
+        const bool settled = read == VmState::kPlaced || read == VmState::kRunning || read == VmState::kStopped;
+        return settled ? read : std::nullopt;
+      });
   fields.refuse_unknown();
   if (!errors.none()) return errors.failure();
   return state;

@@ -60,7 +60,8 @@ Result<Stored> read_stored(const std::string& json) {
   JsonErrors errors;
   JsonFields fields(document->root(), "stored", errors);
   Stored stored;
-  for (const std::string_view field : {"request", "vms", "profile", "digest", "now_us", "chosen"}) fields.require(field);
+  for (const std::string_view field : {"request", "vms", "profile", "digest", "now_us", "chosen"})
+    fields.require(field);
   fields.text("digest", stored.digest);
   fields.whole("now_us", stored.now_us, {0, 9e15});
   fields.each("vms", [&](JsonValue item, const std::string&) {

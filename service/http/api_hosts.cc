@@ -33,9 +33,12 @@ void write_amounts(JsonWriter& writer, std::string_view name, const Picture& pic
 void write_cells(JsonWriter& writer, const Picture& picture, std::uint32_t host) {
   writer.key("numa").open_list();
   const std::uint32_t first = picture[hosts::first_cell].get(host).value_or(0);
-  const std::uint32_t count = picture[hosts::first_cell].valid(host) ? picture[hosts::cell_count].get(host).value_or(0) : 0;
+  const std::uint32_t count =
+      picture[hosts::first_cell].valid(host) ? picture[hosts::cell_count].get(host).value_or(0) : 0;
   for (std::uint32_t cell = first; cell < first + count; ++cell) {
-    writer.open().number("vcpus", picture[numa_cells::vcpus][cell]).number("memory_mib", picture[numa_cells::memory_mib][cell]);
+    writer.open()
+        .number("vcpus", picture[numa_cells::vcpus][cell])
+        .number("memory_mib", picture[numa_cells::memory_mib][cell]);
     writer.number("vcpus_free", picture[numa_cells::vcpus_free][cell]);
     writer.number("memory_free_mib", picture[numa_cells::memory_free_mib][cell]).close();
   }
@@ -89,8 +92,9 @@ Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
   if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
   const auto name = [&](std::uint32_t row) { return (*picture)[hosts::name][row]; };
-  auto rows = rows_after(picture->rows(Table::kHosts), name_marker(page->marker), page->limit,
-                         [&](std::uint32_t row) { return is_alive(*picture, hosts::alive, row); }, name);
+  auto rows = rows_after(
+      picture->rows(Table::kHosts), name_marker(page->marker), page->limit,
+      [&](std::uint32_t row) { return is_alive(*picture, hosts::alive, row); }, name);
   const bool more = rows.size() > page->limit;
   if (more) rows.pop_back();
   const auto states = states_of(room);
@@ -122,7 +126,9 @@ Result<Response> show_host(const ApiRoom& room, std::string_view name) {
   return response;
 }
 
-Result<Response> show(const ApiRoom& room, const Exchange& exchange) { return show_host(room, exchange.parameter("name")); }
+Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
+  return show_host(room, exchange.parameter("name"));
+}
 
 Result<Response> patch(const ApiRoom& room, const Exchange& exchange) {
   const auto document = JsonDocument::parse(exchange.request->body);
@@ -131,10 +137,11 @@ Result<Response> patch(const ApiRoom& room, const Exchange& exchange) {
   JsonFields fields(document->root(), "", errors);
   HostState state = HostState::kEnabled;
   fields.require("state");
-  fields.choice("state", state, "enabled, disabled, maintenance", +[](std::string_view word) -> std::optional<HostState> {
-    const auto read = parse_host_state(word);
-    return read == HostState::kDown ? std::nullopt : read;  // down is seen, not asked for
-  });
+  fields.choice(
+      "state", state, "enabled, disabled, maintenance", +[](std::string_view word) -> std::optional<HostState> {
+        const auto read = parse_host_state(word);
+        return read == HostState::kDown ? std::nullopt : read;  // down is seen, not asked for
+      });
   fields.refuse_unknown();
   if (!errors.none()) return errors.failure();
   const auto generation = if_match(*exchange.request);
@@ -154,7 +161,8 @@ Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
   const std::uint32_t row = picture->find_host(name);
   if (row == kNoRow) return fail(ErrorCode::kNotFound, "no host " + json_text(name));
   if (host_row(*picture, row).source != "static") {
-    return fail(ErrorCode::kConflict, "host " + json_text(name) + ": wanted a static host, found one of the configuration",
+    return fail(ErrorCode::kConflict,
+                "host " + json_text(name) + ": wanted a static host, found one of the configuration",
                 "emplace.host.not_static");
   }
   const auto generation = if_match(*exchange.request);

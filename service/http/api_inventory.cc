@@ -19,11 +19,12 @@ Result<void> check_static(const Picture& picture, const std::vector<Change>& cha
     } else if (const auto* vm = std::get_if<VmRow>(&change)) {
       name = vm->name, what = "vms";
       const std::uint32_t row = picture.find_vm_by_name(name);
-      if (row != kNoRow && picture[vms::id].valid(row)) source = picture.text(picture[vms::source].get(row).value_or(kNoRow));
+      if (row != kNoRow && picture[vms::id].valid(row))
+        source = picture.text(picture[vms::source].get(row).value_or(kNoRow));
     }
     if (source != "static" && !source.empty()) {
-      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted names that no {} source has, found {} of source {}", what,
-                                                   source, json_text(name), source));
+      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted names that no {} source has, found {} of source {}",
+                                                   what, source, json_text(name), source));
     }
   }
   return {};
@@ -80,8 +81,9 @@ Result<Response> list_groups(const ApiRoom& room, const Exchange& exchange) {
   if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
   const auto name = [&](std::uint32_t row) { return (*picture)[groups::name][row]; };
-  auto rows = rows_after(picture->rows(Table::kGroups), name_marker(page->marker), page->limit,
-                         [&](std::uint32_t row) { return is_alive(*picture, groups::alive, row); }, name);
+  auto rows = rows_after(
+      picture->rows(Table::kGroups), name_marker(page->marker), page->limit,
+      [&](std::uint32_t row) { return is_alive(*picture, groups::alive, row); }, name);
   const bool more = rows.size() > page->limit;
   if (more) rows.pop_back();
   JsonWriter writer;
@@ -111,7 +113,8 @@ Result<Response> show_group(const ApiRoom& room, const Exchange& exchange) {
 
 Result<void> check_path_name(std::string_view name) {
   if (is_name(name)) return {};
-  return fail(ErrorCode::kInvalid, "name: wanted " + std::string(kNameWanted) + ", found " + std::to_string(name.size()) + " bytes");
+  return fail(ErrorCode::kInvalid,
+              "name: wanted " + std::string(kNameWanted) + ", found " + std::to_string(name.size()) + " bytes");
 }
 
 Result<Response> put_group(const ApiRoom& room, const Exchange& exchange) {
@@ -166,8 +169,9 @@ Result<Response> list_aggregates(const ApiRoom& room, const Exchange& exchange) 
   if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
   const auto name = [&](std::uint32_t row) { return (*picture)[aggregates::name][row]; };
-  auto rows = rows_after(picture->rows(Table::kAggregates), name_marker(page->marker), page->limit,
-                         [&](std::uint32_t row) { return is_alive(*picture, aggregates::alive, row); }, name);
+  auto rows = rows_after(
+      picture->rows(Table::kAggregates), name_marker(page->marker), page->limit,
+      [&](std::uint32_t row) { return is_alive(*picture, aggregates::alive, row); }, name);
   const bool more = rows.size() > page->limit;
   if (more) rows.pop_back();
   JsonWriter writer;
@@ -200,7 +204,8 @@ Result<void> check_aggregate_match(const ApiRoom& room, const Exchange& exchange
   const std::uint32_t row = picture->find_aggregate(exchange.parameter("name"));
   const std::string current = row == kNoRow ? "none" : aggregate_etag(*picture, row);
   if (row != kNoRow && (*header == "*" || *header == current)) return {};
-  return fail(ErrorCode::kConflict, "If-Match: wanted " + current + ", found " + *header, "emplace.generation.conflict");
+  return fail(ErrorCode::kConflict, "If-Match: wanted " + current + ", found " + *header,
+              "emplace.generation.conflict");
 }
 
 Result<Response> put_aggregate(const ApiRoom& room, const Exchange& exchange) {

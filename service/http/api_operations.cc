@@ -14,8 +14,12 @@ std::string base_of(const Request& request) {
   return host ? "http://" + *host : "";
 }
 
-Result<Response> versions(const ApiRoom&, const Exchange& exchange) { return versions_document(base_of(*exchange.request)); }
-Result<Response> version(const ApiRoom&, const Exchange& exchange) { return version_document(base_of(*exchange.request)); }
+Result<Response> versions(const ApiRoom&, const Exchange& exchange) {
+  return versions_document(base_of(*exchange.request));
+}
+Result<Response> version(const ApiRoom&, const Exchange& exchange) {
+  return version_document(base_of(*exchange.request));
+}
 
 Result<Response> metrics(const ApiRoom& room, const Exchange&) {
   Response response = json_response(room.metrics.page(room));
@@ -35,7 +39,8 @@ Result<Response> ready(const ApiRoom& room, const Exchange&) {
   const StoreState store = room.parts.store.state();
   if (!store.connected) reasons.push_back("store: " + store.message);
   if (room.parts.pictures.latest()->version().version == 0) reasons.push_back("picture: not loaded yet");
-  for (const auto& one : room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>()) {
+  for (const auto& one :
+       room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>()) {
     if (!one.connected) warnings.push_back("host " + one.host + ": " + one.why);
   }
   for (const auto& one : room.parts.plugins ? room.parts.plugins() : std::vector<PluginState>()) {
@@ -86,7 +91,8 @@ void add_operation_routes(ApiRoutes& routes) {
   routes.push_back({"GET", "/healthz", Role::kAnyone, {}, Where::kWorker, health});
   routes.push_back({"GET", "/readyz", Role::kAnyone, {}, Where::kWorker, ready});
   routes.push_back({"GET", "/metrics", Role::kReader, {}, Where::kWorker, metrics});
-  routes.push_back({.method = "GET", .pattern = "/v1/events", .role = Role::kReader, .query = {"after"}, .chooser = events});
+  routes.push_back(
+      {.method = "GET", .pattern = "/v1/events", .role = Role::kReader, .query = {"after"}, .chooser = events});
 }
 
 }  // namespace emplace::http

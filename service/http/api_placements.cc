@@ -31,29 +31,35 @@ std::string first_host(const Instance& instance) {
 void report(const ApiRoom& room, const Request& request, const Placement& placement) {
   const Instance& first = placement.instances.front();
   const bool claimed = first.claim.has_value();
-  room.metrics.decided(!placed(placement) ? "none" : claimed ? "claimed" : "placed",
+  room.metrics.decided(!placed(placement) ? "none"
+                       : claimed          ? "claimed"
+                                          : "placed",
                        static_cast<double>(placement.took_us) / 1e6);
-  room.log("info", fmt::format("event=decision request={} decision={} profile={} vm={} count={} host={} candidates={} front={} "
-                               "claim={} picture={}/{} event_seq={} took_us={}",
-                               request.id, placement.decision_id.is_zero() ? "-" : to_string(placement.decision_id),
-                               json_text(placement.rules->profile.name), json_text(first.vm.name), placement.request->options.count,
-                               json_text(first_host(first)), first.decision->costs.hosts.size(), first.decision->front.size(),
-                               claimed ? to_string(first.claim->id) : "-", placement.version.replica,
-                               placement.version.version, placement.version.event_seq, placement.took_us));
+  room.log(
+      "info",
+      fmt::format("event=decision request={} decision={} profile={} vm={} count={} host={} candidates={} front={} "
+                  "claim={} picture={}/{} event_seq={} took_us={}",
+                  request.id, placement.decision_id.is_zero() ? "-" : to_string(placement.decision_id),
+                  json_text(placement.rules->profile.name), json_text(first.vm.name), placement.request->options.count,
+                  json_text(first_host(first)), first.decision->costs.hosts.size(), first.decision->front.size(),
+                  claimed ? to_string(first.claim->id) : "-", placement.version.replica, placement.version.version,
+                  placement.version.event_seq, placement.took_us));
 }
 
 DecisionRecord record_of(const Placement& placement) {
-  return {placement.decision_id,    placement.instances.front().vm.id, placement.rules->profile.name,
-          placement.version,        replay_request(placement),         decision_document(placement),
+  return {placement.decision_id, placement.instances.front().vm.id, placement.rules->profile.name,
+          placement.version,     replay_request(placement),         decision_document(placement),
           placement.now_us};
 }
 
 // What the request asks to be kept: the decision, or only the answer of its key. A claim's are kept with the claim.
-Result<void> keep(const ApiRoom& room, Placement& placement, const std::optional<IdempotencyKey>& key, Deadline deadline) {
+Result<void> keep(const ApiRoom& room, Placement& placement, const std::optional<IdempotencyKey>& key,
+                  Deadline deadline) {
   if (placement.instances.front().claim) return {};
   if (placement.request->options.record) {
     placement.decision_id = room.parts.ambient.new_uuid();
-    return room.parts.store.record(record_of(placement), remembering(key, json_response(answer_json(placement))), deadline);
+    return room.parts.store.record(record_of(placement), remembering(key, json_response(answer_json(placement))),
+                                   deadline);
   }
   if (!key) return {};
   const auto written =
@@ -68,8 +74,9 @@ struct Order {
 };
 
 Result<Response> place(const ApiRoom& room, const Exchange& exchange, const Order& order) {
-  const auto wait = order.request->options.deadline_ms > 0 ? std::chrono::milliseconds(order.request->options.deadline_ms)
-                                                           : room.parts.limits.deadline;
+  const auto wait = order.request->options.deadline_ms > 0
+                        ? std::chrono::milliseconds(order.request->options.deadline_ms)
+                        : room.parts.limits.deadline;
   const Deadline deadline = std::chrono::steady_clock::now() + wait;
   auto placement = room.parts.scheduler.place(order.request, order.rules, deadline, order.key);
   if (!placement) {
@@ -82,7 +89,8 @@ Result<Response> place(const ApiRoom& room, const Exchange& exchange, const Orde
   if (claimed) room.settle(placement->event_seq);
   const bool started = claimed && order.request->options.start;
   // What a key remembers was written with the claim, so this must be the same bytes.
-  Response response = json_response(answer_json(*placement, claimed ? Staleness{} : staleness(room)), started ? 202 : 200);
+  Response response =
+      json_response(answer_json(*placement, claimed ? Staleness{} : staleness(room)), started ? 202 : 200);
   if (started) response.headers.emplace_back("Location", "/v1/vms/" + to_string(placement->instances.front().vm.id));
   return response;
 }
@@ -117,11 +125,8 @@ void post_placement(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
 }  // namespace
 
 void add_placement_routes(ApiRoutes& routes) {
-  routes.push_back({.method = "POST",
-                    .pattern = "/v1/placements",
-                    .role = Role::kPlanner,
-                    .query = {},
-                    .chooser = post_placement});
+  routes.push_back(
+      {.method = "POST", .pattern = "/v1/placements", .role = Role::kPlanner, .query = {}, .chooser = post_placement});
 }
 
 }  // namespace emplace::http

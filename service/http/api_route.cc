@@ -46,8 +46,8 @@ void on_line(const ApiRoom& room, Finish finish, std::function<Result<Response>(
     }
   });
   if (!queued) {
-    finish(fail(ErrorCode::kUnavailable, "more requests wait than the service will hold; try again",
-                "emplace.busy", 1));
+    finish(
+        fail(ErrorCode::kUnavailable, "more requests wait than the service will hold; try again", "emplace.busy", 1));
   }
 }
 

@@ -1,4 +1,5 @@
-// ApiRoute: one row of the API's table, and Exchange: one request on its way through a handler. Internal to the api_*.cc files.
+// ApiRoute: one row of the API's table, and Exchange: one request on its way through a handler. Internal to the
+// api_*.cc files.
 //
 // Threads: an Exchange is immutable once authorised and shared by the threads that work on it.
 #pragma once

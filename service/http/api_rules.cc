@@ -60,7 +60,8 @@ Result<void> check_profile_match(const ApiRoom& room, const Exchange& exchange) 
   const auto rules = room.parts.rule_book.find(exchange.parameter("name"));
   const std::string current = rules ? '"' + digest(**rules) + '"' : "none";
   if (*header == current) return {};
-  return fail(ErrorCode::kConflict, "If-Match: wanted " + current + ", found " + *header, "emplace.generation.conflict");
+  return fail(ErrorCode::kConflict, "If-Match: wanted " + current + ", found " + *header,
+              "emplace.generation.conflict");
 }
 
 Result<Response> put_profile(const ApiRoom& room, const Exchange& exchange) {
@@ -105,7 +106,8 @@ Result<PlacementRequest> request_of(JsonFields& fields) {
   if (!request) return request;
   JsonWriter document;
   document.open();
-  for (const std::string_view field : {"vm", "request_spec", "options", "release", "now"}) copy(document, fields, field);
+  for (const std::string_view field : {"vm", "request_spec", "options", "release", "now"})
+    copy(document, fields, field);
   document.close();
   request->document = document.take();
   return request;
@@ -136,8 +138,8 @@ Result<void> find_hosts(Question& question) {
   for (std::size_t i = 0; i < question.hosts.size(); ++i) {
     const std::uint32_t row = question.picture->find_host(question.hosts[i]);
     if (row == kNoRow) {
-      return fail(ErrorCode::kInvalid, "hosts[" + std::to_string(i) + "]: wanted the name of a host, found " +
-                                           json_text(question.hosts[i]));
+      return fail(ErrorCode::kInvalid,
+                  "hosts[" + std::to_string(i) + "]: wanted the name of a host, found " + json_text(question.hosts[i]));
     }
     question.rows.push_back(row);
   }
@@ -148,8 +150,8 @@ Result<void> read_hosts(const ApiRoom& room, JsonFields& fields, Question& quest
   const auto hosts = fields.value("hosts");
   const auto states = fields.value("host_states");
   if (hosts.has_value() == states.has_value()) {
-    return fail(ErrorCode::kInvalid, std::string("hosts: wanted exactly one of hosts and host_states, found ") +
-                                         (hosts ? "both" : "none"));
+    return fail(ErrorCode::kInvalid,
+                std::string("hosts: wanted exactly one of hosts and host_states, found ") + (hosts ? "both" : "none"));
   }
   if (hosts) {
     question.picture = room.parts.pictures.latest();
@@ -165,7 +167,8 @@ Result<void> read_hosts(const ApiRoom& room, JsonFields& fields, Question& quest
 }
 
 // The rules that the call names, or those of its profile.
-Result<std::shared_ptr<const Rules>> rules_of(const ApiRoom& room, JsonFields& fields, std::string_view list, JsonErrors& errors) {
+Result<std::shared_ptr<const Rules>> rules_of(const ApiRoom& room, JsonFields& fields, std::string_view list,
+                                              JsonErrors& errors) {
   std::string profile = "default";
   fields.name("profile", profile);
   std::vector<std::string> ids;
@@ -175,7 +178,8 @@ Result<std::shared_ptr<const Rules>> rules_of(const ApiRoom& room, JsonFields& f
   if (!named) {
     auto rules = room.parts.rule_book.find(profile);
     if (rules && list == "weighers" && (*rules)->profile.method != RankMethod::kNova) {
-      return fail(ErrorCode::kInvalid, "weighers: wanted a list, or a profile of method nova, found profile " + json_text(profile));
+      return fail(ErrorCode::kInvalid,
+                  "weighers: wanted a list, or a profile of method nova, found profile " + json_text(profile));
     }
     return rules;
   }
@@ -226,7 +230,8 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   const auto question = question_of(room, exchange, "filters");
   if (!question) return tl::unexpected(question.error());
   PlacementRequest request = *question->request;
-  for (const std::uint32_t row : question->rows) request.vm.only_hosts.emplace_back((*question->picture)[hosts::name][row]);
+  for (const std::uint32_t row : question->rows)
+    request.vm.only_hosts.emplace_back((*question->picture)[hosts::name][row]);
   const auto query = bind(request, request.vm, *question->picture, question->now_us);
   if (!query) return tl::unexpected(query.error());
   Screened screened;
@@ -256,7 +261,8 @@ Result<Response> post_weigh(const ApiRoom& room, const Exchange& exchange) {
   if (!question) return tl::unexpected(question.error());
   const auto query = bind(*question->request, question->request->vm, *question->picture, question->now_us);
   if (!query) return tl::unexpected(query.error());
-  const Ranking ranking = rank_by_weight(*question->rules, *query, question->rows, question->rows.size(), Ties::kKeepOrder);
+  const Ranking ranking =
+      rank_by_weight(*question->rules, *query, question->rows, question->rows.size(), Ties::kKeepOrder);
   JsonWriter writer;
   writer.open().key("weights").open_list();
   for (std::size_t i = 0; i < question->rows.size(); ++i) {

@@ -38,7 +38,11 @@ void write_vm(JsonWriter& writer, const VmRow& vm) {
   if (vm.spread.by == SpreadBy::kNone) {
     writer.null();
   } else {
-    writer.open().text("by", to_string(vm.spread.by)).text("group", vm.spread.group).text("domain", vm.spread.domain).close();
+    writer.open()
+        .text("by", to_string(vm.spread.by))
+        .text("group", vm.spread.group)
+        .text("domain", vm.spread.domain)
+        .close();
   }
   writer.key("claim");
   vm.claim ? writer.text(to_string(*vm.claim)) : writer.null();
@@ -132,9 +136,10 @@ std::vector<std::uint32_t> listed_rows(const Picture& picture, const Filtered& f
     const auto host = picture[vms::host].get(row);
     return host && picture[hosts::name][*host] == filtered.host;
   };
-  return rows_after(picture.rows(Table::kVms), filtered.marker, filtered.limit,
-                    [&](std::uint32_t row) { return is_listed(picture, row) && on_host(row); },
-                    [&](std::uint32_t row) { return picture[vms::id][row]; });
+  return rows_after(
+      picture.rows(Table::kVms), filtered.marker, filtered.limit,
+      [&](std::uint32_t row) { return is_listed(picture, row) && on_host(row); },
+      [&](std::uint32_t row) { return picture[vms::id][row]; });
 }
 
 Result<Response> list(const ApiRoom& room, const Exchange& exchange, bool verify) {
@@ -195,27 +200,33 @@ Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
   return json_response(writer.take());
 }
 
+// Powers the domain off. That it will stop is recorded first, so that nobody takes its end for news.
+Result<void> destroy_domain(const ApiRoom& room, const VmRow& vm, Deadline deadline) {
+  if (vm.host.empty() || !room.parts.hypervisors.drives(vm.host)) return {};
+  if (!vm.claim) {
+    const auto written = room.parts.store.set_vm_state(vm.id, VmState::kStopped, deadline);
+    if (!written) return tl::unexpected(written.error());
+    room.settle(written->event_seq);
+  }
+  return destroy_and_wait(room.parts.hypervisors, vm.host, vm.id, deadline);
+}
+
+Result<std::int64_t> forget(const ApiRoom& room, const VmRow& vm, Deadline deadline) {
+  if (vm.claim) return room.parts.store.give_back(*vm.claim, "", deadline);
+  const auto written = room.parts.store.write({VmRemoved{vm.id, {}}}, std::nullopt, std::nullopt, deadline);
+  if (!written) return tl::unexpected(written.error());
+  return written->event_seq;
+}
+
 Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
   const auto found = find(room, exchange);
   if (!found) return tl::unexpected(found.error());
   const VmRow& vm = found->vm;
   const Deadline deadline = room.deadline();
-  if (!vm.host.empty() && room.parts.hypervisors.drives(vm.host)) {
-    if (const auto gone = destroy_and_wait(room.parts.hypervisors, vm.host, vm.id, deadline); !gone) {
-      return tl::unexpected(gone.error());
-    }
-  }
-  std::int64_t event_seq = 0;
-  if (vm.claim) {
-    const auto given_back = room.parts.store.give_back(*vm.claim, "", deadline);
-    if (!given_back) return tl::unexpected(given_back.error());
-    event_seq = *given_back;
-  } else {
-    const auto written = room.parts.store.write({VmRemoved{vm.id, {}}}, std::nullopt, std::nullopt, deadline);
-    if (!written) return tl::unexpected(written.error());
-    event_seq = written->event_seq;
-  }
-  room.settle(event_seq);
+  if (const auto gone = destroy_domain(room, vm, deadline); !gone) return tl::unexpected(gone.error());
+  const auto event_seq = forget(room, vm, deadline);
+  if (!event_seq) return tl::unexpected(event_seq.error());
+  room.settle(*event_seq);
   room.log("info", fmt::format("event=vm_removed request={} vm={} name={} host={} by={}", exchange.request->id,
                                to_string(vm.id), json_text(vm.name), json_text(vm.host), exchange.identity.name));
   return no_content();
@@ -238,7 +249,9 @@ Result<Response> post_migrate(const ApiRoom& room, const Exchange& exchange) {
     response.headers.emplace_back("Location", "/v1/vms/" + to_string(found->vm.id));
     if (*key) {
       const auto kept = room.parts.store.write({}, std::nullopt, remembering(*key, response), room.deadline());
-      if (!kept) room.log("warn", "event=key_not_kept request=" + exchange.request->id + " why=" + json_text(kept.error().message));
+      if (!kept)
+        room.log("warn",
+                 "event=key_not_kept request=" + exchange.request->id + " why=" + json_text(kept.error().message));
     }
     room.log("info", fmt::format("event=migrate request={} vm={} from={} to={} claim={} by={}", exchange.request->id,
                                  to_string(found->vm.id), json_text(found->vm.host), json_text(moving->host),

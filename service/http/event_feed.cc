@@ -6,7 +6,7 @@ namespace emplace::http {
 namespace {
 
 constexpr std::size_t kBatch = 500;
-constexpr std::chrono::milliseconds kPatience{500};      // between looks at streams that joined or closed
+constexpr std::chrono::milliseconds kPatience{500};  // between looks at streams that joined or closed
 constexpr std::chrono::seconds kStoreDeadline{5};
 
 std::string text_of(const Event& event) {

@@ -1,6 +1,6 @@
-// EventFeed: the server-sent event streams of GET /v1/events. One thread waits for the picture to take in new events, reads
-// them from the store once for all streams that stand at the same place, and writes them out; a stream that resumes further
-// back is brought up in pages. While the store is away streams only get heartbeats.
+// EventFeed: the server-sent event streams of GET /v1/events. One thread waits for the picture to take in new events,
+// reads them from the store once for all streams that stand at the same place, and writes them out; a stream that
+// resumes further back is brought up in pages. While the store is away streams only get heartbeats.
 //
 //   id: 4711
 //   event: host

@@ -40,7 +40,8 @@ Amounts read_amounts(JsonFields& fields) {
   return amounts;
 }
 
-void read_aggregates(JsonFields& fields, State& state, std::map<std::string, AggregateRow>& aggregates, JsonErrors& errors) {
+void read_aggregates(JsonFields& fields, State& state, std::map<std::string, AggregateRow>& aggregates,
+                     JsonErrors& errors) {
   fields.each("aggregates", [&](JsonValue item, const std::string& path) {
     JsonFields aggregate(item, path, errors);
     AggregateRow row;
@@ -79,7 +80,8 @@ void read_service(JsonFields& fields, HostRow& row, JsonErrors& errors) {
   row.state = forced_down ? HostState::kDown : disabled ? HostState::kDisabled : HostState::kEnabled;
 }
 
-State read_state(JsonValue item, const std::string& path, std::map<std::string, AggregateRow>& aggregates, JsonErrors& errors) {
+State read_state(JsonValue item, const std::string& path, std::map<std::string, AggregateRow>& aggregates,
+                 JsonErrors& errors) {
   State state;
   JsonFields fields(item, path, errors);
   fields.require("host");
@@ -105,8 +107,8 @@ struct ResourceColumns {
   Column<double> total, capacity, used, free;
 };
 
-void set_resource(PictureBuilder& builder, std::uint32_t row, const ResourceColumns& columns, std::optional<double> total,
-                  double ratio, std::optional<double> used) {
+void set_resource(PictureBuilder& builder, std::uint32_t row, const ResourceColumns& columns,
+                  std::optional<double> total, double ratio, std::optional<double> used) {
   if (!total) {
     for (const auto column : {columns.total, columns.capacity, columns.used, columns.free}) builder.clear(column, row);
     return;
@@ -128,12 +130,14 @@ std::optional<double> used_of(std::optional<double> total, std::optional<double>
 std::optional<double> in_gib(std::optional<double> mib) { return mib ? std::optional(*mib / 1024) : std::nullopt; }
 
 void set_amounts(PictureBuilder& builder, std::uint32_t row, const Amounts& amounts) {
-  set_resource(builder, row, {hosts::vcpus, hosts::vcpus_capacity, hosts::vcpus_used, hosts::vcpus_free}, amounts.vcpus_total,
-               amounts.cpu_ratio.value_or(1), amounts.vcpus_used);
-  set_resource(builder, row, {hosts::memory_mib, hosts::memory_capacity_mib, hosts::memory_used_mib, hosts::memory_free_mib},
+  set_resource(builder, row, {hosts::vcpus, hosts::vcpus_capacity, hosts::vcpus_used, hosts::vcpus_free},
+               amounts.vcpus_total, amounts.cpu_ratio.value_or(1), amounts.vcpus_used);
+  set_resource(builder, row,
+               {hosts::memory_mib, hosts::memory_capacity_mib, hosts::memory_used_mib, hosts::memory_free_mib},
                amounts.ram_mib, amounts.ram_ratio.value_or(1), used_of(amounts.ram_mib, amounts.free_ram_mib));
   set_resource(builder, row, {hosts::disk_gib, hosts::disk_capacity_gib, hosts::disk_used_gib, hosts::disk_free_gib},
-               amounts.disk_gib, amounts.disk_ratio.value_or(1), used_of(amounts.disk_gib, in_gib(amounts.free_disk_mib)));
+               amounts.disk_gib, amounts.disk_ratio.value_or(1),
+               used_of(amounts.disk_gib, in_gib(amounts.free_disk_mib)));
 }
 
 VmRow instance_row(const Uuid& id, const std::string& project, const std::string& host) {

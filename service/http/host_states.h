@@ -1,7 +1,7 @@
-// HostStates: a small picture made of the host states that a caller of /v1/filter or /v1/weigh sends, so that the rules of the
-// service answer for hosts that it does not know. A state has Nova's HostState attributes as scalars; all of it is kept as the
-// host's nova_state, and what the picture has columns for is derived from it. Amounts that a state does not have stay
-// invalid. A host and node may share a host name with another node; then the row's name is "host/node".
+// HostStates: a small picture made of the host states that a caller of /v1/filter or /v1/weigh sends, so that the rules
+// of the service answer for hosts that it does not know. A state has Nova's HostState attributes as scalars; all of it
+// is kept as the host's nova_state, and what the picture has columns for is derived from it. Amounts that a state does
+// not have stay invalid. A host and node may share a host name with another node; then the row's name is "host/node".
 //
 // Each call makes an arena of its own that goes with the picture.
 #pragma once

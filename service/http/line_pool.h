@@ -1,9 +1,9 @@
 // LinePool: the threads that may wait. HTTP workers never do; whatever waits for the store or a hypervisor runs here as
-// plain blocking code, and answers through its Reply. The queue is bounded: a full one refuses at once (503 to the client),
-// because a request that waits longer than its client does nobody any good.
+// plain blocking code, and answers through its Reply. The queue is bounded: a full one refuses at once (503 to the
+// client), because a request that waits longer than its client does nobody any good.
 //
-// Threads: its own, started by the constructor; stop() or the destructor finishes what is queued and joins them. submit() from
-// any, stop() from any but its own.
+// Threads: its own, started by the constructor; stop() or the destructor finishes what is queued and joins them.
+// submit() from any, stop() from any but its own.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,5 @@
-// Lists of the picture in a stable order: rows of a table sorted by a key, the page after a marker. Rows have no order of
-// their own that a client may see.
+// Lists of the picture in a stable order: rows of a table sorted by a key, the page after a marker. Rows have no order
+// of their own that a client may see.
 //
 // Cost: one pass over the table, and a partial sort of the page. Pure functions.
 #pragma once
@@ -13,11 +13,11 @@
 
 namespace emplace::http {
 
-// `key`: row → what orders the list; `kept`: row → whether it belongs to the list. At most limit + 1 rows, so that the caller
-// sees whether there are more.
+// `key`: row → what orders the list; `kept`: row → whether it belongs to the list. At most limit + 1 rows, so that the
+// caller sees whether there are more.
 template <typename Marker, typename Key, typename Kept>
-std::vector<std::uint32_t> rows_after(std::uint32_t rows, const std::optional<Marker>& marker, std::size_t limit, Kept kept,
-                                      Key key) {
+std::vector<std::uint32_t> rows_after(std::uint32_t rows, const std::optional<Marker>& marker, std::size_t limit,
+                                      Kept kept, Key key) {
   std::vector<std::uint32_t> found;
   for (std::uint32_t row = 0; row < rows; ++row) {
     if (kept(row) && (!marker || key(row) > *marker)) found.push_back(row);

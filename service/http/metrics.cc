@@ -17,7 +17,8 @@ using prometheus::Histogram;
 
 const Histogram::BucketBoundaries kRequestSeconds{0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                   0.1,    0.25,   0.5,   1,      2.5,   5,    10};
-const Histogram::BucketBoundaries kLineSeconds{0.00001, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1};
+const Histogram::BucketBoundaries kLineSeconds{0.00001, 0.00005, 0.0001, 0.00025, 0.0005, 0.001,
+                                               0.0025,  0.005,   0.01,   0.05,    0.1};
 
 }  // namespace
 
@@ -31,10 +32,8 @@ struct Metrics::Inside {
                                                .Name("emplace_http_request_seconds")
                                                .Help("From routing to the answer's queueing")
                                                .Register(registry);
-  prometheus::Family<prometheus::Counter>& decisions = prometheus::BuildCounter()
-                                                           .Name("emplace_decisions_total")
-                                                           .Help("Decisions, by outcome")
-                                                           .Register(registry);
+  prometheus::Family<prometheus::Counter>& decisions =
+      prometheus::BuildCounter().Name("emplace_decisions_total").Help("Decisions, by outcome").Register(registry);
   prometheus::Family<Histogram>& line = prometheus::BuildHistogram()
                                             .Name("emplace_decision_seconds")
                                             .Help("The line from picture to ranking")
@@ -67,7 +66,8 @@ std::string Metrics::page(const ApiRoom& room) {
   Inside& to = *inside_;
   to.gauge("emplace_picture_version", "Publications of this replica", number(picture->version().version));
   to.gauge("emplace_picture_event_seq", "Last event of the store in the picture", number(picture->version().event_seq));
-  to.gauge("emplace_picture_age_seconds", "Since the picture was made", number(room.now_us() - picture->made_at_us()) / 1e6);
+  to.gauge("emplace_picture_age_seconds", "Since the picture was made",
+           number(room.now_us() - picture->made_at_us()) / 1e6);
   to.gauge("emplace_arena_bytes_in_use", "Shared memory that chunks lie in", number(picture->arena()->bytes_in_use()));
   to.gauge("emplace_store_connected", "1 while the database answers", store.connected ? 1 : 0);
   to.gauge("emplace_store_queued_claims", "Claims that wait for their group commit", number(store.queued_claims));
@@ -83,7 +83,8 @@ std::string Metrics::page(const ApiRoom& room) {
     to.gauge("emplace_http_answers_lost", "Answers whose client had gone", number(counters.answers_lost));
     to.gauge("emplace_http_exceptions", "Exceptions that reached the border", number(counters.exceptions));
     for (const auto& [status, count] : counters.refused) {
-      to.gauge("emplace_http_refused", "Requests refused before a route", number(count), {{"status", std::to_string(status)}});
+      to.gauge("emplace_http_refused", "Requests refused before a route", number(count),
+               {{"status", std::to_string(status)}});
     }
   }
   if (room.parts.plugins) {

@@ -33,7 +33,8 @@ std::shared_ptr<const PlacementRequest> request_of(const VmRow& vm, const std::s
 
 // Hosts to try, best first.
 Result<std::vector<std::string>> destinations(const ApiRoom& room, const std::shared_ptr<const Picture>& picture,
-                                              const std::shared_ptr<const PlacementRequest>& request, const MoveWish& wish) {
+                                              const std::shared_ptr<const PlacementRequest>& request,
+                                              const MoveWish& wish) {
   const auto rules = room.parts.rule_book.find(wish.profile);
   if (!rules) return tl::unexpected(rules.error());
   const auto placement = room.parts.scheduler.decide_on(request, *rules, picture, room.now_us());
@@ -50,9 +51,10 @@ Result<std::vector<std::string>> destinations(const ApiRoom& room, const std::sh
 Result<Claim> claim_first(const ApiRoom& room, const VmRequest& vm, const std::vector<std::string>& names) {
   std::string reason = "none is fit";
   for (const std::string& name : names) {
-    std::vector<ClaimOrder> orders{{.id = room.parts.ambient.new_uuid(), .vm = vm, .host = name, .ttl_s = kMoveTtl, .move = true}};
-    const auto taken =
-        room.parts.store.take(std::move(orders), [](std::span<const Claim>) { return ClaimRecords{}; }, room.deadline());
+    std::vector<ClaimOrder> orders{
+        {.id = room.parts.ambient.new_uuid(), .vm = vm, .host = name, .ttl_s = kMoveTtl, .move = true}};
+    const auto taken = room.parts.store.take(
+        std::move(orders), [](std::span<const Claim>) { return ClaimRecords{}; }, room.deadline());
     if (!taken) return tl::unexpected(taken.error());
     if (!taken->conflict) return taken->claims.front();
     reason = "the last refused with " + taken->conflict->why.code;
@@ -78,8 +80,10 @@ Result<void> check_movable(const ApiRoom& room, const VmRow& vm, const MoveWish&
   const auto not_driven = [](const std::string& message) {
     return fail(ErrorCode::kConflict, message, "emplace.host.not_driven");
   };
-  if (vm.claim || vm.host.empty()) return fail(ErrorCode::kConflict, "the vm is not on a host yet", "emplace.vm.not_placed");
-  if (!room.parts.hypervisors.drives(vm.host)) return not_driven("no hypervisor drives the vm's host " + json_text(vm.host));
+  if (vm.claim || vm.host.empty())
+    return fail(ErrorCode::kConflict, "the vm is not on a host yet", "emplace.vm.not_placed");
+  if (!room.parts.hypervisors.drives(vm.host))
+    return not_driven("no hypervisor drives the vm's host " + json_text(vm.host));
   if (vm.state == VmState::kMigrating) return fail(ErrorCode::kConflict, "the vm is migrating", "emplace.vm.migrating");
   if (wish.host.empty()) return {};
   if (wish.host == vm.host) {
@@ -106,7 +110,8 @@ Result<MoveWish> parse_move(std::string_view json) {
   return wish;
 }
 
-Result<Claim> start_move(const ApiRoom& room, std::shared_ptr<const Picture> picture, const VmRow& vm, const MoveWish& wish) {
+Result<Claim> start_move(const ApiRoom& room, std::shared_ptr<const Picture> picture, const VmRow& vm,
+                         const MoveWish& wish) {
   if (!wish.host.empty() && picture->find_host(wish.host) == kNoRow) {
     return fail(ErrorCode::kInvalid, "host: wanted the name of a host, found " + json_text(wish.host));
   }
@@ -119,10 +124,11 @@ Result<Claim> start_move(const ApiRoom& room, std::shared_ptr<const Picture> pic
   // Best effort: the move itself does not depend on it.
   std::ignore = room.parts.store.set_vm_state(vm.id, VmState::kMigrating, room.deadline());
   MoveOrder order{.vm = vm.id, .vm_name = vm.name, .from = vm.host, .to = claim->host, .options = wish.options};
-  room.parts.hypervisors.move(std::move(order), [](const MoveProgress&) {},
-                              [&store = room.parts.store, log = room.parts.log, taken = *claim](const Result<void>& moved) {
-                                settle_move(store, log, taken, moved);
-                              });
+  room.parts.hypervisors.move(
+      std::move(order), [](const MoveProgress&) {},
+      [&store = room.parts.store, log = room.parts.log, taken = *claim](const Result<void>& moved) {
+        settle_move(store, log, taken, moved);
+      });
   return claim;
 }
 

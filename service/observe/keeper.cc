@@ -115,7 +115,7 @@ void Keeper::inventory(const HostRow& seen) {
   write({std::move(next)}, seen.name);
 }
 
-std::optional<Change> Keeper::change_for(const Picture& picture, const std::string& host, const DomainSeen& seen) const {
+std::optional<Change> Keeper::change_for(const Picture& picture, const std::string& host, const DomainSeen& seen) {
   const auto entries = picture.index(Index::kVmsById).find(seen.id.low());
   const std::uint32_t vm = picture.find_vm(seen.id);
   // Only a claim yet: whoever starts it will confirm it.
@@ -123,20 +123,30 @@ std::optional<Change> Keeper::change_for(const Picture& picture, const std::stri
   if (vm == kNoRow) return seen.claim ? std::nullopt : std::optional<Change>(found_vm(host, seen));
   VmRow row = vm_row(picture, vm);
   if (row.state == VmState::kMigrating || is_being_remade(row.id)) return std::nullopt;
-  if (row.host == host && row.state == seen.state) return std::nullopt;
-  if (row.host != host && seen.state != VmState::kRunning) return std::nullopt;
+  if (row.host == host) {
+    set_state(row, seen.state);
+    return std::nullopt;
+  }
+  if (seen.state != VmState::kRunning) return std::nullopt;
   row.host = host;
   row.state = seen.state;
   return row;
 }
 
-std::optional<Change> Keeper::change_for_gone(const Picture& picture, std::uint32_t vm) const {
-  VmRow row = vm_row(picture, vm);
+// Only the state: writing the whole row would bring a vm back that was deleted meanwhile.
+void Keeper::set_state(const VmRow& vm, VmState state) {
+  if (vm.state == state) return;
+  const auto written = store_.set_vm_state(vm.id, state, soon());
+  if (written || written.error().code == ErrorCode::kNotFound) return;
+  log_("warn", fmt::format("event=report_not_written vm={} error=\"{}\"", to_string(vm.id), written.error().message));
+}
+
+std::optional<Change> Keeper::change_for_gone(const Picture& picture, std::uint32_t vm) {
+  const VmRow row = vm_row(picture, vm);
   if (has_source(picture, vm, "found") || has_source(picture, vm, "nova")) return VmRemoved{row.id, std::nullopt};
   const bool settled = row.state == VmState::kRunning && !is_being_remade(row.id);
-  if (!has_source(picture, vm, "libvirt") || !settled) return std::nullopt;
-  row.state = VmState::kStopped;
-  return row;
+  if (has_source(picture, vm, "libvirt") && settled) set_state(row, VmState::kStopped);
+  return std::nullopt;
 }
 
 void Keeper::domains(const std::string& host, std::span<const DomainSeen> all) {

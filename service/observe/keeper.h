@@ -41,8 +41,10 @@ class Keeper {
  private:
   void remake(const std::string& host);
   bool is_being_remade(const Uuid& vm) const;
-  std::optional<Change> change_for(const Picture& picture, const std::string& host, const DomainSeen& seen) const;
-  std::optional<Change> change_for_gone(const Picture& picture, std::uint32_t vm) const;
+  // What must be written as a row; a mere change of state is written by them.
+  std::optional<Change> change_for(const Picture& picture, const std::string& host, const DomainSeen& seen);
+  std::optional<Change> change_for_gone(const Picture& picture, std::uint32_t vm);
+  void set_state(const VmRow& vm, VmState state);
   void write(std::vector<Change> changes, const std::string& host);
 
   const Pictures& pictures_;

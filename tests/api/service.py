@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 import jsonschema
 import yaml
@@ -178,7 +179,7 @@ class Service:
             self.call("DELETE", f"/v1/vms/{vm['id']}")
         for what in ("hosts", "groups", "aggregates"):
             for one in self.items(f"/v1/{what}", what):
-                answer = self.call("DELETE", f"/v1/{what}/{one['name']}")
+                answer = self.call("DELETE", f"/v1/{what}/{urllib.parse.quote(one['name'], safe='')}")
                 assert answer.status == 204, answer
 
     def everything(self):

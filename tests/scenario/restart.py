@@ -36,6 +36,8 @@ def main():
                 decisions.append(answer["decision_id"])
             before = service.wait_for("all vms run", lambda: running(service, names))
             service.emplace("vms", "--verify")
+            # A replay also sees to it that its picture is on the disk; what a killed service had not written yet is gone.
+            service.emplace("replay", decisions[-1])
 
             service.kill()
             service.start()

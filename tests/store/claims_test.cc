@@ -252,8 +252,12 @@ TEST_F(ClaimsOnAStore, KeepWhatIsNeededToStartAgain) {
 TEST_F(ClaimsOnAStore, AreStoredWithTheirDecisionAndAnswer) {
   put({host("h", 4, 4096)});
   const IdempotencyKey key{"key", "token", "body"};
-  const DecisionRecord decision{.id = random_uuid(), .profile = "default", .picture = {"a", 3, 4}, .request = "{ \"x\":1 }",
-                                .document = "{\"b\": 1.0}"};
+  DecisionRecord decision;
+  decision.id = random_uuid();
+  decision.profile = "default";
+  decision.picture = {"a", 3, 4};
+  decision.request = "{ \"x\":1 }";
+  decision.document = "{\"b\": 1.0}";
   const auto records = [&](std::span<const Claim> claims) {
     return ClaimRecords{decision, std::pair(key, RememberedAnswer{200, to_string(claims[0].id)})};
   };

@@ -56,9 +56,10 @@ TEST(Migrations, RefuseAFileThatChanged) {
 
 TEST(Migrations, RefuseANewerSchema) {
   const std::string connection = empty_database("migrations_newer");
-  ASSERT_TRUE(migrate(connection, two_migrations(), in(seconds(20))));
+  const auto both = two_migrations();
+  ASSERT_TRUE(migrate(connection, both, in(seconds(20))));
 
-  const auto result = migrate(connection, std::span(two_migrations()).first(1), in(seconds(20)));
+  const auto result = migrate(connection, std::span(both).first(1), in(seconds(20)));
 
   ASSERT_FALSE(result);
   EXPECT_NE(result.error().message.find("schema version 2, this program knows up to 1"), std::string::npos)

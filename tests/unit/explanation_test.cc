@@ -20,7 +20,8 @@ class SamePictures : public Pictures {
 
 class NoClaims : public Claims {
  public:
-  Result<ClaimsTaken> take(std::vector<ClaimOrder>, std::function<ClaimRecords(std::span<const Claim>)>, Deadline) override {
+  Result<ClaimsTaken> take(std::vector<ClaimOrder>, std::function<ClaimRecords(std::span<const Claim>)>,
+                           Deadline) override {
     return fail(ErrorCode::kUnavailable, "no claims here");
   }
   Result<std::int64_t> confirm(const Uuid&, VmState, Deadline) override { return fail(ErrorCode::kNotFound, ""); }
@@ -116,8 +117,8 @@ TEST_F(ExplanationTest, SaysThatThePictureIsStale) {
 }
 
 TEST_F(ExplanationTest, ListsOneEntryPerInstanceOfAMultiCreate) {
-  const auto answer = parsed(answer_json(placement(
-      R"({"vm":{"name":"v","vcpus":4,"memory_mib":1024},"count":2})", {host("a", 8), host("b", 8)})));
+  const auto answer = parsed(answer_json(
+      placement(R"({"vm":{"name":"v","vcpus":4,"memory_mib":1024},"count":2})", {host("a", 8), host("b", 8)})));
   const JsonValue placements = *answer.root().find("placements");
   ASSERT_EQ(placements.size(), 2u);
   EXPECT_EQ(placements.item(1).find("name")->text(), "v-2");
@@ -144,7 +145,8 @@ TEST_F(ExplanationTest, TellsAChangedCostFromTheDocument) {
 
   const auto lines = differences(before, after);
   ASSERT_FALSE(lines.empty());
-  EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [](const auto& line) { return line.starts_with("costs_sum: stored "); }));
+  EXPECT_TRUE(
+      std::any_of(lines.begin(), lines.end(), [](const auto& line) { return line.starts_with("costs_sum: stored "); }));
 }
 
 TEST_F(ExplanationTest, KeepsWhatAReplayNeeds) {

@@ -80,24 +80,32 @@ TEST(ParseInventory, NamesTheFieldThatIsWrong) {
   EXPECT_TRUE(starts(fault_of(host(R"(,"cpu_allocation_ratio":0)")), "hosts[1].cpu_allocation_ratio:"));
   EXPECT_TRUE(starts(fault_of(host(R"(,"state":"asleep")")), "hosts[1].state: wanted one of"));
   EXPECT_TRUE(starts(fault_of(host(R"(,"observed":{"cpu_util":1.5})")), "hosts[1].observed.cpu_util:"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"numa":[{"vcpus":2,"memory_mib":8}])")), "hosts[1].numa: wanted cells that sum to the host's 4 vcpus, found 2"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"numa":[{"vcpus":4,"memory_mib":7}])")), "hosts[1].numa: wanted cells that sum to the host's 8 MiB"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"reserved_vcpus":5)")), "hosts[1].reserved_vcpus: wanted at most the host's 4, found 5"));
-  EXPECT_TRUE(starts(fault_of(R"({"hosts":[{"name":"h","vcpus":1,"memory_mib":1},{"name":"h","vcpus":1,"memory_mib":1}]})"),
-                     "hosts[1].name: wanted each name once"));
+  EXPECT_TRUE(starts(fault_of(host(R"(,"numa":[{"vcpus":2,"memory_mib":8}])")),
+                     "hosts[1].numa: wanted cells that sum to the host's 4 vcpus, found 2"));
+  EXPECT_TRUE(starts(fault_of(host(R"(,"numa":[{"vcpus":4,"memory_mib":7}])")),
+                     "hosts[1].numa: wanted cells that sum to the host's 8 MiB"));
+  EXPECT_TRUE(starts(fault_of(host(R"(,"reserved_vcpus":5)")),
+                     "hosts[1].reserved_vcpus: wanted at most the host's 4, found 5"));
+  EXPECT_TRUE(
+      starts(fault_of(R"({"hosts":[{"name":"h","vcpus":1,"memory_mib":1},{"name":"h","vcpus":1,"memory_mib":1}]})"),
+             "hosts[1].name: wanted each name once"));
   EXPECT_TRUE(starts(fault_of(R"({"groups":[{"name":"g","policy":"love"}]})"), "groups[0].policy: wanted one of"));
-  EXPECT_TRUE(starts(fault_of(R"({"traffic":[{"a":"x","b":"x","bytes_per_s":1}]})"), "traffic[0].b: wanted another vm"));
-  EXPECT_TRUE(starts(fault_of(R"({"aggregates":[{"name":"a","metadata":{"k":1}}]})"), "aggregates[0].metadata.k: wanted a text"));
+  EXPECT_TRUE(
+      starts(fault_of(R"({"traffic":[{"a":"x","b":"x","bytes_per_s":1}]})"), "traffic[0].b: wanted another vm"));
+  EXPECT_TRUE(starts(fault_of(R"({"aggregates":[{"name":"a","metadata":{"k":1}}]})"),
+                     "aggregates[0].metadata.k: wanted a text"));
 }
 
 TEST(ParseInventory, RefusesSamplesThatAreNone) {
   const auto sample = [](const std::string& text, const std::string& rate) {
-    return R"({"page_samples":[{"vm":"v","pages":9,"zero_pages":0,"distinct_pages":9,"rate":)" + rate + R"(,"hashes":")" + text + "\"}]}";
+    return R"({"page_samples":[{"vm":"v","pages":9,"zero_pages":0,"distinct_pages":9,"rate":)" + rate +
+           R"(,"hashes":")" + text + "\"}]}";
   };
   EXPECT_EQ(fault_of(sample(hashes({4, 8}), "4")), "");
   EXPECT_TRUE(starts(fault_of(sample(hashes({8, 4}), "4")), "page_samples[0].hashes: wanted rising hashes"));
   EXPECT_TRUE(starts(fault_of(sample(hashes({4, 4}), "4")), "page_samples[0].hashes: wanted rising hashes"));
-  EXPECT_TRUE(starts(fault_of(sample(hashes({4, 9}), "4")), "page_samples[0].hashes: wanted hashes = 0 mod 4, found 9"));
+  EXPECT_TRUE(
+      starts(fault_of(sample(hashes({4, 9}), "4")), "page_samples[0].hashes: wanted hashes = 0 mod 4, found 9"));
   EXPECT_TRUE(starts(fault_of(sample("????", "4")), "page_samples[0].hashes: wanted base64"));
   EXPECT_TRUE(starts(fault_of(sample("AAAA", "4")), "page_samples[0].hashes: wanted base64"));
   EXPECT_TRUE(starts(fault_of(sample("", "0")), "page_samples[0].rate: wanted a whole number from 1"));

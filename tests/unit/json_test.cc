@@ -44,8 +44,9 @@ TEST(JsonDocument, RefusesDuplicateKeysAtAnyDepth) {
 }
 
 TEST(JsonDocument, RefusesWhatIsNoJson) {
-  for (const std::string_view text : {"", "NaN", "[NaN]", "[Infinity]", "[-Infinity]", "[1e999]", "[1.8e308]", "{} {}", "[1,]",
-                                      "{'a':1}", "[01]", "[+1]", "\"\\ud800\"", "\"\\udc00\"", "\"\xff\"", "[\"\xc0\xaf\"]", "// a\n1", "tru"}) {
+  for (const std::string_view text :
+       {"", "NaN", "[NaN]", "[Infinity]", "[-Infinity]", "[1e999]", "[1.8e308]", "{} {}", "[1,]", "{'a':1}", "[01]",
+        "[+1]", "\"\\ud800\"", "\"\\udc00\"", "\"\xff\"", "[\"\xc0\xaf\"]", "// a\n1", "tru"}) {
     EXPECT_NE(fault_of(text), "") << text;
   }
 }

@@ -35,11 +35,11 @@ TEST(ParsePlacement, GivesTheDocumentedDefaults) {
 }
 
 TEST(ParsePlacement, ReadsEveryField) {
-  const auto request = parse_placement(
-      with_vm(R"("id":"5b0c9f1e-6a34-4b7e-9b8e-111111111111","disk_gib":40,"project":"p","group":"g","zone":"z1","traits":["SSD"],
+  const auto request = parse_placement(with_vm(
+      R"("id":"5b0c9f1e-6a34-4b7e-9b8e-111111111111","disk_gib":40,"project":"p","group":"g","zone":"z1","traits":["SSD"],
                  "forbidden_traits":["SLOW"],"numa_nodes":2,"spread":{"by":"rack","group":"sg","domain":"d1"},"image":"i",
                  "flavor":"f","template":"t","parameters":{"kernel":"/k"},"only_hosts":["h1"],"ignore_hosts":["h2"])",
-              R"("count":1,"profile":"x","dry_run":false,"claim":true,"ttl_s":5,"start":true,"alternates":7,"explain":"full",
+      R"("count":1,"profile":"x","dry_run":false,"claim":true,"ttl_s":5,"start":true,"alternates":7,"explain":"full",
                  "record":true,"what_if":[],"deadline_ms":100)"));
 
   ASSERT_TRUE(request) << request.error().message;
@@ -51,12 +51,15 @@ TEST(ParsePlacement, ReadsEveryField) {
   EXPECT_EQ(request->options.explain, ExplainLevel::kFull);
   EXPECT_EQ(request->parts,
             (std::vector<std::string>{"vm.vcpus", "vm.memory_mib", "vm.disk_gib", "vm.project", "vm.group", "vm.zone",
-                                      "vm.traits", "vm.forbidden_traits", "vm.numa_nodes", "vm.spread", "vm.image", "vm.flavor",
-                                      "vm.template", "vm.parameters.kernel", "vm.only_hosts", "vm.ignore_hosts"}));
+                                      "vm.traits", "vm.forbidden_traits", "vm.numa_nodes", "vm.spread", "vm.image",
+                                      "vm.flavor", "vm.template", "vm.parameters.kernel", "vm.only_hosts",
+                                      "vm.ignore_hosts"}));
 }
 
 TEST(ParsePlacement, TakesNullWhereTheDefaultIsNull) {
-  EXPECT_EQ(fault_of(with_vm(R"("id":null,"group":null,"zone":null,"image":null,"flavor":null,"template":null,"spread":null)")), "");
+  EXPECT_EQ(fault_of(with_vm(
+                R"("id":null,"group":null,"zone":null,"image":null,"flavor":null,"template":null,"spread":null)")),
+            "");
 }
 
 TEST(ParsePlacement, LetsStartImplyClaim) {
@@ -74,7 +77,8 @@ TEST(ParsePlacement, NamesTheFieldThatIsWrong) {
   EXPECT_TRUE(starts(fault_of(with_vm(R"("numa_nodes":33)")), "vm.numa_nodes: wanted a whole number from 0 to 32"));
   EXPECT_TRUE(starts(fault_of(with_vm(R"("colour":"red")")), "vm.colour: wanted no such field"));
   EXPECT_TRUE(starts(fault_of(with_vm(R"("id":"x")")), "vm.id: wanted a uuid"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("spread":{"by":"planet","group":"g","domain":"d"})")), "vm.spread.by: wanted one of rack, zone"));
+  EXPECT_TRUE(starts(fault_of(with_vm(R"("spread":{"by":"planet","group":"g","domain":"d"})")),
+                     "vm.spread.by: wanted one of rack, zone"));
   EXPECT_TRUE(starts(fault_of(with_vm(R"("spread":{"by":"rack","group":"g"})")), "vm.spread.domain: wanted a value"));
   EXPECT_TRUE(starts(fault_of(with_vm("", R"("explain":"much")")), "explain: wanted one of none, summary, full"));
   EXPECT_TRUE(starts(fault_of(with_vm("", R"("count":0)")), "count: wanted a whole number from 1 to 1000"));
@@ -85,7 +89,8 @@ TEST(ParsePlacement, NamesTheFieldThatIsWrong) {
 
 TEST(ParsePlacement, RefusesOptionsThatContradict) {
   EXPECT_TRUE(starts(fault_of(with_vm("", R"("dry_run":true,"claim":true)")), "dry_run:"));
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("claim":true,"what_if":[{"kind":"host_removed","name":"h"}])")), "what_if:"));
+  EXPECT_TRUE(
+      starts(fault_of(with_vm("", R"("claim":true,"what_if":[{"kind":"host_removed","name":"h"}])")), "what_if:"));
   EXPECT_TRUE(starts(fault_of(R"({"vm":{"vcpus":1,"memory_mib":1},"claim":true})"), "vm.name:"));
 }
 
@@ -126,7 +131,8 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 }
 
 TEST(ParseNovaSpec, MapsTheFlavorAndTheRest) {
-  const auto request = parse_placement(replaced(spec(""), R"("availability_zone":null)", R"("availability_zone":"az1")"));
+  const auto request =
+      parse_placement(replaced(spec(""), R"("availability_zone":null)", R"("availability_zone":"az1")"));
 
   ASSERT_TRUE(request) << request.error().message;
   EXPECT_EQ(to_string(request->vm.id), "99c94309-570d-4195-9c24-42f9298cb3a5");
@@ -153,18 +159,20 @@ TEST(ParseNovaSpec, MapsHostsAndCount) {
   EXPECT_EQ(request->vm.only_hosts, std::vector<std::string>{"c2"});
   EXPECT_EQ(request->options.count, 3u);
 
-  request = parse_placement(spec(R"("requested_destination":{"nova_object.data":{"host":"c3","node":null,"cell":null}})"));
+  request =
+      parse_placement(spec(R"("requested_destination":{"nova_object.data":{"host":"c3","node":null,"cell":null}})"));
   EXPECT_EQ(request.value().vm.only_hosts, std::vector<std::string>{"c3"});
 }
 
 TEST(ParseNovaSpec, ListsEveryPartThatAsksForSomething) {
-  std::string text = replaced(spec(R"("pci_requests":{"nova_object.data":{"requests":[{"nova_object.data":{"count":1}}]}},
+  std::string text =
+      replaced(spec(R"("pci_requests":{"nova_object.data":{"requests":[{"nova_object.data":{"count":1}}]}},
       "numa_topology":null,"retry":null,"requested_resources":[],"novelty_of_a_later_release":{"a":1},
       "security_groups":{"nova_object.data":{"objects":[]}},"limits":{"nova_object.data":{"vcpu":null}},
       "network_metadata":{"nova_object.data":{"physnets":[],"tunneled":false}},
       "image":{"nova_object.data":{"name":"debian","min_disk":10,"min_ram":0,
                "properties":{"nova_object.data":{"hw_disk_bus":"virtio"}}}})"),
-                              R"("extra_specs":{})", R"("extra_specs":{"hw:cpu_policy":"dedicated"})");
+               R"("extra_specs":{})", R"("extra_specs":{"hw:cpu_policy":"dedicated"})");
   text = replaced(text, R"("scheduler_hints":{})", R"("scheduler_hints":{"different_host":["x"]})");
 
   const auto request = parse_placement(text);
@@ -172,20 +180,23 @@ TEST(ParseNovaSpec, ListsEveryPartThatAsksForSomething) {
   ASSERT_TRUE(request) << request.error().message;
   auto parts = request->parts;
   std::sort(parts.begin(), parts.end());
-  EXPECT_EQ(parts, (std::vector<std::string>{
-                       "request_spec.flavor.ephemeral_gb", "request_spec.flavor.extra_specs.hw:cpu_policy",
-                       "request_spec.flavor.memory_mb", "request_spec.flavor.root_gb", "request_spec.flavor.swap",
-                       "request_spec.flavor.vcpus", "request_spec.image.min_disk", "request_spec.image.properties.hw_disk_bus",
-                       "request_spec.novelty_of_a_later_release", "request_spec.pci_requests", "request_spec.project_id",
-                       "request_spec.scheduler_hints.different_host"}));
+  EXPECT_EQ(parts,
+            (std::vector<std::string>{
+                "request_spec.flavor.ephemeral_gb", "request_spec.flavor.extra_specs.hw:cpu_policy",
+                "request_spec.flavor.memory_mb", "request_spec.flavor.root_gb", "request_spec.flavor.swap",
+                "request_spec.flavor.vcpus", "request_spec.image.min_disk", "request_spec.image.properties.hw_disk_bus",
+                "request_spec.novelty_of_a_later_release", "request_spec.pci_requests", "request_spec.project_id",
+                "request_spec.scheduler_hints.different_host"}));
 }
 
 TEST(ParseNovaSpec, NamesTheFieldThatIsWrong) {
   EXPECT_TRUE(starts(fault_of(R"({"request_spec":{}})"), "request_spec: wanted a RequestSpec primitive"));
   EXPECT_TRUE(starts(fault_of(R"({"request_spec":[]})"), "request_spec: wanted a RequestSpec primitive"));
   EXPECT_TRUE(starts(fault_of(R"({"request_spec":{"nova_object.data":{}}})"), "request_spec.flavor: wanted a value"));
-  EXPECT_TRUE(starts(fault_of(replaced(spec(""), R"("vcpus":4)", R"("vcpus":"4")")), "request_spec.flavor.vcpus: wanted a whole number"));
-  EXPECT_TRUE(starts(fault_of(replaced(spec(""), R"("ignore_hosts":null)", R"("ignore_hosts":[1])")), "request_spec.ignore_hosts[0]:"));
+  EXPECT_TRUE(starts(fault_of(replaced(spec(""), R"("vcpus":4)", R"("vcpus":"4")")),
+                     "request_spec.flavor.vcpus: wanted a whole number"));
+  EXPECT_TRUE(starts(fault_of(replaced(spec(""), R"("ignore_hosts":null)", R"("ignore_hosts":[1])")),
+                     "request_spec.ignore_hosts[0]:"));
 }
 
 }  // namespace

@@ -1,0 +1,88 @@
+"""The database stops answering: reads go on from the picture and say so, claims are refused for now, all recovers by itself."""
+
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+import service
+from service import hosts, vm
+
+PATIENCE_SECONDS = 90
+
+
+def processes_of(data):
+    """The private PostgreSQL of this service: its postmaster and all that it forked."""
+    postmaster = int(pathlib.Path(data, "pg/postmaster.pid").read_text().split()[0])
+    children = []
+    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == postmaster:
+            children.append(int(status.parent.name))
+    return [postmaster, *children]
+
+
+class StoreAway(unittest.TestCase):
+    def setUp(self):
+        self.emplace = service.Service()
+        self.assertEqual(self.emplace.post("/v1/inventory:import", hosts(2)).status, 200)
+        self.stopped = []
+
+    def tearDown(self):
+        self.let_go()
+        self.emplace.stop()
+
+    def hold(self):
+        self.stopped = processes_of(self.emplace.data)
+        for pid in self.stopped:
+            os.kill(pid, signal.SIGSTOP)
+
+    def let_go(self):
+        for pid in self.stopped:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        self.stopped = []
+
+    def claim(self, name):
+        return self.emplace.post("/v1/placements", {"vm": vm(name), "claim": True, "deadline_ms": 1000})
+
+    def wait(self, done):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (found := done()):
+            assert time.monotonic() < deadline, "it did not come to pass"
+            time.sleep(0.1)
+        return found
+
+    def test_marks_reads_refuses_claims_and_recovers(self):
+        self.assertEqual(self.claim("before").status, 200)
+        self.hold()
+        refused = self.claim("during")
+        self.assertIn(refused.status, (503, 504), refused)
+        if refused.status == 503:
+            self.assertIn("retry-after", refused.headers)
+        listed = self.wait(lambda: (found := self.emplace.get("/v1/hosts").json)["stale"] and found)
+        self.assertEqual([host["name"] for host in listed["hosts"]], ["h0", "h1"])
+        self.assertGreaterEqual(listed["age_s"], 0)
+        dry = self.emplace.post("/v1/placements", {"vm": vm("dry")})
+        self.assertEqual((dry.status, dry.json["stale"], len(dry.json["ranking"])), (200, True, 2), dry)
+        claims = self.emplace.get("/v1/claims")
+        self.assertEqual((claims.status, claims.json["stale"]), (200, True), claims)
+        self.assertEqual([claim["vm_name"] for claim in claims.json["claims"]], ["before"])
+        ready = self.emplace.get("/readyz")
+        self.assertEqual(ready.status, 503)
+        self.assertTrue(ready.json["reasons"][0].startswith("store: "), ready)
+
+        self.let_go()
+        self.wait(lambda: self.claim("after").status == 200)
+        self.wait(lambda: not self.emplace.get("/v1/hosts").json["stale"])
+        self.assertEqual(self.emplace.get("/readyz").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

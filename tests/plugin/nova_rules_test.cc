@@ -1,4 +1,5 @@
 // Nova's default filters and weighers, through the shared object, on pictures.
+#include <cmath>
 #include <gtest/gtest.h>
 
 #include <functional>

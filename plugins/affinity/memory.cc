@@ -42,12 +42,16 @@ std::optional<Own> own_of(const plugin::Call& call, std::int64_t stale_after_us)
   // A sample that caught none of the vm's pages says nothing about them.
   if (hashes.empty() && pages > 0) return std::nullopt;
   const bool stale = stale_after_us > 0 && call.now_us() - samples.observed_at_us(0) > stale_after_us;
-  return Own{*level, hashes, pages, static_cast<std::uint8_t>(stale ? EMPLACE_QUALITY_STALE : EMPLACE_QUALITY_OK),
-             request.column<std::uint32_t>("host").get(0), count_above(hashes)};
+  return Own{*level,
+             hashes,
+             pages,
+             static_cast<std::uint8_t>(stale ? EMPLACE_QUALITY_STALE : EMPLACE_QUALITY_OK),
+             request.column<std::uint32_t>("host").get(0),
+             count_above(hashes)};
 }
 
-// Pages that are shared, per host. Hits at the request's own level are counted, not added up, so that a vm beside its twin
-// adds exactly nothing.
+// Pages that are shared, per host. Hits at the request's own level are counted, not added up, so that a vm beside its
+// twin adds exactly nothing.
 class Shared {
  public:
   Shared(const Own& own, std::uint32_t hosts) : own_(own), hits_(hosts), coarse_(hosts) {}

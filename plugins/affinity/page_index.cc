@@ -28,7 +28,8 @@ void add(std::vector<PageEntry>& entries, const PageDelta& sum, std::int64_t bef
   const std::int64_t count = before + sum.count;
   if (count < 0) throw std::logic_error("a page was taken from a host that did not have it");
   if (count == 0) return;
-  entries.push_back({sum.hash, sum.host, static_cast<std::uint8_t>(sum.level), static_cast<std::uint32_t>(count) & 0xffffff});
+  entries.push_back(
+      {sum.hash, sum.host, static_cast<std::uint8_t>(sum.level), static_cast<std::uint32_t>(count) & 0xffffff});
 }
 
 std::vector<PageEntry> merged(std::span<const PageEntry> entries, std::span<const PageDelta> deltas) {
@@ -57,7 +58,8 @@ PageIndex PageIndex::with(std::vector<PageDelta> deltas) const {
   return next;
 }
 
-PageIndex::NodePointer PageIndex::merge(const NodePointer& node, std::span<const PageDelta> deltas, std::uint32_t step) {
+PageIndex::NodePointer PageIndex::merge(const NodePointer& node, std::span<const PageDelta> deltas,
+                                        std::uint32_t step) {
   return !node || node->present == 0 ? merge_leaf(node, deltas, step) : merge_branch(*node, deltas, step);
 }
 
@@ -85,7 +87,8 @@ PageIndex::NodePointer PageIndex::make(std::vector<PageEntry> entries, std::uint
   return std::make_shared<const Node>(std::move(node));
 }
 
-PageIndex::NodePointer PageIndex::merge_branch(const Node& node, std::span<const PageDelta> deltas, std::uint32_t step) {
+PageIndex::NodePointer PageIndex::merge_branch(const Node& node, std::span<const PageDelta> deltas,
+                                               std::uint32_t step) {
   Node next;
   std::size_t child = 0;
   for (std::uint32_t here = 0; here < 64; ++here) {

@@ -1,10 +1,10 @@
-// PageIndex: which hosts hold a page, by its sampled hash: an inverted index with versions that share what did not change.
-// It is a trie over (hash, host), six bits a step, whose leaves hold up to 64 entries; its shape depends on its contents only.
-// A change is a sorted batch of counts and copies just the nodes that it reaches.
+// PageIndex: which hosts hold a page, by its sampled hash: an inverted index with versions that share what did not
+// change. It is a trie over (hash, host), six bits a step, whose leaves hold up to 64 entries; its shape depends on its
+// contents only. A change is a sorted batch of counts and copies just the nodes that it reaches.
 //
-// Each entry also says at which level the page was sampled. The level of a hash is the number of its trailing zero bits; a
-// sample of rate 2^l holds exactly the vm's hashes of level l and more, so samples of different rates agree on all hashes of
-// the coarser one's level and more.
+// Each entry also says at which level the page was sampled. The level of a hash is the number of its trailing zero
+// bits; a sample of rate 2^l holds exactly the vm's hashes of level l and more, so samples of different rates agree on
+// all hashes of the coarser one's level and more.
 //
 // Threads: an index never changes. Cost: update O(batch x depth); match O(hashes x depth + entries found).
 #pragma once
@@ -49,9 +49,9 @@ class PageIndex {
 
   struct Node {
     std::size_t size = 0;
-    std::vector<PageEntry> entries = {};                        // of a leaf
-    std::uint64_t present = 0;                                  // of a branch: which of 64 children there are
-    std::vector<std::shared_ptr<const Node>> children = {};     // those, in order
+    std::vector<PageEntry> entries = {};                     // of a leaf
+    std::uint64_t present = 0;                               // of a branch: which of 64 children there are
+    std::vector<std::shared_ptr<const Node>> children = {};  // those, in order
   };
   using NodePointer = std::shared_ptr<const Node>;
 

@@ -53,7 +53,8 @@ void add_difference(std::vector<PageDelta>& deltas, const Sample& from, const Sa
 }
 
 // What is to be added to the index when a vm's sample was `before` and is `after`.
-void add_change(std::vector<PageDelta>& deltas, const std::optional<Sample>& before, const std::optional<Sample>& after) {
+void add_change(std::vector<PageDelta>& deltas, const std::optional<Sample>& before,
+                const std::optional<Sample>& after) {
   if (before && after && same_place(*before, *after)) {
     if (before->hashes.data() == after->hashes.data() && before->hashes.size() == after->hashes.size()) return;
     add_difference(deltas, *before, *after, -1);

@@ -1,8 +1,8 @@
-// PageSnapshots: the page index of each picture, kept up as pictures change. A vm takes part while it lives, is on a host and
-// has a sample whose rate is a power of two.
+// PageSnapshots: the page index of each picture, kept up as pictures change. A vm takes part while it lives, is on a
+// host and has a sample whose rate is a power of two.
 //
-// First picture: O(n log n) in the hashes of all samples, done in parts of a few million so that memory stays bounded. Next
-// ones: in proportion to the hashes that came and went.
+// First picture: O(n log n) in the hashes of all samples, done in parts of a few million so that memory stays bounded.
+// Next ones: in proportion to the hashes that came and went.
 #pragma once
 
 #include <array>

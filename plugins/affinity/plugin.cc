@@ -1,4 +1,5 @@
-// The affinity plugin: what it consists of. Virtual footprints as in Sonnek and Chandra, "Virtual Putty", HotCloud 2009.
+// The affinity plugin: what it consists of. Virtual footprints as in Sonnek and Chandra, "Virtual Putty", HotCloud
+// 2009.
 #include "memory.h"
 #include "network.h"
 

@@ -6,12 +6,39 @@
 namespace emplace::nova {
 namespace {
 
-constexpr std::string_view kAttributes[] = {
-    "host", "nodename", "uuid", "_lock_name", "total_usable_ram_mb", "total_usable_disk_gb", "disk_mb_used", "free_ram_mb",
-    "free_disk_mb", "vcpus_total", "vcpus_used", "pci_stats", "numa_topology", "num_instances", "num_io_ops",
-    "failed_builds", "host_ip", "hypervisor_type", "hypervisor_version", "hypervisor_hostname", "cpu_info",
-    "supported_instances", "limits", "metrics", "aggregates", "instances", "ram_allocation_ratio", "cpu_allocation_ratio",
-    "disk_allocation_ratio", "cell_uuid", "updated", "service", "stats"};
+constexpr std::string_view kAttributes[] = {"host",
+                                            "nodename",
+                                            "uuid",
+                                            "_lock_name",
+                                            "total_usable_ram_mb",
+                                            "total_usable_disk_gb",
+                                            "disk_mb_used",
+                                            "free_ram_mb",
+                                            "free_disk_mb",
+                                            "vcpus_total",
+                                            "vcpus_used",
+                                            "pci_stats",
+                                            "numa_topology",
+                                            "num_instances",
+                                            "num_io_ops",
+                                            "failed_builds",
+                                            "host_ip",
+                                            "hypervisor_type",
+                                            "hypervisor_version",
+                                            "hypervisor_hostname",
+                                            "cpu_info",
+                                            "supported_instances",
+                                            "limits",
+                                            "metrics",
+                                            "aggregates",
+                                            "instances",
+                                            "ram_allocation_ratio",
+                                            "cpu_allocation_ratio",
+                                            "disk_allocation_ratio",
+                                            "cell_uuid",
+                                            "updated",
+                                            "service",
+                                            "stats"};
 
 // Amounts are integers in Nova: 4096 is "4096", not "4096.0".
 Value amount(double value) {

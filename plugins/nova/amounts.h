@@ -1,5 +1,5 @@
-// The resource amounts of Nova's HostState, from the picture's columns, which count held claims as Nova's own consume does.
-// Reserved amounts count as used, as Nova's resource tracker reports them.
+// The resource amounts of Nova's HostState, from the picture's columns, which count held claims as Nova's own consume
+// does. Reserved amounts count as used, as Nova's resource tracker reports them.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,9 @@ class Amounts {
   explicit Amounts(const plugin::View& picture);
 
   // Each throws plugin::Error when the host's columns are not known.
-  double free_ram_mb(std::uint32_t host) const { return total_ram_mb(host) - at(memory_reserved_, host) - at(memory_used_, host); }
+  double free_ram_mb(std::uint32_t host) const {
+    return total_ram_mb(host) - at(memory_reserved_, host) - at(memory_used_, host);
+  }
   double total_ram_mb(std::uint32_t host) const { return at(memory_, host); }
   double vcpus_total(std::uint32_t host) const { return at(vcpus_, host); }
   double vcpus_used(std::uint32_t host) const { return at(vcpus_reserved_, host) + at(vcpus_used_, host); }
@@ -35,8 +37,8 @@ class Amounts {
   static double at(const plugin::Column<double>& column, std::uint32_t host);
 
   plugin::Column<std::string_view> name_;
-  plugin::Column<double> vcpus_, memory_, disk_, vcpus_reserved_, memory_reserved_, disk_reserved_, vcpus_used_, memory_used_,
-      disk_used_, cpu_ratio_, ram_ratio_, disk_ratio_, vm_count_;
+  plugin::Column<double> vcpus_, memory_, disk_, vcpus_reserved_, memory_reserved_, disk_reserved_, vcpus_used_,
+      memory_used_, disk_used_, cpu_ratio_, ram_ratio_, disk_ratio_, vm_count_;
 };
 
 // Whether Nova's HostState has an attribute of that name, set or not.

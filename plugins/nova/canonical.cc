@@ -9,13 +9,13 @@ namespace emplace::nova {
 namespace {
 
 constexpr std::string_view kArchitectures[] = {
-    "alpha", "armv6", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "lm32", "m68k", "microblaze",
-    "microblazeel", "mips", "mipsel", "mips64", "mips64el", "openrisc", "parisc", "parisc64", "ppc", "ppcle",
-    "ppc64", "ppc64le", "ppcemb", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64",
-    "xtensa", "xtensaeb"};
+    "alpha",    "armv6",      "armv7l",       "armv7b",    "aarch64", "cris",   "i686",     "ia64",     "lm32",
+    "m68k",     "microblaze", "microblazeel", "mips",      "mipsel",  "mips64", "mips64el", "openrisc", "parisc",
+    "parisc64", "ppc",        "ppcle",        "ppc64",     "ppc64le", "ppcemb", "s390",     "s390x",    "sh4",
+    "sh4eb",    "sparc",      "sparc64",      "unicore32", "x86_64",  "xtensa", "xtensaeb"};
 constexpr std::string_view kHypervisors[] = {
-    "baremetal", "bhyve", "docker", "fake", "hyperv", "ironic", "kqemu", "kvm", "lxc", "lxd", "openvz",
-    "parallels", "phyp", "qemu", "test", "uml", "vbox", "vz", "vmware", "xen", "zvm", "prsm"};
+    "baremetal", "bhyve", "docker", "fake", "hyperv", "ironic", "kqemu", "kvm",    "lxc", "lxd", "openvz",
+    "parallels", "phyp",  "qemu",   "test", "uml",    "vbox",   "vz",    "vmware", "xen", "zvm", "prsm"};
 constexpr std::string_view kVmModes[] = {"hvm", "xen", "uml", "exe"};
 
 struct Alias {
@@ -30,7 +30,8 @@ constexpr Alias kVmModeAliases[] = {{"pv", "xen"}, {"hv", "hvm"}, {"baremetal", 
 std::string canonical(std::string_view name, std::span<const Alias> aliases, std::span<const std::string_view> known,
                       const char* what) {
   std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   const auto alias = std::ranges::find(aliases, std::string_view(lower), &Alias::alias);
   if (alias != aliases.end()) lower = alias->name;
   if (std::ranges::find(known, std::string_view(lower)) == known.end()) {

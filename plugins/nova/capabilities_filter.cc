@@ -1,6 +1,6 @@
-// ComputeCapabilitiesFilter: every extra spec of the flavor that names a capability is satisfied by the host. Keys with the
-// namespace "capabilities" are walked through the host's attributes; keys without a namespace count only where they name an
-// attribute or a key of its stats; other namespaces belong to others.
+// ComputeCapabilitiesFilter: every extra spec of the flavor that names a capability is satisfied by the host. Keys with
+// the namespace "capabilities" are walked through the host's attributes; keys without a namespace count only where they
+// name an attribute or a key of its stats; other namespaces belong to others.
 #include "amounts.h"
 #include "extra_specs_ops.h"
 #include "rules.h"

@@ -1,5 +1,6 @@
 // ComputeFilter: the host's service is enabled and was heard from. nova_state.service is judged as Nova does (disabled,
-// forced_down, the age of its heartbeat); the host's own state in the picture counts too, since operators change it here.
+// forced_down, the age of its heartbeat); the host's own state in the picture counts too, since operators change it
+// here.
 #include <cstdlib>
 
 #include "rules.h"
@@ -58,7 +59,8 @@ class ComputeFilter : public plugin::Filter {
     if (host->service->forced_down) return kForcedDown;
     // Nova raises for a service without any heartbeat; here it only fails itself.
     if (!host->service->heartbeat_us) return kNotHeard;
-    return std::abs(now_us - *host->service->heartbeat_us) <= shared_.options.service_down_time_us ? kPasses : kNotHeard;
+    return std::abs(now_us - *host->service->heartbeat_us) <= shared_.options.service_down_time_us ? kPasses
+                                                                                                   : kNotHeard;
   }
 
   plugin::Refusal not_heard(const plugin::Call& call, std::uint32_t row) const {

@@ -1,5 +1,5 @@
-// match: whether a host's value satisfies the requirement of a flavor's extra spec, as nova/scheduler/filters/extra_specs_ops
-// of Zed does it, with what users depend on:
+// match: whether a host's value satisfies the requirement of a flavor's extra spec, as
+// nova/scheduler/filters/extra_specs_ops of Zed does it, with what users depend on:
 //   - "=" means ">=";
 //   - only the first operand after an operator counts ("== 1 2" is "== 1");
 //   - a requirement without an operator must equal the value, blanks included;

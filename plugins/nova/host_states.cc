@@ -93,7 +93,7 @@ std::optional<std::int64_t> parse_time_us(std::string_view text) {
   if (!y || !mo || !d || !h || !mi || !s) return std::nullopt;
   const year_month_day date(year(*y), month(static_cast<unsigned>(*mo)), day(static_cast<unsigned>(*d)));
   if (!date.ok()) return std::nullopt;
-  const auto micros = text.empty() ? std::optional(0) : take_number(text, 6, ".");
+  const auto micros = text.starts_with('.') ? take_number(text, 6, ".") : std::optional(0);
   if (!micros || !(text.empty() || text == "Z")) return std::nullopt;
   const auto at = sys_days(date) + hours(*h) + minutes(*mi) + seconds(*s) + microseconds(*micros);
   return duration_cast<microseconds>(at.time_since_epoch()).count();
@@ -164,7 +164,8 @@ std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) con
 std::shared_ptr<const Snapshot> HostStates::next(const Snapshot& index, const plugin::View& before,
                                                  const plugin::View& after, const plugin::Changes& changes) const {
   auto made = std::make_shared<Snapshot>(index);
-  for (const std::uint32_t row : changed(changes, "hosts", {"nova_state"})) made->hosts.set(row, host_state(after, row));
+  for (const std::uint32_t row : changed(changes, "hosts", {"nova_state"}))
+    made->hosts.set(row, host_state(after, row));
   for (const std::uint32_t row : changed(changes, "aggregates", {"metadata"})) {
     made->aggregates.set(row, metadata(after, row));
   }

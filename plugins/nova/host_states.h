@@ -1,9 +1,10 @@
-// HostStates: what Nova's rules know of hosts beyond the picture's columns, compiled once when it changes and kept per picture:
-// hosts.nova_state (a JSON object whose keys are Nova's HostState attributes: stats, cpu_info, supported_instances,
-// hypervisor_type, hypervisor_version, host_ip, service, ...), the metadata of aggregates, and which instance is on which
-// hosts.
+// HostStates: what Nova's rules know of hosts beyond the picture's columns, compiled once when it changes and kept per
+// picture: hosts.nova_state (a JSON object whose keys are Nova's HostState attributes: stats, cpu_info,
+// supported_instances, hypervisor_type, hypervisor_version, host_ip, service, ...), the metadata of aggregates, and
+// which instance is on which hosts.
 //
-// Cost: first picture in proportion to hosts, aggregates and vms; next ones to what changed, plus a few pointers per block.
+// Cost: first picture in proportion to hosts, aggregates and vms; next ones to what changed, plus a few pointers per
+// block.
 #pragma once
 
 #include <cstdint>

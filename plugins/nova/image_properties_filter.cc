@@ -1,6 +1,6 @@
-// ImagePropertiesFilter: what the image asks for (architecture, hypervisor type, vm mode) occurs in one of the combinations
-// that the host supports, and the host's hypervisor has the version that the image asks for. An image that asks for nothing
-// passes everywhere; one that asks fails where the host says nothing. Runs on a rebuild too.
+// ImagePropertiesFilter: what the image asks for (architecture, hypervisor type, vm mode) occurs in one of the
+// combinations that the host supports, and the host's hypervisor has the version that the image asks for. An image that
+// asks for nothing passes everywhere; one that asks fails where the host says nothing. Runs on a rebuild too.
 #include <algorithm>
 
 #include "canonical.h"
@@ -83,7 +83,8 @@ class ImagePropertiesFilter : public plugin::Filter {
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t row, std::uint8_t reason) const override {
     const Wanted wanted = wanted_of(*shared_.specs->of(call), shared_.options);
     const HostState* host = shared_.hosts->of(call).hosts.find(row);
-    if (reason == kNothingSupported || !host) return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
+    if (reason == kNothingSupported || !host)
+      return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
     if (reason == kNotSupported) return {"nova.image.not_supported", joined(wanted.properties), all_supported(host)};
     return {"nova.image.hypervisor_version", wanted.version_restriction, version_text(host->hypervisor_version)};
   }

@@ -1,4 +1,5 @@
-// The Nova plugin: the filters and weighers of nova-scheduler (Zed, 26.2.2) under their class names, with the same answers.
+// The Nova plugin: the filters and weighers of nova-scheduler (Zed, 26.2.2) under their class names, with the same
+// answers.
 #include "rules.h"
 
 namespace emplace::nova {
@@ -6,7 +7,8 @@ namespace {
 
 void make(const plugin::Configuration& configuration, plugin::Plugin& plugin) {
   const auto hosts = std::make_shared<HostStates>();
-  const Shared shared{hosts, std::make_shared<Specs>(),
+  const Shared shared{hosts,
+                      std::make_shared<Specs>(),
                       {static_cast<std::int64_t>(configuration.number("service_down_time") * 1e6),
                        configuration.text("image_properties_default_architecture")}};
   plugin.set_observer(hosts);

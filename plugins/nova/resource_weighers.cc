@@ -1,5 +1,5 @@
-// RAMWeigher, CPUWeigher, DiskWeigher: what is free, higher wins, 0 as the lower bound when Nova normalises. The multiplier of
-// a host is the least that its aggregates' metadata name, else the profile's.
+// RAMWeigher, CPUWeigher, DiskWeigher: what is free, higher wins, 0 as the lower bound when Nova normalises. The
+// multiplier of a host is the least that its aggregates' metadata name, else the profile's.
 #include <algorithm>
 #include <cmath>
 
@@ -18,7 +18,8 @@ class Multipliers {
     for (std::uint32_t row = 0; row < aggregates.end(); ++row) add(row, aggregates.find(row), key);
   }
   bool any() const { return any_; }
-  // Nothing: the profile's. A text that is no number makes Nova fall back to its configuration, whatever the others say.
+  // Nothing: the profile's. A text that is no number makes Nova fall back to its configuration, whatever the others
+  // say.
   std::optional<double> of(std::uint32_t host) const {
     std::optional<double> least;
     for (const std::uint32_t row : memberships_.get(host).value_or(std::span<const std::uint32_t>())) {

@@ -1,5 +1,5 @@
-// ServerGroupAntiAffinityFilter and ServerGroupAffinityFilter. A RequestSpec brings its group with members and hosts; a request
-// of our own names a group of the picture, whose members by host the host hands over.
+// ServerGroupAntiAffinityFilter and ServerGroupAffinityFilter. A RequestSpec brings its group with members and hosts; a
+// request of our own names a group of the picture, whose members by host the host hands over.
 #include <algorithm>
 #include <map>
 
@@ -55,9 +55,7 @@ struct AntiAffinity {
   Counts members;
   std::vector<std::uint32_t> own;  // hosts that hold the instance itself: always pass, as a move on the same host
 
-  bool passes(std::uint32_t host) const {
-    return std::ranges::find(own, host) != own.end() || found_on(host) < limit;
-  }
+  bool passes(std::uint32_t host) const { return std::ranges::find(own, host) != own.end() || found_on(host) < limit; }
   double found_on(std::uint32_t host) const {
     const auto at = members.find(host);
     return at == members.end() ? 0 : at->second;
@@ -116,7 +114,8 @@ std::optional<std::vector<std::string>> spec_hosts(const Spec& spec) {
 
 class Affinity {
  public:
-  Affinity(const plugin::Call& call, const Spec& spec) : names_(call.picture().column<std::string_view>("hosts", "name")) {
+  Affinity(const plugin::Call& call, const Spec& spec)
+      : names_(call.picture().column<std::string_view>("hosts", "name")) {
     if (spec.from_nova) {
       hosts_ = spec_hosts(spec);
     } else if (const auto group = picture_group(call); group && group->policy == kAffinity) {
@@ -131,8 +130,10 @@ class Affinity {
   }
   std::string wanted() const {
     std::string text;
-    for (const auto& [host, count] : members_) text += (text.empty() ? "" : ",") + std::string(names_.get(host).value_or(""));
-    for (const std::string& host : hosts_.value_or(std::vector<std::string>())) text += (text.empty() ? "" : ",") + host;
+    for (const auto& [host, count] : members_)
+      text += (text.empty() ? "" : ",") + std::string(names_.get(host).value_or(""));
+    for (const std::string& host : hosts_.value_or(std::vector<std::string>()))
+      text += (text.empty() ? "" : ",") + host;
     return text;
   }
   std::string name(std::uint32_t host) const { return std::string(names_.get(host).value_or("")); }

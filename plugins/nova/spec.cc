@@ -30,7 +30,8 @@ std::int64_t max_per_host(const Value* rules) {
   try {
     return std::stoll(limit->str());
   } catch (const std::logic_error&) {
-    throw plugin::Error("request_spec.instance_group: max_server_per_host: wanted a whole number, found " + limit->repr());
+    throw plugin::Error("request_spec.instance_group: max_server_per_host: wanted a whole number, found " +
+                        limit->repr());
   }
 }
 
@@ -58,7 +59,8 @@ bool is_rebuild(const Value* hints) {
 
 Spec read(std::string_view text) {
   const auto parsed = parse_json(text);
-  if (!parsed || !parsed->dict()) throw plugin::Error("request_spec: wanted a RequestSpec primitive, found no JSON object");
+  if (!parsed || !parsed->dict())
+    throw plugin::Error("request_spec: wanted a RequestSpec primitive, found no JSON object");
   const Value& data = parsed->fields();
   const Value* flavor = data.find("flavor");
   const Value* image = data.find("image");

@@ -1,5 +1,5 @@
-// Spec: what Nova's filters read from a request. From the RequestSpec primitive when the request came with one, else from the
-// request's own fields. Specs keeps the last one it read: a decision asks eight rules about the same text.
+// Spec: what Nova's filters read from a request. From the RequestSpec primitive when the request came with one, else
+// from the request's own fields. Specs keeps the last one it read: a decision asks eight rules about the same text.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ struct Spec {
   bool rebuild = false;                                          // the hint _nova_check_type is ['rebuild']
   std::vector<std::pair<std::string, std::string>> extra_specs;  // of the flavor
   std::vector<std::pair<std::string, std::string>> image_properties;
-  std::optional<Group> group;                                    // from_nova only
+  std::optional<Group> group;  // from_nova only
   std::optional<plugin::Uuid> instance;
 
   const std::string* image_property(std::string_view name) const;
@@ -42,8 +42,8 @@ class Specs {
 
  private:
   mutable std::mutex mutex_;
-  mutable std::string text_;                   // guarded by mutex_
-  mutable std::shared_ptr<const Spec> last_;   // of text_
+  mutable std::string text_;                  // guarded by mutex_
+  mutable std::shared_ptr<const Spec> last_;  // of text_
 };
 
 }  // namespace emplace::nova

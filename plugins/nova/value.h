@@ -1,5 +1,5 @@
-// Value: a Python value as JSON carries it. Nova's rules look into attributes of hosts that are such values, and compare the
-// texts that Python's str() makes of them; str() here makes the same ones.
+// Value: a Python value as JSON carries it. Nova's rules look into attributes of hosts that are such values, and
+// compare the texts that Python's str() makes of them; str() here makes the same ones.
 #pragma once
 
 #include <cstdint>

@@ -63,8 +63,7 @@ VersionPredicate::VersionPredicate(std::string_view text) {
     const std::string_view part = strip(text.substr(start, comma - start));
     start = comma + 1;
     const auto sign = std::ranges::find_if(kSigns, [&](std::string_view s) { return part.starts_with(s); });
-    const auto version =
-        sign == std::end(kSigns) ? std::nullopt : parse_version(strip(part.substr(sign->size())));
+    const auto version = sign == std::end(kSigns) ? std::nullopt : parse_version(strip(part.substr(sign->size())));
     if (!version) throw plugin::Error("bad version restriction: '" + std::string(part) + "'");
     comparisons_.push_back({std::string(*sign), *version});
   }

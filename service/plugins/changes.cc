@@ -7,7 +7,7 @@ namespace emplace {
 namespace {
 
 struct Widths {
-  std::size_t value;    // bytes of a value, or of an element where there are offsets
+  std::size_t value;  // bytes of a value, or of an element where there are offsets
   bool offsets;
 };
 
@@ -46,7 +46,8 @@ std::int64_t observed_at(const Chunk& chunk, std::uint32_t i) {
 
 bool same_row(const Chunk& a, const Chunk& b, std::uint32_t i, Widths widths) {
   if (is_valid(a, i) != is_valid(b, i)) return false;
-  return !is_valid(a, i) || (observed_at(a, i) == observed_at(b, i) && value_of(a, i, widths) == value_of(b, i, widths));
+  return !is_valid(a, i) ||
+         (observed_at(a, i) == observed_at(b, i) && value_of(a, i, widths) == value_of(b, i, widths));
 }
 
 const ColumnSchema& schema_of(int column) { return column_schemas()[static_cast<std::size_t>(column)]; }

@@ -1,5 +1,5 @@
-// changed_rows: which rows of one column differ between two pictures, in value, validity or time of observation. Chunks that
-// both pictures share are skipped by their address, so the work is in proportion to the chunks that were written.
+// changed_rows: which rows of one column differ between two pictures, in value, validity or time of observation. Chunks
+// that both pictures share are skipped by their address, so the work is in proportion to the chunks that were written.
 #pragma once
 
 #include <cstdint>

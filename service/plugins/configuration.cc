@@ -8,7 +8,6 @@
 
 #include <algorithm>
 
-
 namespace emplace {
 namespace {
 
@@ -20,7 +19,8 @@ Result<void> check_property(const std::string& name, JsonValue schema) {
   if (!known) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("configuration.properties.{}.type: wanted one of number, integer, boolean, string, array, "
-                            "object, found {}", name, type ? type->found() : "none"));
+                            "object, found {}",
+                            name, type ? type->found() : "none"));
   }
   if (!schema.find("description")) {
     return fail(ErrorCode::kInvalid,
@@ -47,9 +47,9 @@ Result<void> check_properties(JsonValue schema) {
     const std::string name(properties->key(i));
     if (const auto checked = check_property(name, properties->member(i)); !checked) return checked;
     if (!properties->member(i).find("default") && !requires_key(schema, name)) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("configuration.properties.{}: wanted a default or a place in \"required\", found neither",
-                              name));
+      return fail(
+          ErrorCode::kInvalid,
+          fmt::format("configuration.properties.{}: wanted a default or a place in \"required\", found neither", name));
     }
   }
   return {};
@@ -110,11 +110,10 @@ Result<void> validate(const std::string& schema_json, const std::string& json) {
   rapidjson::SchemaValidator validator(schema);
   if (document.Accept(validator)) return {};
   const auto key = validator.GetInvalidDocumentPointer();
-  return fail(ErrorCode::kInvalid,
-              fmt::format("{}: wanted {}, found {}", text_of(key),
-                          wanted_by(schema_document, validator.GetInvalidSchemaPointer(),
-                                    validator.GetInvalidSchemaKeyword()),
-                          found_in(document, key)));
+  return fail(ErrorCode::kInvalid, fmt::format("{}: wanted {}, found {}", text_of(key),
+                                               wanted_by(schema_document, validator.GetInvalidSchemaPointer(),
+                                                         validator.GetInvalidSchemaKeyword()),
+                                               found_in(document, key)));
 }
 
 Result<std::string> complete(const std::string& schema_json, std::string_view json) {
@@ -138,7 +137,8 @@ Result<void> check_schema(const Manifest& manifest) {
   auto checked = schema ? check_properties(schema->root()) : tl::unexpected(schema.error());
   if (checked && !schema->root().find("required")) {
     const auto defaults = complete(manifest.configuration_schema, "{}");
-    if (!defaults) checked = fail(ErrorCode::kInvalid, "configuration: a default is not valid: " + defaults.error().message);
+    if (!defaults)
+      checked = fail(ErrorCode::kInvalid, "configuration: a default is not valid: " + defaults.error().message);
   }
   if (!checked) return fail(checked.error().code, manifest.file.string() + ": " + checked.error().message);
   return {};

@@ -1,7 +1,7 @@
-// The configuration of a plugin, checked against the JSON Schema in its manifest before any code of the plugin runs. The
-// schema is an object whose properties each have a type, a default or a place in "required", a description, and where it
-// applies minimum, maximum, enum and a unit. What the schema does not name is refused; what the configuration leaves out is
-// filled in.
+// The configuration of a plugin, checked against the JSON Schema in its manifest before any code of the plugin runs.
+// The schema is an object whose properties each have a type, a default or a place in "required", a description, and
+// where it applies minimum, maximum, enum and a unit. What the schema does not name is refused; what the configuration
+// leaves out is filled in.
 #pragma once
 
 #include <deque>

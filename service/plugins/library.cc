@@ -1,10 +1,13 @@
 #include "service/plugins/library.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 
 #include "service/plugins/configuration.h"
 
@@ -34,7 +37,27 @@ Result<void> check_entry(const Manifest& manifest, const emplace_entry& entry) {
   return {};
 }
 
+// The table of sections is what linkers write last: where it is not within the file, the file was cut off. Loading one
+// can succeed all the same, or kill the process at the first touch of what is missing.
+Result<void> check_file(const Manifest& manifest) {
+  std::ifstream file(manifest.library, std::ios::binary | std::ios::ate);
+  const auto bytes = static_cast<std::uint64_t>(std::max<std::streamoff>(file.tellg(), 0));
+  Elf64_Ehdr header{};
+  file.seekg(0);
+  if (!file.read(reinterpret_cast<char*>(&header), sizeof header) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) {
+    return refuse(manifest, fmt::format("wanted a 64-bit ELF shared object, found another file, of {} bytes", bytes));
+  }
+  const std::uint64_t end = header.e_shoff + std::uint64_t{header.e_shnum} * header.e_shentsize;
+  if (end < header.e_shoff || end > bytes) {
+    return refuse(manifest, fmt::format("wanted a whole shared object of at least {} bytes, found {}: it was cut off",
+                                        end, bytes));
+  }
+  return {};
+}
+
 Result<const emplace_entry*> open(const Manifest& manifest) {
+  if (const auto checked = check_file(manifest); !checked) return tl::unexpected(checked.error());
   // RTLD_NOW: a symbol that is missing is found here and not in the middle of a decision.
   void* handle = dlopen(manifest.library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) return refuse(manifest, fmt::format("cannot be loaded: {}", dlerror()));
@@ -46,7 +69,8 @@ Result<const emplace_entry*> open(const Manifest& manifest) {
 
 }  // namespace
 
-Result<std::unique_ptr<PluginInstance>> PluginInstance::load(const Manifest& manifest, const std::string& configuration) {
+Result<std::unique_ptr<PluginInstance>> PluginInstance::load(const Manifest& manifest,
+                                                             const std::string& configuration) {
   const auto entry = open(manifest);
   if (!entry) return tl::unexpected(entry.error());
   ConfigurationTable table(configuration);
@@ -81,7 +105,8 @@ Result<void> PluginInstance::check_extension(const char* id, const std::string& 
   std::uint32_t found_size = 0;  // every struct starts with its size
   std::memcpy(&found_size, found, sizeof found_size);
   if (found_size < size) {
-    return fail(ErrorCode::kInvalid, fmt::format("{} \"{}\": wanted at least {} bytes, found {}", id, rule, size, found_size));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} \"{}\": wanted at least {} bytes, found {}", id, rule, size, found_size));
   }
   return {};
 }

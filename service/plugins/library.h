@@ -1,6 +1,6 @@
-// PluginInstance: a plugin's code in this process, created with one configuration. The library is loaded with the first instance
-// and never unloaded. What comes out of the library is checked against this program's ABI and the manifest; a library that
-// kills the process while it loads, or never returns, is what probe.h is for.
+// PluginInstance: a plugin's code in this process, created with one configuration. The library is loaded with the first
+// instance and never unloaded. What comes out of the library is checked against this program's ABI and the manifest; a
+// library that kills the process while it loads, or never returns, is what probe.h is for.
 //
 //   load -> filter / objective / weigher / observer -> ~PluginInstance (destroys the plugin's instance)
 #pragma once
@@ -24,7 +24,9 @@ class PluginInstance {
   PluginInstance& operator=(const PluginInstance&) = delete;
 
   // All rules of the manifest are there once load() has succeeded.
-  const emplace_filter& filter(const std::string& rule) const { return extension<emplace_filter>(EMPLACE_FILTER, rule); }
+  const emplace_filter& filter(const std::string& rule) const {
+    return extension<emplace_filter>(EMPLACE_FILTER, rule);
+  }
   const emplace_objective& objective(const std::string& rule) const {
     return extension<emplace_objective>(EMPLACE_OBJECTIVE, rule);
   }

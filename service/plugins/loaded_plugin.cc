@@ -20,9 +20,9 @@ Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::load(const Manifest& manifes
                                         std::move(observed), deadline_us, std::move(tick));
 }
 
-LoadedPlugin::LoadedPlugin(const Manifest& manifest, std::string configuration, std::unique_ptr<PluginInstance> instance,
-                           TableLayout layout, std::vector<TableLayout::Place> observed, std::int64_t deadline_us,
-                           Tick tick)
+LoadedPlugin::LoadedPlugin(const Manifest& manifest, std::string configuration,
+                           std::unique_ptr<PluginInstance> instance, TableLayout layout,
+                           std::vector<TableLayout::Place> observed, std::int64_t deadline_us, Tick tick)
     : manifest_(manifest),
       configuration_(std::move(configuration)),
       instance_(std::move(instance)),
@@ -56,8 +56,9 @@ void LoadedPlugin::note(CallCounts& counts, std::int64_t took_us, bool failed) {
 }
 
 Error LoadedPlugin::quarantine_error() const {
-  return {ErrorCode::kUnavailable, fmt::format("plugin {}: set aside after {} calls in a row over its deadline of {} ms",
-                                               manifest_.id, Breaker::kMisses, deadline_us_ / 1000)};
+  return {ErrorCode::kUnavailable,
+          fmt::format("plugin {}: set aside after {} calls in a row over its deadline of {} ms", manifest_.id,
+                      Breaker::kMisses, deadline_us_ / 1000)};
 }
 
 }  // namespace emplace

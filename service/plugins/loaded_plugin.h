@@ -1,6 +1,7 @@
-// LoadedPlugin: one configured plugin in this process, behind the core's Filter, Objective and Weigher. It turns a Query into
-// the call of plugin.h, keeps the plugin's results in buffers of its own until they were copied and checked, and refuses what
-// is not finite, too short or out of range: then the rule fails with an Error that names plugin, rule and why.
+// LoadedPlugin: one configured plugin in this process, behind the core's Filter, Objective and Weigher. It turns a
+// Query into the call of plugin.h, keeps the plugin's results in buffers of its own until they were copied and checked,
+// and refuses what is not finite, too short or out of range: then the rule fails with an Error that names plugin, rule
+// and why.
 //
 // Threads: any; see ObservedPictures for who waits when.
 #pragma once
@@ -25,8 +26,8 @@ class LoadedPlugin {
   static Result<std::shared_ptr<LoadedPlugin>> load(const Manifest& manifest, std::string configuration,
                                                     std::int64_t deadline_us, Tick tick);
 
-  LoadedPlugin(const Manifest& manifest, std::string configuration, std::unique_ptr<PluginInstance> instance, TableLayout layout,
-               std::vector<TableLayout::Place> observed, std::int64_t deadline_us, Tick tick);
+  LoadedPlugin(const Manifest& manifest, std::string configuration, std::unique_ptr<PluginInstance> instance,
+               TableLayout layout, std::vector<TableLayout::Place> observed, std::int64_t deadline_us, Tick tick);
 
   const Manifest& manifest() const { return manifest_; }
   const std::string& configuration() const { return configuration_; }

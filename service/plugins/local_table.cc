@@ -35,12 +35,17 @@ const emplace_table& LocalTable::seal() {
     // A table without rows has chunks whose pointers are still good to form.
     if (values.bytes.empty()) values.bytes.resize(1);
     chunks_.push_back({sizeof(emplace_chunk), values.rows, values.bytes.data(), values.validity.data(),
-                       values.offsets.empty() ? nullptr : values.offsets.data(), values.observed ? values.observed_at.data() : nullptr});
+                       values.offsets.empty() ? nullptr : values.offsets.data(),
+                       values.observed ? values.observed_at.data() : nullptr});
     values.column.chunks = &chunks_.back();
     columns_.push_back(values.column);
   }
-  table_ = {sizeof(emplace_table), values_.empty() ? 0 : values_.front().rows, name_,
-            static_cast<std::uint32_t>(columns_.size()), 0, columns_.data()};
+  table_ = {sizeof(emplace_table),
+            values_.empty() ? 0 : values_.front().rows,
+            name_,
+            static_cast<std::uint32_t>(columns_.size()),
+            0,
+            columns_.data()};
   return table_;
 }
 

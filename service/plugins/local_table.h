@@ -1,5 +1,5 @@
-// LocalTable: a small table that the host makes itself (of a request, of a configuration), in the layout of plugin.h: one
-// chunk a column, values owned here. Columns are filled one after the other, row by row, then sealed.
+// LocalTable: a small table that the host makes itself (of a request, of a configuration), in the layout of plugin.h:
+// one chunk a column, values owned here. Columns are filled one after the other, row by row, then sealed.
 #pragma once
 
 #include <cstdint>

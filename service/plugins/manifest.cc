@@ -89,7 +89,8 @@ void read_observer(JsonFields& manifest, JsonErrors& errors, Manifest& out) {
   observer.refuse_unknown();
   check_columns(out.observed_columns, "observer.columns", errors);
   for (const std::string& column : out.observed_columns) {
-    if (column.starts_with("request")) errors.add("observer.columns: wanted columns of the picture, found \"" + column + '"');
+    if (column.starts_with("request"))
+      errors.add("observer.columns: wanted columns of the picture, found \"" + column + '"');
   }
 }
 

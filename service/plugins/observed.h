@@ -1,10 +1,11 @@
-// ObservedPictures: the pictures that one instance of a plugin knows, as the views it gets. A picture that comes up for the
-// first time is shown to the plugin's observer as what changed since the nearest one it knows; a few pictures are kept alive
-// so that requests that overlap, what-ifs and replays find theirs. This is also where the plugin contract's rule on threads
-// is kept: observe and forget run alone; other calls run together when the manifest says `reentrant`, else alone too.
+// ObservedPictures: the pictures that one instance of a plugin knows, as the views it gets. A picture that comes up for
+// the first time is shown to the plugin's observer as what changed since the nearest one it knows; a few pictures are
+// kept alive so that requests that overlap, what-ifs and replays find theirs. This is also where the plugin contract's
+// rule on threads is kept: observe and forget run alone; other calls run together when the manifest says `reentrant`,
+// else alone too.
 //
-// Threads: any number may call with() and observe(). Waiting happens while another thread observes, or calls a plugin that is
-// not reentrant.
+// Threads: any number may call with() and observe(). Waiting happens while another thread observes, or calls a plugin
+// that is not reentrant.
 #pragma once
 
 #include <atomic>
@@ -25,8 +26,8 @@ class ObservedPictures {
 
   // `observed`: the observer's columns; `observer` is null for a plugin without one. `layout` and the instance behind
   // `observer` outlive this object.
-  ObservedPictures(const TableLayout& layout, std::vector<TableLayout::Place> observed, const emplace_observer* observer,
-                   bool reentrant);
+  ObservedPictures(const TableLayout& layout, std::vector<TableLayout::Place> observed,
+                   const emplace_observer* observer, bool reentrant);
   ~ObservedPictures();
 
   // Runs `use` with the picture's view.
@@ -65,7 +66,7 @@ class ObservedPictures {
   const bool reentrant_;
   std::shared_mutex mutex_;
   std::vector<std::unique_ptr<Known>> known_;  // guarded by mutex_
-  std::uint64_t identities_ = 0;               // guarded by mutex_; ours, as those of pictures are unique per arena only
+  std::uint64_t identities_ = 0;  // guarded by mutex_; ours, as those of pictures are unique per arena only
   mutable std::atomic<std::uint64_t> uses_{0};
   std::atomic<std::uint64_t> observations_{0};
 };

@@ -110,7 +110,8 @@ class PluginFilter final : public Filter {
       for (std::uint64_t out = ~keep[word] & all; out != 0; out &= out - 1) {
         refused.push_back(static_cast<std::uint32_t>(word * 64 + static_cast<std::size_t>(std::countr_zero(out))));
         if (why[refused.back()] == 0) {
-          return fail(ErrorCode::kUnavailable, fmt::format("wanted a reason for candidate {}, found 0", refused.back()));
+          return fail(ErrorCode::kUnavailable,
+                      fmt::format("wanted a reason for candidate {}, found 0", refused.back()));
         }
       }
     }

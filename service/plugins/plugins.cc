@@ -15,8 +15,8 @@ constexpr std::int64_t kLongestDeadlineMs = 60'000;
 
 Result<void> check_choice(const PluginChoice& choice) {
   if (choice.isolation != "in-process") {
-    return fail(ErrorCode::kInvalid,
-                fmt::format("plugin {}: isolation: wanted \"in-process\", found \"{}\"", choice.path, choice.isolation));
+    return fail(ErrorCode::kInvalid, fmt::format("plugin {}: isolation: wanted \"in-process\", found \"{}\"",
+                                                 choice.path, choice.isolation));
   }
   if (choice.deadline_ms < 1 || choice.deadline_ms > kLongestDeadlineMs) {
     return fail(ErrorCode::kInvalid, fmt::format("plugin {}: deadline_ms: wanted 1 to {}, found {}", choice.path,
@@ -36,8 +36,8 @@ Result<std::filesystem::path> find_library(const PluginSettings& settings, const
   const auto library = path.is_absolute() ? path : settings.directory / path;
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(library, ignored)) {
-    return fail(ErrorCode::kInvalid, fmt::format("plugin {}: path: wanted a shared object, found no file {}", name,
-                                                 library.string()));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("plugin {}: path: wanted a shared object, found no file {}", name, library.string()));
   }
   return library;
 }
@@ -111,8 +111,8 @@ Result<Catalogue> Plugins::add_to(Catalogue catalogue) const {
     for (const Rule& rule : entry.rules) {
       if (!taken.insert(rule.rule->id).second) {
         return fail(ErrorCode::kInvalid, fmt::format("plugin {} ({}): wanted rules that nobody else has, found {} {}",
-                                                     entry.plugin->manifest().id, entry.plugin->manifest().file.string(),
-                                                     rule.kind, rule.rule->id));
+                                                     entry.plugin->manifest().id,
+                                                     entry.plugin->manifest().file.string(), rule.kind, rule.rule->id));
       }
       add_rule(entry, rule, catalogue);
     }
@@ -124,9 +124,17 @@ std::vector<PluginStatus> Plugins::status() const {
   std::vector<PluginStatus> all;
   for (const auto& [plugin, rules] : entries_) {
     const Manifest& manifest = plugin->manifest();
-    PluginStatus status{manifest.id, manifest.version, manifest.description, manifest.licence,
-                        manifest.library.string(), "in-process", plugin->quarantined() ? "quarantined" : "active",
-                        plugin->configuration(), plugin->deadline_us() / 1000, plugin->observations(), {}};
+    PluginStatus status{manifest.id,
+                        manifest.version,
+                        manifest.description,
+                        manifest.licence,
+                        manifest.library.string(),
+                        "in-process",
+                        plugin->quarantined() ? "quarantined" : "active",
+                        plugin->configuration(),
+                        plugin->deadline_us() / 1000,
+                        plugin->observations(),
+                        {}};
     for (const Rule& rule : rules) status.rules.push_back({rule.kind, rule.rule->id, rule.counts->totals()});
     all.push_back(std::move(status));
   }

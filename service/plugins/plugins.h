@@ -1,11 +1,12 @@
-// Plugins: the shared objects of one configuration, checked, tried out in a child process and loaded, with their rules for
-// the catalogue and what is known of how they behave. A plugin that can't be loaded is an Error; nothing is half loaded.
+// Plugins: the shared objects of one configuration, checked, tried out in a child process and loaded, with their rules
+// for the catalogue and what is known of how they behave. A plugin that can't be loaded is an Error; nothing is half
+// loaded.
 //
 //   const auto plugins = Plugins::load(settings, choices);         // once per configuration
 //   const auto catalogue = plugins->add_to(built_in_rules());
 //
-// A reload makes a new Plugins beside the old one; instances go when the last decision that uses them is over, their code
-// stays in the process.
+// A reload makes a new Plugins beside the old one; instances go when the last decision that uses them is over, their
+// code stays in the process.
 //
 // Threads: load() starts and waits for one child per plugin. All else may be called by any thread.
 #pragma once
@@ -64,7 +65,8 @@ class Plugins {
   // `catalogue` with the rules of all plugins. kInvalid for a rule that is there twice.
   Result<Catalogue> add_to(Catalogue catalogue) const;
   std::vector<PluginStatus> status() const;
-  // Shows a picture to all observers, so that no request has to wait for that. Failures show up in the requests themselves.
+  // Shows a picture to all observers, so that no request has to wait for that. Failures show up in the requests
+  // themselves.
   void observe(const Picture& picture) const;
 
  private:

@@ -48,9 +48,7 @@ struct Child {
   Fd output;  // its standard output and error
 };
 
-Error failed(const char* what) {
-  return {ErrorCode::kUnavailable, fmt::format("{}: {}", what, std::strerror(errno))};
-}
+Error failed(const char* what) { return {ErrorCode::kUnavailable, fmt::format("{}: {}", what, std::strerror(errno))}; }
 
 // A file of its own memory: the child reads it from the start whatever its size, and nothing has to be fed.
 Result<Fd> memory_file(const std::string& text) {
@@ -127,7 +125,8 @@ std::string last_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   const std::size_t line = text.rfind('\n');
   if (line != std::string::npos) text.erase(0, line + 1);
-  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
   return text.substr(0, 1200);
 }
 
@@ -142,10 +141,13 @@ Result<void> judge(const Manifest& manifest, int status, const std::string& outp
   // The probe's own words name plugin and library already.
   if (WIFEXITED(status) && WEXITSTATUS(status) == 2) return fail(ErrorCode::kInvalid, last_line(output));
   if (WIFSIGNALED(status)) {
-    return refuse(manifest, fmt::format("crashed with signal {} ({}) while it was tried out", WTERMSIG(status),
-                                        strsignal(WTERMSIG(status))), output);
+    return refuse(manifest,
+                  fmt::format("crashed with signal {} ({}) while it was tried out", WTERMSIG(status),
+                              strsignal(WTERMSIG(status))),
+                  output);
   }
-  return refuse(manifest, fmt::format("ended the process with code {} while it was tried out", WEXITSTATUS(status)), output);
+  return refuse(manifest, fmt::format("ended the process with code {} while it was tried out", WEXITSTATUS(status)),
+                output);
 }
 
 }  // namespace
@@ -159,7 +161,8 @@ Result<void> probe(const Prober& prober, const Manifest& manifest, const std::st
   int status = 0;
   while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!ended) return refuse(manifest, fmt::format("did not return within {} ms while it was tried out", prober.timeout_ms), {});
+  if (!ended)
+    return refuse(manifest, fmt::format("did not return within {} ms while it was tried out", prober.timeout_ms), {});
   return judge(manifest, status, output);
 }
 

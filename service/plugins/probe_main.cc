@@ -1,8 +1,9 @@
-// emplace-plugin-probe MANIFEST LIBRARY: loads the plugin with the complete configuration on standard input, and destroys it.
-// Exit code 0 after the line kProbeDone: it can be done. 2: it is refused, one line says why. Anything else is the plugin's doing.
+// emplace-plugin-probe MANIFEST LIBRARY: loads the plugin with the complete configuration on standard input, and
+// destroys it. Exit code 0 after the line kProbeDone: it can be done. 2: it is refused, one line says why. Anything
+// else is the plugin's doing.
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <signal.h>
 
 #include <iostream>
 #include <iterator>

@@ -1,5 +1,5 @@
-// The columns of a request's tables, beside those of the picture: what plugin.h promises in emplace_call. A new column goes
-// at the end of its table in request_schema.cc; names, units and types never change.
+// The columns of a request's tables, beside those of the picture: what plugin.h promises in emplace_call. A new column
+// goes at the end of its table in request_schema.cc; names, units and types never change.
 #pragma once
 
 #include <optional>

@@ -131,17 +131,26 @@ PictureTables::PictureTables(const TableLayout& layout, std::shared_ptr<const Pi
     tables_.push_back({sizeof(emplace_table), picture_->rows(table), table_name(table).data(),
                        static_cast<std::uint32_t>(columns.size()), 0, columns.data()});
   }
-  view_ = {sizeof(emplace_view),        static_cast<std::uint32_t>(tables_.size()),
-           tables_.data(),              identity,
-           picture_->version().version, picture_->made_at_us(),
+  view_ = {sizeof(emplace_view),
+           static_cast<std::uint32_t>(tables_.size()),
+           tables_.data(),
+           identity,
+           picture_->version().version,
+           picture_->made_at_us(),
            reinterpret_cast<const unsigned char*>(picture_->arena()->base())};
 }
 
 emplace_column PictureTables::column(int index, std::uint32_t rows) {
   const ColumnSchema& schema = column_schemas()[static_cast<std::size_t>(index)];
   const auto& chunks = chunks_.emplace_back(chunks_of(*picture_, index, rows));
-  return {sizeof(emplace_column), abi_type(schema.type), schema.name.data(), schema.unit.data(),
-          refers_to(schema),      kChunkShift,           static_cast<std::uint32_t>(chunks.size()), chunks.data()};
+  return {sizeof(emplace_column),
+          abi_type(schema.type),
+          schema.name.data(),
+          schema.unit.data(),
+          refers_to(schema),
+          kChunkShift,
+          static_cast<std::uint32_t>(chunks.size()),
+          chunks.data()};
 }
 
 // ---- RequestTables

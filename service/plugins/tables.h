@@ -1,6 +1,6 @@
-// The tables that plugins see, as plugin.h describes them: of a picture (PictureTables) and of one request (RequestTables).
-// Both hold the columns that a manifest names and no others; they point into the picture's chunks, so nothing of a picture
-// is copied. A TableLayout is made once per plugin.
+// The tables that plugins see, as plugin.h describes them: of a picture (PictureTables) and of one request
+// (RequestTables). Both hold the columns that a manifest names and no others; they point into the picture's chunks, so
+// nothing of a picture is copied. A TableLayout is made once per plugin.
 //
 // Threads: layouts and tables never change once made.
 #pragma once
@@ -28,7 +28,7 @@ class TableLayout {
     std::vector<int> columns;  // as in schema.h
   };
   struct RequestTable {
-    int table;                  // as in request_schema.h
+    int table;  // as in request_schema.h
     std::vector<int> columns;
   };
   struct Place {  // of a column of the picture, in a view

@@ -1,6 +1,6 @@
-// What is known of how a plugin behaves: CallCounts of each rule, and the Breaker of the plugin. In-process code can't be
-// stopped when it takes too long; it is measured, and after kMisses calls in a row over the deadline the plugin is set aside
-// for a while (quarantined): its calls fail at once, and after that a single miss sets it aside again.
+// What is known of how a plugin behaves: CallCounts of each rule, and the Breaker of the plugin. In-process code can't
+// be stopped when it takes too long; it is measured, and after kMisses calls in a row over the deadline the plugin is
+// set aside for a while (quarantined): its calls fail at once, and after that a single miss sets it aside again.
 //
 // Threads: any; counters are single atomics.
 #pragma once

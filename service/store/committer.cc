@@ -14,7 +14,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostUnits = 128;
 constexpr std::int64_t kMostAnswers = 1'000'000;
 // A healthy PostgreSQL gives up a lock after three seconds; one that says nothing for five is stuck.
-constexpr char kSettings[] = "-clock_timeout=3000";
+constexpr char kSettings[] = " -clock_timeout=3000";
 constexpr auto kStuckAfter = 5s;
 constexpr auto kResolveFor = 30s;
 constexpr int kMostTries = 10;
@@ -37,7 +37,7 @@ Error refused(const std::exception& error) {
 
 Committer::Committer(const std::string& connection, Watch& watch, Health& health, std::function<std::int64_t()> now_us,
                      std::function<void()> committed)
-    : session_(connection, kSettings),
+    : session_(connection, std::string(kByIndex) + kSettings),
       watch_(watch),
       health_(health),
       now_us_(std::move(now_us)),

@@ -31,7 +31,21 @@ std::unique_ptr<pqxx::connection> connect(const std::string& text) {
 
 bool is_url(std::string_view text) { return text.starts_with("postgres://") || text.starts_with("postgresql://"); }
 
-// `settings` without spaces: "-clock_timeout=3000".
+std::string quoted_settings(const std::string& settings, bool url) {
+  if (!url) return '\'' + settings + '\'';
+  std::string text;
+  for (const char c : settings) {
+    if (c == ' ') {
+      text += "%20";
+    } else if (c == '=') {
+      text += "%3D";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
 std::string with_settings(std::string text, const std::string& settings) {
   const bool url = is_url(text);
   const char separator = url ? '&' : ' ';
@@ -42,14 +56,7 @@ std::string with_settings(std::string text, const std::string& settings) {
   if (settings.empty()) return text;
   text += separator;
   text += "options=";
-  for (const char c : settings) {
-    if (url && c == '=') {
-      text += "%3D";
-    } else {
-      text += c;
-    }
-  }
-  return text;
+  return text + quoted_settings(settings, url);
 }
 
 }  // namespace

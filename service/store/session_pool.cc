@@ -46,7 +46,7 @@ Error to_error(const std::exception& error) {
 SessionPool::SessionPool(const std::string& connection, std::size_t threads, Watch& watch, Health& health)
     : health_(health), watch_(watch) {
   for (std::size_t i = 0; i < threads; ++i) {
-    sessions_.push_back(std::make_unique<Session>(connection));
+    sessions_.push_back(std::make_unique<Session>(connection, kByIndex));
     watch_.add(*sessions_.back());
     threads_.emplace_back([this, session = sessions_.back().get()] { serve(*session); });
   }

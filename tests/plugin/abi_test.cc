@@ -34,8 +34,9 @@ TEST(Abi, ChangesOnlyWithItsVersion) {
   ASSERT_FALSE(header.empty());
   std::ostringstream hash;
   hash << std::hex << XXH64(header.data(), header.size(), 0);
-  EXPECT_EQ(recorded_hash(), hash.str()) << "plugin.h is not what was recorded for its version: a change of the contract "
-                                            "needs a new EMPLACE_ABI_MINOR or _MAJOR and a line in abi_hashes.txt";
+  EXPECT_EQ(recorded_hash(), hash.str())
+      << "plugin.h is not what was recorded for its version: a change of the contract "
+         "needs a new EMPLACE_ABI_MINOR or _MAJOR and a line in abi_hashes.txt";
 }
 
 // What a plugin was compiled with must lie where this header says, on every compiler.

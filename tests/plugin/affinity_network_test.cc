@@ -33,8 +33,8 @@ const Loaded& affinity() {
 }
 
 std::vector<Change> topology() {
-  return {placed("a1", "ra", "z1"), placed("a2", "ra", "z1"), placed("b1", "rb", "z1"), placed("c1", "rc", "z2"),
-          placed("nowhere", "", ""), placed("elsewhere", "", "")};
+  return {placed("a1", "ra", "z1"), placed("a2", "ra", "z1"),  placed("b1", "rb", "z1"),
+          placed("c1", "rc", "z2"), placed("nowhere", "", ""), placed("elsewhere", "", "")};
 }
 
 std::vector<Change> operator+(std::vector<Change> a, const std::vector<Change>& b) {
@@ -43,7 +43,8 @@ std::vector<Change> operator+(std::vector<Change> a, const std::vector<Change>& 
 }
 
 TEST(AffinityNetwork, CountsHopsToAPeer) {
-  const auto picture = picture_of(topology() + std::vector<Change>{asking::vm(1, "a1"), TrafficRow{"new", "vm-1", 5e6, 1}});
+  const auto picture =
+      picture_of(topology() + std::vector<Change>{asking::vm(1, "a1"), TrafficRow{"new", "vm-1", 5e6, 1}});
 
   const auto costs = Asked(picture, request()).evaluate(affinity().objective("affinity.network"));
 
@@ -59,8 +60,10 @@ TEST(AffinityNetwork, HasNoDataWithoutAPlacedPeer) {
 }
 
 TEST(AffinityNetwork, TakesDistancesFromTheConfiguration) {
-  const Loaded other("affinity", R"({"distance_same_host":1,"distance_far":100})", asking::settings(EMPLACE_BUILT_PLUGINS));
-  const auto picture = picture_of(topology() + std::vector<Change>{asking::vm(1, "a1"), TrafficRow{"new", "vm-1", 1e6, 1}});
+  const Loaded other("affinity", R"({"distance_same_host":1,"distance_far":100})",
+                     asking::settings(EMPLACE_BUILT_PLUGINS));
+  const auto picture =
+      picture_of(topology() + std::vector<Change>{asking::vm(1, "a1"), TrafficRow{"new", "vm-1", 1e6, 1}});
 
   EXPECT_EQ(Asked(picture, request()).evaluate(other.objective("affinity.network")).value().values,
             (std::vector<double>{1, 1, 2, 100, 100, 100}));
@@ -68,8 +71,8 @@ TEST(AffinityNetwork, TakesDistancesFromTheConfiguration) {
 
 TEST(AffinityData, GoesToTheNearestCopy) {
   const auto picture = picture_of(topology() + std::vector<Change>{SourceHostsRow{"ds", {"b1", "c1"}},
-                                                                  DataSourceRow{"new", "ds", 2e6, 1},
-                                                                  DataSourceRow{"new", "lost", 9e6, 1}});
+                                                                   DataSourceRow{"new", "ds", 2e6, 1},
+                                                                   DataSourceRow{"new", "lost", 9e6, 1}});
 
   const auto costs = Asked(picture, request()).evaluate(affinity().objective("affinity.data"));
 
@@ -96,7 +99,8 @@ std::shared_ptr<const Picture> random_cluster(std::mt19937_64& random) {
     changes.emplace_back(TrafficRow{"new", name("vm-", 10), static_cast<double>(random() % 1000000), 1});
     changes.emplace_back(DataSourceRow{"new", name("ds", 5), static_cast<double>(random() % 1000000), 1});
   }
-  for (int i = 0; i < 4; ++i) changes.emplace_back(SourceHostsRow{"ds" + std::to_string(i), {name("h", 4), name("h", 12)}});
+  for (int i = 0; i < 4; ++i)
+    changes.emplace_back(SourceHostsRow{"ds" + std::to_string(i), {name("h", 4), name("h", 12)}});
   return picture_of(changes);
 }
 
@@ -134,7 +138,8 @@ TEST(Affinity, MatchesTheDefinitionOnRandomClusters) {
       Edge edge{source.bytes_per_s, {}};
       const Picture& picture = *asked.picture;
       for (std::uint32_t row = 0; row < picture.rows(Table::kSourceHosts); ++row) {
-        const bool copy = picture[source_hosts::alive].get(row) == 1 && picture[source_hosts::source].get(row) == source.source;
+        const bool copy =
+            picture[source_hosts::alive].get(row) == 1 && picture[source_hosts::source].get(row) == source.source;
         if (copy && picture[source_hosts::host].valid(row)) edge.places.push_back(picture[source_hosts::host][row]);
       }
       if (!edge.places.empty()) sources.push_back(edge);

@@ -77,8 +77,9 @@ TEST(Loading, RefusesAFileThatIsCutOff) {
   fs::copy(from / "good.json", directory.path());
   const fs::path cut = directory.path() / "libemplace_good.so";
   fs::copy(from / "libemplace_good.so", cut);
-  for (const double part : {0.9, 0.5, 0.1, 0.001, 0.0}) {
-    fs::resize_file(cut, static_cast<std::uintmax_t>(static_cast<double>(fs::file_size(from / "libemplace_good.so")) * part));
+  for (const double part : {0.999, 0.9, 0.5, 0.1, 0.001, 0.0}) {
+    fs::resize_file(
+        cut, static_cast<std::uintmax_t>(static_cast<double>(fs::file_size(from / "libemplace_good.so")) * part));
 
     auto settings = asking::settings();
     settings.directory = directory.path();
@@ -93,7 +94,8 @@ TEST(Loading, RefusesAFileThatIsCutOff) {
 TEST(Loading, RefusesAFileThatIsNotThere) {
   EXPECT_NE(refusal("nothing").find("wanted a shared object, found no file"), std::string::npos);
   const std::vector<PluginChoice> outside{{"../libemplace_good.so"}};
-  EXPECT_NE(Plugins::load(asking::settings(), outside).error().message.find("path: wanted a file name in"), std::string::npos);
+  EXPECT_NE(Plugins::load(asking::settings(), outside).error().message.find("path: wanted a file name in"),
+            std::string::npos);
 }
 
 TEST(Loading, RefusesABadConfigurationBeforeAnyCodeRuns) {
@@ -103,15 +105,20 @@ TEST(Loading, RefusesABadConfigurationBeforeAnyCodeRuns) {
 
 TEST(Loading, RefusesWhatItCannotDo) {
   const std::vector<PluginChoice> worker{{"libemplace_good.so", "worker"}};
-  EXPECT_NE(Plugins::load(asking::settings(), worker).error().message.find("isolation: wanted \"in-process\", found \"worker\""),
+  EXPECT_NE(Plugins::load(asking::settings(), worker)
+                .error()
+                .message.find("isolation: wanted \"in-process\", found \"worker\""),
             std::string::npos);
   const std::vector<PluginChoice> hasty{{"libemplace_good.so", "in-process", 0}};
-  EXPECT_NE(Plugins::load(asking::settings(), hasty).error().message.find("deadline_ms: wanted 1 to"), std::string::npos);
+  EXPECT_NE(Plugins::load(asking::settings(), hasty).error().message.find("deadline_ms: wanted 1 to"),
+            std::string::npos);
 }
 
 TEST(Loading, RefusesARuleThatIsThereTwice) {
   const std::vector<PluginChoice> twice{{"libemplace_good.so"}, {"libemplace_good.so"}};
-  EXPECT_NE(Plugins::load(asking::settings(), twice).error().message.find("wanted rules that nobody else has, found filter good.filter"),
+  EXPECT_NE(Plugins::load(asking::settings(), twice)
+                .error()
+                .message.find("wanted rules that nobody else has, found filter good.filter"),
             std::string::npos);
 }
 

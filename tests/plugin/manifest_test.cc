@@ -52,7 +52,8 @@ TEST(Manifest, RefusesWhatItDoesNotKnowWithFileKeyWantedAndFound) {
       {with(R"("licence":"X")", R"("licence":"X","colour":"red")"), "colour"},
       {with(R"("id":"m",)", R"("id":"m","id":"n",)"), "id"},
       {with(R"("major":1)", R"("major":"one")"), "abi.major: wanted"},
-      {with(R"("cheap")", R"("free")"), "objectives[0].cost_class: wanted one of cheap, medium, expensive, found \"free\""},
+      {with(R"("cheap")", R"("free")"),
+       "objectives[0].cost_class: wanted one of cheap, medium, expensive, found \"free\""},
       {with(R"("hosts.memory_mib")", R"("hosts.memory")"), "objectives[0].columns[0]: wanted a column"},
       {with(R"("hosts.memory_mib")", R"("memory_mib")"), "found \"memory_mib\""},
       {with(R"("resolution":2)", R"("resolution":0)"), "objectives[0].resolution"},
@@ -60,7 +61,8 @@ TEST(Manifest, RefusesWhatItDoesNotKnowWithFileKeyWantedAndFound) {
       {with(R"("objectives")", R"("observer":{"columns":["request.vm"]},"objectives")"), "observer.columns"},
       {with(R"("objectives")", R"("weighers")"), "unit"},
       {with(R"("type":"number")", R"("type":"float")"), "configuration.properties.ttl_s.type: wanted one of"},
-      {with(R"("default":60)", R"("default":600)"), "configuration: a default is not valid: ttl_s: wanted maximum 100, found 600"},
+      {with(R"("default":60)", R"("default":600)"),
+       "configuration: a default is not valid: ttl_s: wanted maximum 100, found 600"},
       {with(R"("default":60,)", ""), "configuration.properties.ttl_s: wanted a default"},
   };
   for (const auto& [json, says] : cases) {
@@ -83,7 +85,8 @@ TEST(Configuration, RefusesUnknownKeysTypesAndRanges) {
     return completed ? "accepted" : completed.error().message;
   };
 
-  EXPECT_EQ(says(R"({"tttl_s":1})"), "plugin m (/p/m.json): config: tttl_s: wanted one of: ttl_s, mode; found an unknown key");
+  EXPECT_EQ(says(R"({"tttl_s":1})"),
+            "plugin m (/p/m.json): config: tttl_s: wanted one of: ttl_s, mode; found an unknown key");
   EXPECT_EQ(says(R"({"ttl_s":0})"), "plugin m (/p/m.json): config: ttl_s: wanted minimum 1, found 0");
   EXPECT_EQ(says(R"({"ttl_s":"7"})"), R"(plugin m (/p/m.json): config: ttl_s: wanted type "number", found "7")");
   EXPECT_EQ(says(R"({"mode":"c"})"), R"(plugin m (/p/m.json): config: mode: wanted enum ["a","b"], found "c")");

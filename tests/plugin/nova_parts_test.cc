@@ -136,7 +136,8 @@ TEST(Value, PrintsAsPythonDoes) {
 }
 
 TEST(Value, RefusesWhatIsNoJson) {
-  for (const std::string& bad : {std::string(""), std::string("{"), std::string("[1] x"), std::string(1000000, '['), std::string("\"\xff\"")}) {
+  for (const std::string& bad :
+       {std::string(""), std::string("{"), std::string("[1] x"), std::string(1000000, '['), std::string("\"\xff\"")}) {
     EXPECT_FALSE(parse_json(bad)) << bad.substr(0, 10);
   }
 }

@@ -1,6 +1,6 @@
 // Nova's default filters and weighers, through the shared object, on pictures.
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 
 #include <functional>
 
@@ -64,11 +64,15 @@ std::shared_ptr<const Picture> services() {
   maintained.state = HostState::kMaintenance;
   down.state = HostState::kDown;
   return picture_of({
-      host("plain"), maintained, down,
-      with_state("up", R"({"service":{"disabled":false,"forced_down":false,"last_seen_up":"2026-11-21T08:36:10.000000"}})"),
+      host("plain"),
+      maintained,
+      down,
+      with_state("up",
+                 R"({"service":{"disabled":false,"forced_down":false,"last_seen_up":"2026-11-21T08:36:10.000000"}})"),
       with_state("late", R"({"service":{"disabled":false,"last_seen_up":"2026-11-21T08:36:09.999999"}})"),
       with_state("ahead", R"({"service":{"disabled":false,"last_seen_up":"2026-11-21T08:38:10.000001"}})"),
-      with_state("new", R"({"service":{"disabled":false,"last_seen_up":null,"created_at":"2026-11-21T08:37:00.000000"}})"),
+      with_state("new",
+                 R"({"service":{"disabled":false,"last_seen_up":null,"created_at":"2026-11-21T08:37:00.000000"}})"),
       with_state("off", R"({"service":{"disabled":true,"last_seen_up":"2026-11-21T08:37:10.000000"}})"),
       with_state("forced", R"({"service":{"forced_down":true,"last_seen_up":"2026-11-21T08:37:10.000000"}})"),
       with_state("never", R"({"service":{"disabled":false}})"),
@@ -93,11 +97,14 @@ TEST(ComputeFilter, SaysWhy) {
 }
 
 TEST(ComputeFilter, DoesNotRunOnARebuild) {
-  EXPECT_EQ(kept("ComputeFilter", services(), from_nova(R"("scheduler_hints":{"_nova_check_type":["rebuild"]})"), kNow).size(), 11u);
+  EXPECT_EQ(kept("ComputeFilter", services(), from_nova(R"("scheduler_hints":{"_nova_check_type":["rebuild"]})"), kNow)
+                .size(),
+            11u);
 }
 
 TEST(ComputeFilter, FollowsAHostAsItChanges) {
-  const auto before = picture_of({with_state("h", R"({"service":{"disabled":false,"last_seen_up":"2026-11-21T08:37:10.000000"}})")});
+  const auto before =
+      picture_of({with_state("h", R"({"service":{"disabled":false,"last_seen_up":"2026-11-21T08:37:10.000000"}})")});
   const auto after = with_changes(before, {with_state("h", R"({"service":{"disabled":true}})")});
   const auto last = with_changes(after, {host("h")});
 
@@ -111,9 +118,12 @@ TEST(ComputeFilter, FollowsAHostAsItChanges) {
 
 std::shared_ptr<const Picture> capable() {
   return picture_of({
-      with_state("a", R"({"cpu_info":"{\"arch\":\"x86_64\",\"topology\":{\"cores\":16},\"features\":[\"aes\",\"avx2\"]}",
+      with_state("a",
+                 R"({"cpu_info":"{\"arch\":\"x86_64\",\"topology\":{\"cores\":16},\"features\":[\"aes\",\"avx2\"]}",
                          "hypervisor_type":"QEMU","hypervisor_version":7002002,"stats":{"gpu":"2","nested":"{\"deep\":5}"}})"),
-      with_state("b", R"({"cpu_info":{"arch":"aarch64","topology":{"cores":64}},"hypervisor_type":"xen","stats":{"gpu":"0"}})"),
+      with_state(
+          "b",
+          R"({"cpu_info":{"arch":"aarch64","topology":{"cores":64}},"hypervisor_type":"xen","stats":{"gpu":"0"}})"),
       host("bare"),
   });
 }
@@ -150,8 +160,9 @@ TEST(ComputeCapabilitiesFilter, FailsTheRequestWhereNovaRaises) {
 }
 
 TEST(ComputeCapabilitiesFilter, SaysWhatIsMissing) {
-  const Refusal refusal = why("ComputeCapabilitiesFilter", capable(),
-                              from_nova(R"("flavor":{"nova_object.data":{"extra_specs":{"capabilities:cpu_info:arch":"x86_64"}}})"), "b");
+  const Refusal refusal =
+      why("ComputeCapabilitiesFilter", capable(),
+          from_nova(R"("flavor":{"nova_object.data":{"extra_specs":{"capabilities:cpu_info:arch":"x86_64"}}})"), "b");
   EXPECT_EQ(refusal.code, "nova.capabilities");
   EXPECT_EQ(text(refusal.wanted), "capabilities:cpu_info:arch x86_64");
   EXPECT_EQ(text(refusal.found), "aarch64");
@@ -161,15 +172,20 @@ TEST(ComputeCapabilitiesFilter, SaysWhatIsMissing) {
 
 std::shared_ptr<const Picture> hypervisors() {
   return picture_of({
-      with_state("kvm", R"({"supported_instances":[["i686","kvm","hvm"],["x86_64","kvm","hvm"]],"hypervisor_version":6001000})"),
-      with_state("xen", R"({"supported_instances":[["x86_64","xen","xen"],["x86_64","xen","hvm"]],"hypervisor_version":4017000})"),
+      with_state(
+          "kvm",
+          R"({"supported_instances":[["i686","kvm","hvm"],["x86_64","kvm","hvm"]],"hypervisor_version":6001000})"),
+      with_state(
+          "xen",
+          R"({"supported_instances":[["x86_64","xen","xen"],["x86_64","xen","hvm"]],"hypervisor_version":4017000})"),
       with_state("arm", R"({"supported_instances":[["aarch64","kvm","hvm"]]})"),
       host("unknown"),
   });
 }
 
 Names with_image(const std::string& properties, const Loaded& plugin = nova()) {
-  const Asked asked(hypervisors(), from_nova(R"("image":{"nova_object.data":{"properties":{"nova_object.data":)" + properties + "}}}"));
+  const Asked asked(hypervisors(), from_nova(R"("image":{"nova_object.data":{"properties":{"nova_object.data":)" +
+                                             properties + "}}}"));
   const auto screened = asking::screen(plugin.filter("ImagePropertiesFilter"), asked);
   return screened.done ? screened.kept : Names{"failed: " + screened.done.error().message};
 }
@@ -188,7 +204,8 @@ TEST(ImagePropertiesFilter, WantsAllInOneCombination) {
 }
 
 TEST(ImagePropertiesFilter, HasADefaultArchitecture) {
-  const Loaded arm("nova", R"({"image_properties_default_architecture":"aarch64"})", asking::settings(EMPLACE_BUILT_PLUGINS));
+  const Loaded arm("nova", R"({"image_properties_default_architecture":"aarch64"})",
+                   asking::settings(EMPLACE_BUILT_PLUGINS));
   EXPECT_EQ(with_image("{}", arm), Names{"arm"});
   EXPECT_EQ(with_image(R"({"hw_architecture":"i686"})", arm), Names{"kvm"});
 }
@@ -199,20 +216,37 @@ std::string uuid(std::uint64_t n) { return to_string(numbered(n)); }
 
 std::shared_ptr<const Picture> groups() {
   return picture_of({host("h1"), host("h2"), host("h3"), GroupRow{"apart", GroupPolicy::kAntiAffinity, 2},
-                     GroupRow{"close", GroupPolicy::kAffinity, 1}, asking::vm(1, "h1"), asking::vm(2, "h1"), asking::vm(3, "h2"),
-                     [] { VmRow row = asking::vm(11, "h2"); row.group = "close"; return row; }(),
-                     [] { VmRow row = asking::vm(21, "h3"); row.group = "apart"; return row; }(),
-                     [] { VmRow row = asking::vm(22, "h3"); row.group = "apart"; return row; }()});
+                     GroupRow{"close", GroupPolicy::kAffinity, 1}, asking::vm(1, "h1"), asking::vm(2, "h1"),
+                     asking::vm(3, "h2"),
+                     [] {
+                       VmRow row = asking::vm(11, "h2");
+                       row.group = "close";
+                       return row;
+                     }(),
+                     [] {
+                       VmRow row = asking::vm(21, "h3");
+                       row.group = "apart";
+                       return row;
+                     }(),
+                     [] {
+                       VmRow row = asking::vm(22, "h3");
+                       row.group = "apart";
+                       return row;
+                     }()});
 }
 
-std::string group(const std::string& policy, const std::string& members, const std::string& hosts, const std::string& rules) {
-  return R"("instance_uuid":")" + uuid(99) + R"(","instance_group":{"nova_object.data":{"policy":")" + policy + R"(","policies":[")" +
-         policy + R"("],"members":[)" + members + R"(],"hosts":[)" + hosts + R"(],"_rules":)" + rules + "}}";
+std::string group(const std::string& policy, const std::string& members, const std::string& hosts,
+                  const std::string& rules) {
+  return R"("instance_uuid":")" + uuid(99) + R"(","instance_group":{"nova_object.data":{"policy":")" + policy +
+         R"(","policies":[")" + policy + R"("],"members":[)" + members + R"(],"hosts":[)" + hosts + R"(],"_rules":)" +
+         rules + "}}";
 }
 
 TEST(ServerGroupAntiAffinityFilter, CountsMembersOfTheSpec) {
   const std::string members = '"' + uuid(1) + "\",\"" + uuid(2) + "\",\"" + uuid(3) + "\",\"" + uuid(3) + '"';
-  const auto filter = [&](const std::string& spec) { return kept("ServerGroupAntiAffinityFilter", groups(), from_nova(spec)); };
+  const auto filter = [&](const std::string& spec) {
+    return kept("ServerGroupAntiAffinityFilter", groups(), from_nova(spec));
+  };
 
   EXPECT_EQ(filter(group("anti-affinity", members, "", "{}")), Names{"h3"});
   EXPECT_EQ(filter(group("anti-affinity", members, "", R"({"max_server_per_host":"2"})")), (Names{"h2", "h3"}));
@@ -245,7 +279,9 @@ TEST(ServerGroupAntiAffinityFilter, SeesMembersMove) {
 }
 
 TEST(ServerGroupAffinityFilter, StaysWithTheGroupsHosts) {
-  const auto filter = [&](const std::string& spec) { return kept("ServerGroupAffinityFilter", groups(), from_nova(spec)); };
+  const auto filter = [&](const std::string& spec) {
+    return kept("ServerGroupAffinityFilter", groups(), from_nova(spec));
+  };
   EXPECT_EQ(filter(group("affinity", "", R"("h3","gone")", "{}")), Names{"h3"});
   EXPECT_EQ(filter(group("affinity", "", "", "{}")).size(), 3u);
   EXPECT_EQ(filter(group("anti-affinity", "", R"("h3")", "{}")).size(), 3u);
@@ -295,8 +331,9 @@ TEST(NovaWeighers, TakeTheLeastMultiplierOfAHostsAggregates) {
 TEST(NovaSpec, RefusesWhatItCannotRead) {
   VmRequest vm = request();
   vm.nova_spec = "[1]";
-  EXPECT_EQ(kept("ImagePropertiesFilter", hypervisors(), vm).front(),
-            "failed: plugin nova, ImagePropertiesFilter: request_spec: wanted a RequestSpec primitive, found no JSON object");
+  EXPECT_EQ(
+      kept("ImagePropertiesFilter", hypervisors(), vm).front(),
+      "failed: plugin nova, ImagePropertiesFilter: request_spec: wanted a RequestSpec primitive, found no JSON object");
 }
 
 }  // namespace

@@ -97,7 +97,8 @@ TEST(Observing, SeesChangesInEveryChunkOfALargeTable) {
   auto picture = with_changes(empty_picture(), changes);
   for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{kChunkRows - 1}, std::uint64_t{kChunkRows},
                                  std::uint64_t{3 * kChunkRows - 1}, std::uint64_t{3 * kChunkRows}}) {
-    ASSERT_EQ(Asked(picture, request()).evaluate(objective).value().values, by_definition(*picture, Asked(picture, request()).hosts()));
+    ASSERT_EQ(Asked(picture, request()).evaluate(objective).value().values,
+              by_definition(*picture, Asked(picture, request()).hosts()));
     picture = with_changes(picture, {asking::vm(id, "h0", 1000)});
     const Asked asked(picture, request());
     ASSERT_EQ(asked.evaluate(objective).value().values, by_definition(*picture, asked.hosts())) << id;
@@ -131,7 +132,8 @@ TEST(Observing, AnswersManyThreadsAtOnce) {
   const Objective& objective = mirror.objective("mirror.memory");
   std::vector<std::shared_ptr<const Picture>> pictures{empty_picture(std::uint64_t{1} << 28)};
   std::mt19937_64 random(7);
-  for (int step = 0; step < 40; ++step) pictures.push_back(with_changes(pictures.back(), {random_change(random, step)}));
+  for (int step = 0; step < 40; ++step)
+    pictures.push_back(with_changes(pictures.back(), {random_change(random, step)}));
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   for (std::size_t thread = 0; thread < 4; ++thread) {

@@ -1,6 +1,7 @@
 #include "tests/store/fixture.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -73,6 +74,7 @@ TemporaryDirectory::TemporaryDirectory() {
   std::string name = (std::filesystem::temp_directory_path() / "store-test-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("can't make a directory");
   path_ = name;
+  chmod(name.c_str(), 0711);  // as a data directory's parents must be
 }
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;

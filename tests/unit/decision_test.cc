@@ -19,7 +19,8 @@ Decision decide_on_costs(std::vector<std::shared_ptr<const Objective>> objective
 }
 
 TEST(Decide, GoesTheStraightLine) {
-  Cluster cluster({host("small", 2, 100), host("tight", 8, 4000), host("roomy", 16, 8000)});
+  // "lopsided" would have all its memory taken and most of its vCPUs stranded: "roomy" is better in both objectives.
+  Cluster cluster({host("small", 2, 100, 0), host("lopsided", 16, 2000, 0), host("roomy", 16, 8000, 0)});
   const Decision decision = decide(default_rules(), cluster.query(vm(4, 2000)), 3);
   EXPECT_EQ(decision.screened.considered, 3u);
   EXPECT_EQ(decision.costs.hosts, (std::vector<std::uint32_t>{1, 2}));

@@ -1,15 +1,16 @@
-// C++20 on top of plugin.h: what plugins are written against. A plugin derives from Filter, Objective, Weigher or Snapshots,
-// and names them in one function:
+// C++20 on top of plugin.h: what plugins are written against. A plugin derives from Filter, Objective, Weigher or
+// Snapshots, and names them in one function:
 //
-//   class Roomy : public emplace::plugin::Filter { void screen(...) const override; Refusal explain(...) const override; };
+//   class Roomy : public emplace::plugin::Filter { void screen(...) const override; Refusal explain(...) const
+//   override; };
 //
 //   void make(const emplace::plugin::Configuration& configuration, emplace::plugin::Plugin& plugin) {
 //     plugin.add("demo.roomy", std::make_unique<Roomy>(configuration.number("minimum_mib")));
 //   }
 //   EMPLACE_PLUGIN("demo", "1.0.0", make)
 //
-// Exceptions are caught at the border and become the call's error; throw Error (or anything from std::exception) to refuse
-// a call with a sentence for the operator. Threads, lifetimes and meanings are those of plugin.h. Compile with
+// Exceptions are caught at the border and become the call's error; throw Error (or anything from std::exception) to
+// refuse a call with a sentence for the operator. Threads, lifetimes and meanings are those of plugin.h. Compile with
 // -fvisibility=hidden: EMPLACE_PLUGIN exports the one symbol. Nothing here is linked: it is all in this header.
 #pragma once
 
@@ -51,10 +52,10 @@ class Verdicts {
 // A wanted or found amount: nothing, a number, or a text.
 struct Amount {
   Amount() = default;
-  Amount(double value) : kind(EMPLACE_NUMBER), number(value) {}                              // NOLINT
-  Amount(std::string value) : kind(EMPLACE_TEXT), text(std::move(value)) {}                  // NOLINT
-  Amount(std::string_view value) : kind(EMPLACE_TEXT), text(value) {}                        // NOLINT
-  Amount(const char* value) : kind(EMPLACE_TEXT), text(value) {}                             // NOLINT
+  Amount(double value) : kind(EMPLACE_NUMBER), number(value) {}              // NOLINT
+  Amount(std::string value) : kind(EMPLACE_TEXT), text(std::move(value)) {}  // NOLINT
+  Amount(std::string_view value) : kind(EMPLACE_TEXT), text(value) {}        // NOLINT
+  Amount(const char* value) : kind(EMPLACE_TEXT), text(value) {}             // NOLINT
   std::uint32_t kind = EMPLACE_NOTHING;
   double number = 0;
   std::string text = {};
@@ -125,7 +126,8 @@ class Changes {
     for (std::uint32_t i = 0; i < count_; ++i) {
       const auto* change = emplace_changed_rows_at(changes_, i);
       const auto* in = emplace_table_at(after_->tables, change->table);
-      if (table == in->name && column == emplace_column_at(in, change->column)->name) return {change->rows, change->count};
+      if (table == in->name && column == emplace_column_at(in, change->column)->name)
+        return {change->rows, change->count};
     }
     return {};
   }
@@ -143,8 +145,8 @@ class Observer {
   virtual void forget(std::uint64_t identity) = 0;
 };
 
-// An index T kept per picture. Derive and say how the next one is made: from scratch, or from the one before, with which it
-// should share what did not change. Rules get theirs with of(call).
+// An index T kept per picture. Derive and say how the next one is made: from scratch, or from the one before, with
+// which it should share what did not change. Rules get theirs with of(call).
 template <typename T>
 class Snapshots : public Observer {
  public:
@@ -342,7 +344,13 @@ inline void destroy(void* instance) { delete static_cast<Plugin*>(instance); }
 }  // namespace emplace::plugin
 
 // NOLINTNEXTLINE: the entry is a symbol, so it takes a macro to define it.
-#define EMPLACE_PLUGIN(id, version, make)                                                                       \
-  extern "C" EMPLACE_PLUGIN_EXPORT const emplace_entry emplace_plugin_entry = {                                 \
-      sizeof(emplace_entry), EMPLACE_ABI_MAJOR, EMPLACE_ABI_MINOR, 0, id, version,                              \
-      emplace::plugin::detail::create<make>, emplace::plugin::detail::get_extension, emplace::plugin::detail::destroy};
+#define EMPLACE_PLUGIN(id, version, make)                                                                              \
+  extern "C" EMPLACE_PLUGIN_EXPORT const emplace_entry emplace_plugin_entry = {sizeof(emplace_entry),                  \
+                                                                               EMPLACE_ABI_MAJOR,                      \
+                                                                               EMPLACE_ABI_MINOR,                      \
+                                                                               0,                                      \
+                                                                               id,                                     \
+                                                                               version,                                \
+                                                                               emplace::plugin::detail::create<make>,  \
+                                                                               emplace::plugin::detail::get_extension, \
+                                                                               emplace::plugin::detail::destroy};

@@ -33,7 +33,8 @@ struct Read<std::string_view> {
 template <>
 struct Read<std::span<const std::uint32_t>> {
   static std::span<const std::uint32_t> get(const emplace_chunk& chunk, std::uint32_t i, const unsigned char*) {
-    return {static_cast<const std::uint32_t*>(chunk.values) + chunk.offsets[i], chunk.offsets[i + 1] - chunk.offsets[i]};
+    return {static_cast<const std::uint32_t*>(chunk.values) + chunk.offsets[i],
+            chunk.offsets[i + 1] - chunk.offsets[i]};
   }
 };
 template <>
@@ -65,8 +66,8 @@ inline constexpr std::uint32_t kType<std::span<const std::uint64_t>> = EMPLACE_S
 }  // namespace detail
 
 // A column of values of type T: double, int64_t, uint32_t, uint8_t, Uuid, string_view, span<const uint32_t> or
-// span<const uint64_t>. get() gives nothing for an invalid value and for a row that the table does not have; [] looks at
-// neither.
+// span<const uint64_t>. get() gives nothing for an invalid value and for a row that the table does not have; [] looks
+// at neither.
 template <typename T>
 class Column {
  public:
@@ -84,7 +85,9 @@ class Column {
     const std::uint32_t i = within(row);
     return !bits || ((bits[i >> 3] >> (i & 7)) & 1);
   }
-  std::optional<T> get(std::uint32_t row) const { return valid(row) ? std::optional<T>(operator[](row)) : std::nullopt; }
+  std::optional<T> get(std::uint32_t row) const {
+    return valid(row) ? std::optional<T>(operator[](row)) : std::nullopt;
+  }
   std::int64_t observed_at_us(std::uint32_t row) const {
     const auto* times = chunk(row).observed_at;
     return times ? times[within(row)] : 0;

@@ -75,7 +75,8 @@ void make(const p::Configuration& configuration, p::Plugin& plugin) {
   if (kBehaviour == kHangingCreate) pause();
   if (kBehaviour == kExitingCreate) _exit(0);
   if (kBehaviour == kFailingCreate) throw p::Error("the moon is in the wrong place");
-  if (configuration.text("label") == "y" && configuration.json().find("[1,2]") == std::string_view::npos) throw p::Error("list");
+  if (configuration.text("label") == "y" && configuration.json().find("[1,2]") == std::string_view::npos)
+    throw p::Error("list");
   plugin.add(EMPLACE_TEST_NAME ".filter", std::make_unique<Roomy>(configuration.number("minimum_mib")));
   if (kBehaviour != kMissingRule) plugin.add(EMPLACE_TEST_NAME ".cost", std::make_unique<Negative>());
 }

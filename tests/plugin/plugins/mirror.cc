@@ -1,5 +1,5 @@
-// An observer whose index is the sum of the vms' memory by host, of the hosts' watts and their times, of the lengths of the
-// vms' names and of the hosts' aggregates: each moves with every change of what it is made from.
+// An observer whose index is the sum of the vms' memory by host, of the hosts' watts and their times, of the lengths of
+// the vms' names and of the hosts' aggregates: each moves with every change of what it is made from.
 #include <map>
 
 #include "emplace/plugin.hpp"
@@ -58,7 +58,8 @@ class Mirror : public p::Snapshots<Sums> {
   }
   static void add_aggregates(Sums& sums, const p::View& view, std::uint32_t row, int sign) {
     const auto list = view.column<std::span<const std::uint32_t>>("hosts", "aggregates").get(row);
-    for (const std::uint32_t aggregate : list.value_or(std::span<const std::uint32_t>())) sums.others += sign * (1.0 + aggregate);
+    for (const std::uint32_t aggregate : list.value_or(std::span<const std::uint32_t>()))
+      sums.others += sign * (1.0 + aggregate);
   }
 };
 

@@ -137,8 +137,8 @@ bool Committer::enter_commit(Units& units) {
   return true;
 }
 
-// False: some units are out, run the others.
-bool Committer::attempt(Units& units, std::string& transaction_id, BatchDone& done) {
+// False: some units are out, run the others. `answered_units` gets those whose key somebody else used.
+bool Committer::attempt(Units& units, Units& answered_units, std::string& transaction_id, BatchDone& done) {
   pqxx::work transaction(session_.open(Clock::now() + kStuckAfter));
   std::vector<const ClaimAct*> acts;
   for (const auto& unit : units) acts.push_back(&unit->act);
@@ -147,8 +147,7 @@ bool Committer::attempt(Units& units, std::string& transaction_id, BatchDone& do
   if (!answered.empty()) {
     std::sort(answered.rbegin(), answered.rend());
     for (const std::size_t place : answered) {
-      finish(units[place], tl::unexpected(Error{ErrorCode::kConflict, "this Idempotency-Key was answered meanwhile; ask again",
-                                                "emplace.idempotency.answered"}));
+      answered_units.push_back(units[place]);
       units.erase(units.begin() + static_cast<std::ptrdiff_t>(place));
     }
     return false;
@@ -162,12 +161,22 @@ bool Committer::attempt(Units& units, std::string& transaction_id, BatchDone& do
   return true;
 }
 
+// Who shares a key with a unit of the same batch is told so only when that one is committed, so that asking again finds its
+// answer.
 void Committer::commit(Units units) {
+  Units answered;
+  commit_others(std::move(units), answered);
+  const Error why{ErrorCode::kConflict, "this Idempotency-Key was answered meanwhile; ask again",
+                  "emplace.idempotency.answered"};
+  finish_all(answered, why);
+}
+
+void Committer::commit_others(Units units, Units& answered) {
   for (int tries = 1; !units.empty(); ++tries) {
     std::string transaction_id;
     BatchDone done;
     try {
-      if (attempt(units, transaction_id, done)) {
+      if (attempt(units, answered, transaction_id, done)) {
         session_.idle();
         health_.up();
         return finish_all(units, done);

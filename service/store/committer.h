@@ -54,7 +54,8 @@ class Committer {
   void serve();
   Units gather();
   void commit(Units units);
-  bool attempt(Units& units, std::string& transaction_id, BatchDone& done);
+  void commit_others(Units units, Units& answered);
+  bool attempt(Units& units, Units& answered_units, std::string& transaction_id, BatchDone& done);
   bool enter_commit(Units& units);
   void drop_abandoned(Units& units);
   void alone(const Units& units, const std::exception& error);

@@ -72,14 +72,12 @@ void on_close(virConnectPtr, int reason, void* opaque) {
 class Listening {
  public:
   Listening(virConnectPtr connection, const std::shared_ptr<Host>& host, std::uint64_t worker)
-      : connection_(connection) {
+      : connection_(connection), close_{host, worker} {
     auto events = std::make_unique<Listener>(Listener{host, worker});
     event_ = virConnectDomainEventRegisterAny(connection_, nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                               VIR_DOMAIN_EVENT_CALLBACK(&on_lifecycle), events.get(), &free_listener);
     if (event_ >= 0) events.release();  // free_listener's from now on
-    auto close = std::make_unique<Listener>(Listener{host, worker});
-    closing_ = virConnectRegisterCloseCallback(connection_, &on_close, close.get(), &free_listener) == 0;
-    if (closing_) close.release();  // likewise; the test driver has no such callback and never loses a connection
+    closing_ = virConnectRegisterCloseCallback(connection_, &on_close, &close_, nullptr) == 0;
   }
   ~Listening() {
     if (event_ >= 0) virConnectDomainEventDeregisterAny(connection_, event_);
@@ -91,6 +89,8 @@ class Listening {
  private:
   const virConnectPtr connection_;
   int event_ = -1;
+  // Ours, because drivers without this callback take the registration and forget it. No call comes once it was ended.
+  Listener close_;
   bool closing_ = false;
 };
 

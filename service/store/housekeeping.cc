@@ -22,7 +22,7 @@ constexpr sql::Statement kHoldLease{"hold_lease", "SELECT 1 FROM leases WHERE na
   " LIMIT 10000) AND EXISTS (SELECT 1 FROM leases WHERE name = $2 AND fence = $3)"
 constexpr sql::Statement kOldDecisions{"old_decisions", OLD("decisions", "id", "made_at_us < $1 ORDER BY made_at_us")};
 constexpr sql::Statement kOldEvents{"old_events", OLD("events", "seq", "at_us < $1 ORDER BY at_us")};
-constexpr sql::Statement kOldAnswers{"old_answers", OLD("idempotency", "(key, token)", "expires_at_us < $1 ORDER BY expires_at_us")};
+constexpr sql::Statement kOldAnswers{"old_answers", OLD("idempotency", "ctid", "expires_at_us < $1 ORDER BY expires_at_us")};
 constexpr sql::Statement kOldClaims{
     "old_claims", OLD("claims", "id", "state = 'expired' AND expires_at_us < $1 ORDER BY expires_at_us")};
 #undef OLD

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kBatch = 4096;
 constexpr auto kStuckAfter = 10s;
+constexpr auto kPatience = 1s;  // at the end, before the connection is cut
 
 class Listener : public pqxx::notification_receiver {
  public:
@@ -60,14 +61,17 @@ EventTail::EventTail(const std::string& connection, std::int64_t after, Deliver 
       session_(std::make_unique<Session>(connection)),
       bell_(bells.add()) {
   watch_.add(*session_);
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    run();
+    ended_.set_value();
+  });
 }
 
 EventTail::~EventTail() {
   stopping_ = true;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(bell_, &one, sizeof one);
-  session_->cut();
+  if (ended_.get_future().wait_for(kPatience) == std::future_status::timeout) session_->cut();
   thread_.join();
   watch_.remove(*session_);
   bells_.remove(bell_);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -65,6 +66,7 @@ class EventTail {
   int bell_;
   std::atomic<bool> stopping_{false};
   bool gone_ = false;
+  std::promise<void> ended_;
   std::thread thread_;
 };
 

@@ -98,7 +98,7 @@ class Service:
     def __init__(self, arguments=(), data=None):
         self.owns_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="emplace-api-")
-        self.log = open(os.path.join(tempfile.gettempdir(), f"emplace-api-{os.getpid()}.log"), "ab")
+        self.log = tempfile.TemporaryFile("w+b", prefix="emplace-api-")
         self.contract = Contract()
         self.process = subprocess.Popen(
             [BINARY, "--data", self.data, "--listen", "127.0.0.1:0", *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True
@@ -117,18 +117,26 @@ class Service:
             if readable and not line:
                 break
         self.process.kill()
-        raise AssertionError(f"emplaced did not become ready; see {self.log.name}")
+        self.process.wait()
+        raise AssertionError(f"emplaced did not become ready; it said:\n{self.said()}")
+
+    def said(self):
+        """The end of what it wrote to its standard error: its log, and a sanitizer's report."""
+        self.log.seek(0, os.SEEK_END)
+        self.log.seek(max(0, self.log.tell() - 20000))
+        return self.log.read().decode(errors="replace")
 
     def stop(self):
-        """Asks it to end, and returns its exit code."""
+        """Asks it to end, and wants exit code 0."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
         self.process.stdout.close()
+        said = self.said()
         self.log.close()
         if self.owns_data:
             shutil.rmtree(self.data, ignore_errors=True)
-        return code
+        assert code == 0, f"emplaced ended with {code}; it said:\n{said}"
 
     def connection(self, timeout=60):
         return http.client.HTTPConnection(self.address, timeout=timeout)
@@ -201,8 +209,7 @@ def shared():
 
 def stop_shared():
     if _shared is not None:
-        code = _shared.stop()
-        assert code == 0, f"emplaced ended with {code}"
+        _shared.stop()
 
 
 def hosts(count=4, **fields):

@@ -43,9 +43,8 @@ class DrivenHosts(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        code = cls.emplace.stop()
+        cls.emplace.stop()
         cls.files.cleanup()
-        assert code == 0, code
 
     @classmethod
     def hosts(cls):

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import time
 import unittest
+import unittest.mock
 
 import service
 from service import hosts, vm
@@ -28,7 +29,9 @@ def processes_of(data):
 
 class StoreAway(unittest.TestCase):
     def setUp(self):
-        self.emplace = service.Service()
+        suppressions = pathlib.Path(__file__).with_name("lost_connection.supp")
+        with unittest.mock.patch.dict(os.environ, LSAN_OPTIONS=f"suppressions={suppressions}:print_suppressions=0"):
+            self.emplace = service.Service()
         self.assertEqual(self.emplace.post("/v1/inventory:import", hosts(2)).status, 200)
         self.stopped = []
 

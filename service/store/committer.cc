@@ -23,6 +23,9 @@ Error unknown_outcome() {
   return {ErrorCode::kUnknownOutcome, "the database did not say whether the claim was committed; ask for it by id",
           "emplace.store.unknown_outcome", 1};
 }
+Error answered_meanwhile() {
+  return {ErrorCode::kConflict, "this Idempotency-Key was answered meanwhile; ask again", "emplace.idempotency.answered"};
+}
 Error no_answer() { return unavailable("no answer until the deadline"); }
 
 // The database refused this act itself.
@@ -162,16 +165,18 @@ bool Committer::attempt(Units& units, Units& answered_units, std::string& transa
 }
 
 // Who shares a key with a unit of the same batch is told so only when that one is committed, so that asking again finds its
-// answer.
+// answer; when it was not, the other one has the key to itself.
 void Committer::commit(Units units) {
-  Units answered;
-  commit_others(std::move(units), answered);
-  const Error why{ErrorCode::kConflict, "this Idempotency-Key was answered meanwhile; ask again",
-                  "emplace.idempotency.answered"};
-  finish_all(answered, why);
+  while (!units.empty()) {
+    Units answered;
+    if (commit_others(std::move(units), answered)) return finish_all(answered, answered_meanwhile());
+    units = std::move(answered);
+  }
 }
 
-void Committer::commit_others(Units units, Units& answered) {
+// Whether all but `answered` were committed, for certain.
+bool Committer::commit_others(Units units, Units& answered) {
+  const std::size_t all = units.size();
   for (int tries = 1; !units.empty(); ++tries) {
     std::string transaction_id;
     BatchDone done;
@@ -179,16 +184,18 @@ void Committer::commit_others(Units units, Units& answered) {
       if (attempt(units, answered, transaction_id, done)) {
         session_.idle();
         health_.up();
-        return finish_all(units, done);
+        finish_all(units, done);
+        return units.size() + answered.size() == all;
       }
-      if (stopping()) return finish_all(units, unavailable("the service is stopping"));
+      if (stopping()) return give_up(units, unavailable("the service is stopping"));
     } catch (const pqxx::in_doubt_error&) {
       session_.close();
       return resolve(units, done, transaction_id);
     } catch (const pqxx::broken_connection& error) {
       session_.close();
       if (!transaction_id.empty()) return resolve(units, done, transaction_id);
-      again(units, error, tries);
+      drop_abandoned(units);
+      if (tries > 1) return give_up_for_now(units, error);
     } catch (const std::exception& error) {
       session_.idle();
       if (may_succeed_again(error) && tries < kMostTries) {
@@ -200,28 +207,32 @@ void Committer::commit_others(Units units, Units& answered) {
     }
   }
   session_.idle();
+  return answered.size() == all;
 }
 
-// A lost connection: a new one may do, at once or once PostgreSQL is up again; while there is none, nobody is kept waiting.
-void Committer::again(Units& units, const std::exception& error, int tries) {
-  drop_abandoned(units);
-  if (tries == 1) return;
-  health_.down(error.what());
-  const Error why = unavailable(error.what());
+bool Committer::give_up(const Units& units, const Error& why) {
   finish_all(units, why);
-  units.clear();
+  return false;
 }
 
-void Committer::alone(const Units& units, const std::exception& error) {
-  if (units.size() == 1) return finish(units.front(), tl::unexpected(refused(error)));
+// No connection, and no new one: nobody is kept waiting until there is.
+bool Committer::give_up_for_now(const Units& units, const std::exception& error) {
+  health_.down(error.what());
+  return give_up(units, unavailable(error.what()));
+}
+
+bool Committer::alone(const Units& units, const std::exception& error) {
+  if (units.size() == 1) return give_up(units, refused(error));
   for (const auto& unit : units) commit({unit});
+  return false;
 }
 
-void Committer::resolve(const Units& units, BatchDone& done, const std::string& transaction_id) {
+bool Committer::resolve(const Units& units, BatchDone& done, const std::string& transaction_id) {
   const auto committed = was_committed(session_, transaction_id, Clock::now() + kResolveFor, [this] { return stopping(); });
-  if (!committed) return finish_all(units, unknown_outcome());
-  if (*committed) return finish_all(units, done);
-  finish_all(units, unavailable("the connection was lost before the commit"));
+  if (!committed) return give_up(units, unknown_outcome());
+  if (!*committed) return give_up(units, unavailable("the connection was lost before the commit"));
+  finish_all(units, done);
+  return true;
 }
 
 void Committer::finish(const std::shared_ptr<Unit>& unit, Result<ClaimsTaken> outcome) {

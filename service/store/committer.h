@@ -54,13 +54,14 @@ class Committer {
   void serve();
   Units gather();
   void commit(Units units);
-  void commit_others(Units units, Units& answered);
+  bool commit_others(Units units, Units& answered);
   bool attempt(Units& units, Units& answered_units, std::string& transaction_id, BatchDone& done);
   bool enter_commit(Units& units);
   void drop_abandoned(Units& units);
-  void alone(const Units& units, const std::exception& error);
-  void again(Units& units, const std::exception& error, int tries);
-  void resolve(const Units& units, BatchDone& done, const std::string& transaction_id);
+  bool give_up(const Units& units, const Error& why);
+  bool give_up_for_now(const Units& units, const std::exception& error);
+  bool alone(const Units& units, const std::exception& error);
+  bool resolve(const Units& units, BatchDone& done, const std::string& transaction_id);
   void finish(const std::shared_ptr<Unit>& unit, Result<ClaimsTaken> outcome);
   void finish_all(const Units& units, const Error& error);
   void finish_all(const Units& units, BatchDone& done);

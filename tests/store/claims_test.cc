@@ -296,6 +296,26 @@ TEST_F(ClaimsOnAStore, ThatTheDatabaseCannotStoreFailAlone) {
   EXPECT_EQ(refused, 4);
 }
 
+TEST_F(ClaimsOnAStore, ThatFailLeaveTheirKeyToTheOthers) {
+  put({host("h", 999, 999999)});
+  for (int round = 0; round < 20; ++round) {
+    const IdempotencyKey key{"key" + std::to_string(round), "token", "body"};
+    const auto records = [&](std::span<const Claim>) { return ClaimRecords{{}, std::pair(key, RememberedAnswer{200, "x"})}; };
+    std::atomic<int> taken{0};
+
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 6; ++i)
+      callers.emplace_back([&, i] {
+        const auto result = store.take({order(vm(i % 2 == 0 ? "\xff\xfe" : "fine", 1, 1), "h")}, records, soon());
+        if (result && !result->conflict) ++taken;
+      });
+    for (auto& caller : callers) caller.join();
+
+    EXPECT_EQ(taken, 1);
+    EXPECT_TRUE(store.remembered(key, soon()).value());
+  }
+}
+
 TEST_F(ClaimsOnAStore, OfOneVmAreOne) {
   put({host("h", 99, 99999)});
   const VmRequest request = vm("v", 1, 1);

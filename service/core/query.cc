@@ -66,6 +66,20 @@ void find_taken_domains(Query& query) {
   sort_unique(query.taken_hosts);
 }
 
+// Where a vm is, or where a claim holds its room: of several claims of its name the one with the least id.
+std::uint32_t place_of(const Picture& picture, std::uint32_t vm) {
+  if (const auto host = picture[vms::host].get(vm)) return *host;
+  const auto claims = picture[vms::claim];
+  const auto ids = picture[vms::id];
+  const std::string_view name = picture[vms::name][vm];
+  std::uint32_t least = kNoRow;
+  for (const auto& [key, row] : picture.index(Index::kVmsByName).find(text_key(name))) {
+    const bool is_its = claims.valid(row) && picture[vms::name][row] == name && (!ids.valid(vm) || ids[row] == ids[vm]);
+    if (is_its && (least == kNoRow || claims[row] < claims[least])) least = row;
+  }
+  return least == kNoRow ? kNoRow : picture[vms::host].get(least).value_or(kNoRow);
+}
+
 void find_peers(Query& query) {
   const Picture& picture = query.picture;
   for (const auto& entry : picture.index(Index::kTrafficByVm).find(query.vm_row)) {
@@ -73,8 +87,7 @@ void find_peers(Query& query) {
     const std::uint32_t b = picture[traffic::b][entry.row];
     if (a == b) continue;
     const std::uint32_t peer = a == query.vm_row ? b : a;
-    query.peers.push_back(
-        {peer, picture[vms::host].get(peer).value_or(kNoRow), picture[traffic::bytes_per_s][entry.row]});
+    query.peers.push_back({peer, place_of(picture, peer), picture[traffic::bytes_per_s][entry.row]});
   }
   for (const auto& entry : picture.index(Index::kDataSourcesByVm).find(query.vm_row)) {
     query.data_sources.push_back(

@@ -119,10 +119,11 @@ void expect_peers(const Cluster& cluster, const Query& query) {
   for (const TrafficRow& edge : cluster.traffic) {
     if (edge.a == edge.b || (edge.a != query.vm.name && edge.b != query.vm.name)) continue;
     const std::string& peer = edge.a == query.vm.name ? edge.b : edge.a;
-    std::string host;
+    std::string host, claimed;
     for (const VmRow& row : cluster.vms) {
-      if (row.name == peer && !row.claim) host = row.host;
+      if (row.name == peer) (row.claim ? claimed : host) = row.host;
     }
+    if (host.empty()) host = claimed;
     wanted.emplace_back(peer, host, edge.bytes_per_s);
   }
   for (const Peer& peer : query.peers) {

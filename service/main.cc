@@ -222,7 +222,7 @@ void reload(const Config& running, RuleBook& book, Store& store) {
 // Profiles changed over REST, on whichever replica.
 void take_profiles(std::span<const Event> events, RuleBook& book) {
   for (const Event& event : events) {
-    if (event.kind != "profile") continue;
+    if (event.kind != kProfileEvent) continue;
     const auto profile = parse_profile(event.payload);
     const auto put = profile ? book.put(*profile) : Result<void>(tl::unexpected(profile.error()));
     if (!put) log_line("error", fmt::format("event=profile error=\"{}\"", put.error().message));
@@ -288,7 +288,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
     if (!opened) return tl::unexpected(opened.error());
     history = std::move(*opened);
   }
-  observe::Observer observer(*arena, config.replica, std::move(history), wall_clock_us);
+  observe::Observer observer(*arena, config.replica, std::move(history), wall_clock_us,
+                             [](const std::string& line) { log_line("error", fmt::format("event=not_understood error=\"{}\"", line)); });
   const auto loaded = load_picture(store, observer);
   if (!loaded) return tl::unexpected(loaded.error());
 

@@ -118,11 +118,13 @@ class Claims {
 
 // What the service as a whole needs of the store: besides claims, the inventory, decisions, events, idempotency.
 
+inline constexpr std::string_view kProfileEvent = "profile";  // the one kind that is no change of the picture
+
 struct Event {
   std::int64_t seq = 0;
   std::int64_t at_us = 0;
-  std::string kind;     // of the change: "host", "vm", "vm_removed", ...
-  std::string payload;  // to_json(Change)
+  std::string kind;     // of the change: "host", "vm", "vm_removed", ...; or kProfileEvent
+  std::string payload;  // to_json(Change), or the profile
 };
 
 struct Written {

@@ -217,15 +217,22 @@ Result<std::shared_ptr<const Picture>> History::at(const PictureVersion& version
   if (after == segments.begin()) return expired(version);
   PictureBuilder builder(std::make_shared<const Picture>(std::move(arena)));
   std::optional<VersionLine> reached;
-  const auto read = read_lines(segment_path(options_.directory, *(after - 1)), [&](std::string_view line) {
+  Result<void> understood;
+  const std::string path = segment_path(options_.directory, *(after - 1));
+  bool first = true;  // the line that names the segment
+  const auto read = read_lines(path, [&](std::string_view line) {
     if (const auto marker = read_version_line(line)) {
       reached = marker;
       return marker->version < version.version;
     }
-    if (const auto change = change_from_json(line)) apply(builder, *change);
-    return true;
+    if (std::exchange(first, false)) return true;
+    const auto change = change_from_json(line);
+    if (!change) understood = fail(ErrorCode::kUnavailable, fmt::format("{}: {}", path, change.error().message));
+    if (change) apply(builder, *change);
+    return change.has_value();
   });
   if (!read) return tl::unexpected(read.error());
+  if (!understood) return tl::unexpected(understood.error());
   if (!reached || reached->version != version.version) return expired(version);
   return builder.finish({version.replica, reached->version, reached->event_seq}, reached->made_at_us);
 }

@@ -1,13 +1,16 @@
 #include "service/observe/observer.h"
 
+#include <fmt/format.h>
+
 namespace emplace::observe {
 
 Observer::Observer(std::shared_ptr<Arena> arena, std::string replica, std::unique_ptr<History> history,
-                   std::function<std::int64_t()> now_us)
+                   std::function<std::int64_t()> now_us, std::function<void(const std::string&)> complain)
     : arena_(std::move(arena)),
       replica_(std::move(replica)),
       history_(std::move(history)),
       now_us_(std::move(now_us)),
+      complain_(std::move(complain)),
       published_(std::make_shared<const Picture>(arena_)),
       next_version_(history_ ? history_->first_version() : 1) {}
 
@@ -25,8 +28,12 @@ void Observer::apply(std::span<const Event> events) {
   for (const Event& event : events) {
     if (event.seq <= seq) continue;
     seq = event.seq;
+    if (event.kind == kProfileEvent) continue;  // no part of the picture
     const auto change = change_from_json(event.payload);
-    if (!change) continue;
+    if (!change) {
+      complain_(fmt::format("event {} ({}) is not in the picture: {}", seq, event.kind, change.error().message));
+      continue;
+    }
     emplace::apply(builder, *change);
     applied.push_back(event.payload);
   }

@@ -21,9 +21,10 @@ namespace emplace::observe {
 
 class Observer : public Pictures {
  public:
-  // `history` may be null: then nothing can be replayed.
+  // `history` may be null: then nothing can be replayed. `complain` gets a line for each event that can't be read, such as
+  // one of a newer replica: the picture goes on without it.
   Observer(std::shared_ptr<Arena> arena, std::string replica, std::unique_ptr<History> history,
-           std::function<std::int64_t()> now_us);
+           std::function<std::int64_t()> now_us, std::function<void(const std::string&)> complain);
 
   void load(const std::vector<Change>& changes, std::int64_t event_seq);
   // Events that are in the picture already are skipped; kinds that are no rows of the picture too.
@@ -40,6 +41,7 @@ class Observer : public Pictures {
   const std::string replica_;
   const std::unique_ptr<History> history_;
   const std::function<std::int64_t()> now_us_;
+  const std::function<void(const std::string&)> complain_;
   PublishedPicture published_;
   std::uint64_t next_version_;
   mutable std::mutex mutex_;  // guards event_seq_

@@ -308,7 +308,7 @@ Result<std::int64_t> PostgresStore::put_profile(const std::string& name, const s
   auto seq = parts_->pool.write<std::int64_t>(
       deadline, [name, json, now_us](pqxx::work& transaction) -> Result<std::int64_t> {
         write_profile(transaction, name, json);
-        return append_event(transaction, "profile", json, now_us).last_seq;
+        return append_event(transaction, std::string(kProfileEvent), json, now_us).last_seq;
       });
   parts_->bells.ring();
   return seq;

@@ -26,7 +26,8 @@ class HistoryTest : public ::testing::Test {
   std::unique_ptr<Observer> observer(HistoryOptions options = {}) {
     options.directory = directory_ + "/history";
     if (options.replica.empty()) options.replica = "a";
-    return std::make_unique<Observer>(arena_, options.replica, *History::open(options), [this] { return now_us_ += 1000; });
+    return std::make_unique<Observer>(arena_, options.replica, *History::open(options), [this] { return now_us_ += 1000; },
+                                      [this](const std::string& line) { complaints_.push_back(line); });
   }
   static Event event(std::int64_t seq, const Change& change) { return {seq, 0, "", to_json(change)}; }
   static HostRow host(const std::string& name, double vcpus) {
@@ -45,6 +46,7 @@ class HistoryTest : public ::testing::Test {
 
   std::shared_ptr<Arena> arena_ = *Arena::create(kArenaBytes);
   std::string directory_;
+  std::vector<std::string> complaints_;
   std::int64_t now_us_ = 1'700'000'000'000'000;
 };
 
@@ -135,6 +137,17 @@ TEST_F(HistoryTest, ReadsATornSegmentAsFarAsItIsWhole) {
   EXPECT_FALSE(second->at({"a", version.version + 500, 0}));
   second->load({}, 500);
   EXPECT_TRUE(second->at(second->latest()->version()));
+}
+
+TEST_F(HistoryTest, SaysWhichEventItCannotRead) {
+  const auto observer = this->observer();
+  observer->load({}, 0);
+
+  observer->apply({{Event{1, 0, "profile", "{}"}, Event{2, 0, "comet", R"({"kind":"comet"})"}, event(3, host("h", 1))}});
+
+  ASSERT_EQ(complaints_.size(), 1u);
+  EXPECT_EQ(complaints_[0].substr(0, 17), "event 2 (comet) i");
+  EXPECT_NE(observer->latest()->find_host("h"), kNoRow);
 }
 
 TEST_F(HistoryTest, SkipsEventsThatThePictureHasAlready) {

@@ -48,7 +48,8 @@ class Section {
     }
     value = static_cast<Number>(*number);
   }
-  void number(const char* key, double& value, double least, double most) {
+  template <typename Number>  // double, or an optional one
+  void number(const char* key, Number& value, double least, double most) {
     const toml::node* const node = find(key);
     if (node == nullptr) return;
     const auto given = node->value<double>();
@@ -199,9 +200,7 @@ void read_profile(Section& section, Profile& profile) {
     WeigherChoice choice;
     entry.required("id");
     entry.text("id", choice.id);
-    double multiplier = std::nan("");
-    entry.number("multiplier", multiplier, -1e12, 1e12);
-    if (!std::isnan(multiplier)) choice.multiplier = multiplier;
+    entry.number("multiplier", choice.multiplier, -1e12, 1e12);
     profile.weighers.push_back(std::move(choice));
   });
 }

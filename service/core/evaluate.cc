@@ -44,8 +44,8 @@ void add_column(const Objective& objective, const ObjectiveChoice& choice, Costs
   CostColumn column;
   column.id = objective.traits().id;
   column.unit = objective.unit();
-  column.resolution = choice.resolution > 0 ? choice.resolution : objective.default_resolution();
-  column.weight = choice.weight;
+  column.resolution = choice.resolution.value_or(objective.default_resolution());
+  column.weight = choice.weight.value_or(objective.default_weight());
   column.values = std::move(costs.values);
   column.quality = std::move(costs.quality);
   table.columns.push_back(std::move(column));

@@ -31,7 +31,7 @@ void read_objective(JsonValue item, const std::string& path, Profile& profile, J
   fields.require("id");
   fields.name("id", choice.id);
   fields.number("weight", choice.weight, {0, 1e9});
-  fields.number("resolution", choice.resolution, {0, 1e15});
+  fields.number("resolution", choice.resolution, {1e-12, 1e12});
   fields.choice("on_error", choice.on_error, "drop, last_good, fail", &parse_on_error);
   fields.whole("max_age_s", choice.max_age_s, {0, 1e9});
   fields.refuse_unknown();
@@ -51,7 +51,9 @@ void read_weigher(JsonValue item, const std::string& path, Profile& profile, Jso
 void write_objectives(JsonWriter& writer, const Profile& profile) {
   writer.key("objectives").open_list();
   for (const ObjectiveChoice& one : profile.objectives) {
-    writer.open().text("id", one.id).number("weight", one.weight).number("resolution", one.resolution);
+    writer.open().text("id", one.id);
+    if (one.weight) writer.number("weight", *one.weight);
+    if (one.resolution) writer.number("resolution", *one.resolution);
     writer.text("on_error", text_of(one.on_error)).whole("max_age_s", one.max_age_s).close();
   }
   writer.close_list();

@@ -60,12 +60,12 @@ Result<void> take_filters(const Profile& profile, const Catalogue& catalogue, Ru
 }
 
 Result<void> check_choice(const Profile& profile, const ObjectiveChoice& choice, const std::string& key) {
-  if (!in_range(choice.weight, 0, kMaxWeight)) {
-    return bad(profile, key + ".weight", fmt::format("wanted 0 to {:g}, found {:g}", kMaxWeight, choice.weight));
+  if (choice.weight && !in_range(*choice.weight, 0, kMaxWeight)) {
+    return bad(profile, key + ".weight", fmt::format("wanted 0 to {:g}, found {:g}", kMaxWeight, *choice.weight));
   }
-  if (!in_range(choice.resolution, 0, kMaxResolution)) {
+  if (choice.resolution && !(*choice.resolution > 0 && *choice.resolution <= kMaxResolution)) {
     return bad(profile, key + ".resolution",
-               fmt::format("wanted 0 (the objective's own) to {:g}, found {:g}", kMaxResolution, choice.resolution));
+               fmt::format("wanted more than 0, at most {:g}, found {:g}", kMaxResolution, *choice.resolution));
   }
   if (choice.max_age_s < 0)
     return bad(profile, key + ".max_age_s", fmt::format("wanted 0 or more, found {}", choice.max_age_s));
@@ -84,8 +84,9 @@ Result<void> take_objectives(const Profile& profile, const Catalogue& catalogue,
       return taken;
     }
     if (const auto checked = check_choice(profile, choice, key); !checked) return checked;
-    double& resolution = rules.profile.objectives[i].resolution;
-    if (resolution == 0) resolution = rules.objectives.back()->default_resolution();
+    ObjectiveChoice& resolved = rules.profile.objectives[i];
+    resolved.weight = choice.weight.value_or(rules.objectives.back()->default_weight());
+    resolved.resolution = choice.resolution.value_or(rules.objectives.back()->default_resolution());
   }
   return {};
 }
@@ -147,9 +148,7 @@ Profile default_profile(const Catalogue& catalogue) {
   }
   for (const auto id :
        {"resource.load", "resource.stranding", "affinity.memory", "affinity.network", "affinity.data", "group.fit"}) {
-    const auto objective = find_rule(catalogue.objectives, id);
-    if (!objective) continue;
-    profile.objectives.push_back({id, objective->default_weight(), objective->default_resolution()});
+    if (find_rule(catalogue.objectives, id)) profile.objectives.push_back({id});
   }
   return profile;
 }

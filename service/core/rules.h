@@ -108,8 +108,8 @@ enum class OnError { kDrop, kLastGood, kFail };
 
 struct ObjectiveChoice {
   std::string id;
-  double weight = 1;
-  double resolution = 0;  // 0: the objective's default
+  std::optional<double> weight = {};  // none: the objective's default, also below
+  std::optional<double> resolution = {};
   OnError on_error = OnError::kDrop;
   std::int64_t max_age_s = 300;
 };
@@ -143,9 +143,9 @@ struct Catalogue {
 // capacity, state, zone, traits, group, spread; resource.load, resource.stranding, group.fit.
 Catalogue built_in_rules();
 // Of the default profile's rules (the above, and affinity.memory, affinity.network, affinity.data) those that the
-// catalogue has, with their default weights.
+// catalogue has.
 Profile default_profile(const Catalogue& catalogue);
-// Fills in default resolutions and multipliers. kInvalid naming the profile's key for an unknown rule or one named
+// Fills in default weights, resolutions and multipliers. kInvalid naming the profile's key for an unknown rule or one named
 // twice, more than six objectives, a number out of range, objectives or weighers that the method would not read.
 Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue);
 

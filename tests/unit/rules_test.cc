@@ -27,7 +27,7 @@ TEST(DefaultProfile, NamesWhatTheCatalogueHas) {
   EXPECT_EQ(default_profile(catalogue).objectives.size(), 3u);
   catalogue.objectives.push_back(costing("affinity.network", {}));
 
-  const Profile profile = default_profile(catalogue);
+  const Profile profile = resolve(default_profile(catalogue), catalogue)->profile;
 
   ASSERT_EQ(profile.objectives.size(), 4u);
   EXPECT_EQ(profile.objectives[2].id, "affinity.network");
@@ -56,14 +56,16 @@ TEST(Resolve, PutsCheapFiltersFirst) {
   EXPECT_EQ(order, (std::vector<std::string>{"quicker", "quick", "mid", "slow"}));
 }
 
-TEST(Resolve, FillsInTheObjectivesOwnResolution) {
+TEST(Resolve, FillsInTheObjectivesOwnWeightAndResolution) {
   Catalogue catalogue;
   catalogue.objectives = {costing("x", {}), costing("y", {})};
   Profile profile = profile_named("p");
   profile.objectives = {{"x"}, {"y", 1, 0.5}};
   const Rules rules = resolve(profile, catalogue).value();
   EXPECT_EQ(rules.profile.objectives[0].resolution, 2);
+  EXPECT_EQ(rules.profile.objectives[0].weight, 3);
   EXPECT_EQ(rules.profile.objectives[1].resolution, 0.5);
+  EXPECT_EQ(rules.profile.objectives[1].weight, 1);
 }
 
 TEST(Resolve, NamesTheKeyOfAnUnknownRule) {

@@ -38,7 +38,7 @@ namespace fs = std::filesystem;
 constexpr int kBadUsage = 2;
 constexpr int kCannotRun = 1;
 constexpr std::chrono::seconds kStartDeadline{60};
-constexpr std::chrono::seconds kRecoverEvery{30};
+constexpr std::chrono::seconds kRecoverEvery{10};
 
 
 std::int64_t wall_clock_us() {

@@ -187,6 +187,8 @@ struct MoveOrder {
   Parameters options = {};  // "mode": p2p|direct, "post_copy", "auto_converge", "bandwidth_mib_s", "max_downtime_ms",
                             // "timeout_s", "copy_storage", "unsafe", "destination_uri": strings as in the request
 };
+inline constexpr std::chrono::seconds kMoveTimeout{600};  // when the options name no timeout_s
+
 struct MoveProgress {
   double fraction = 0;  // 0..1 of the bytes
   double total_mib = 0, remaining_mib = 0, dirty_mib_per_s = 0;
@@ -211,7 +213,8 @@ class Hypervisors {
   // These return at once; the work is done on the host's own thread and `done` is called there exactly once, also when the
   // host does not answer (with our deadline). Acts are idempotent: starting what runs with the same claim succeeds.
   virtual void start(StartOrder order, Done done) = 0;
-  virtual void destroy(const std::string& host, const Uuid& vm, Done done) = 0;   // power off and undefine; absent is done
+  // Power off and undefine; absent is done. `claim` given: only a domain that was started for it.
+  virtual void destroy(const std::string& host, const Uuid& vm, std::optional<Uuid> claim, Done done) = 0;
   virtual void shut_down(const std::string& host, const Uuid& vm, Done done) = 0;  // asks the guest
   virtual void move(MoveOrder order, std::function<void(const MoveProgress&)> progress, Done done) = 0;
   // Asks the hypervisor now.

@@ -6,6 +6,7 @@
 
 #include "service/core/cells.h"
 #include "service/core/explanation.h"
+#include "service/core/failpoint.h"
 
 namespace emplace {
 namespace {
@@ -161,16 +162,21 @@ Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<Clai
 }
 
 void Scheduler::start(StartOrder order) {
-  const Uuid claim = order.claim.id;
+  if (fail_at("start.begin")) return;
+  const Claim claim = order.claim;
   // The answer may come after this scheduler is gone, but not after the store is.
-  hypervisors_.start(std::move(order), [&claims = claims_, claim](Result<void> started) {
+  hypervisors_.start(std::move(order), [&claims = claims_, &hypervisors = hypervisors_, claim](Result<void> started) {
     const Deadline deadline = std::chrono::steady_clock::now() + kReportDeadline;
+    if (fail_at(started ? "start.done" : "start.failed")) return;
     // A host that did not answer may be running the vm: the claim stays, and recover() asks the host again.
-    if (started) {
-      std::ignore = claims.confirm(claim, VmState::kRunning, deadline);
-    } else if (!is_unknown(started.error())) {
-      std::ignore = claims.give_back(claim, started.error().message, deadline);
+    if (!started) {
+      if (!is_unknown(started.error())) std::ignore = claims.give_back(claim.id, started.error().message, deadline);
+      return;
     }
+    const auto confirmed = claims.confirm(claim.id, VmState::kRunning, deadline);
+    // Given back while it was being started, by another replica perhaps: the domain belongs to nobody.
+    if (!confirmed && confirmed.error().code == ErrorCode::kNotFound)
+      hypervisors.destroy(claim.host, claim.vm, claim.id, [](const Result<void>&) {});
   });
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "service/core/explanation.h"
+#include "service/core/failpoint.h"
 #include "service/core/request_json.h"
 #include "service/http/api_route.h"
 #include "service/http/metrics.h"
@@ -83,6 +84,7 @@ Result<Response> place(const ApiRoom& room, const Exchange& exchange, const Orde
     room.metrics.decided("failed", 0);
     return tl::unexpected(placement.error());
   }
+  if (fail_at("answer.ready")) return fail(ErrorCode::kUnavailable, "the answer was lost");
   if (const auto kept = keep(room, *placement, order.key, deadline); !kept) return tl::unexpected(kept.error());
   report(room, *exchange.request, *placement);
   const bool claimed = placement->instances.front().claim.has_value();

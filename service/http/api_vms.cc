@@ -3,6 +3,7 @@
 #include <set>
 
 #include "service/core/change.h"
+#include "service/core/failpoint.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 #include "service/http/moving.h"
@@ -224,6 +225,7 @@ Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
   const VmRow& vm = found->vm;
   const Deadline deadline = room.deadline();
   if (const auto gone = destroy_domain(room, vm, deadline); !gone) return tl::unexpected(gone.error());
+  if (fail_at("delete.destroyed")) return fail(ErrorCode::kUnavailable, "the vm is destroyed, but not yet forgotten");
   const auto event_seq = forget(room, vm, deadline);
   if (!event_seq) return tl::unexpected(event_seq.error());
   room.settle(*event_seq);

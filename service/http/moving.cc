@@ -2,17 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <future>
+
+#include "service/core/failpoint.h"
 
 namespace emplace::http {
 namespace {
 
-// Longer than any move we let run; a service that stops in the middle gives the room back by itself.
-constexpr std::uint32_t kMoveTtl = 7200;
+// A claim outlives its move by this: when the service dies in the middle, the room comes back by itself.
+constexpr std::uint32_t kMoveGraceS = 100;
 constexpr std::size_t kTries = 8;
 constexpr std::chrono::seconds kReportDeadline{30};
 
-std::shared_ptr<const PlacementRequest> request_of(const VmRow& vm, const std::string& destination) {
+std::vector<std::string> driven_hosts(const Hypervisors& hypervisors, const Picture& picture) {
+  std::vector<std::string> driven;
+  for (std::uint32_t host = 0; host < picture.rows(Table::kHosts); ++host) {
+    if (picture[hosts::alive].get(host) != std::uint8_t{1}) continue;
+    std::string name(picture[hosts::name][host]);
+    if (hypervisors.drives(name)) driven.push_back(std::move(name));
+  }
+  return driven;
+}
+
+std::shared_ptr<const PlacementRequest> request_of(const VmRow& vm, std::vector<std::string> candidates) {
   auto request = std::make_shared<PlacementRequest>();
   VmRequest& wanted = request->vm;
   wanted.id = vm.id;
@@ -25,7 +39,7 @@ std::shared_ptr<const PlacementRequest> request_of(const VmRow& vm, const std::s
   wanted.numa_nodes = vm.numa_nodes;
   wanted.spread = vm.spread;
   wanted.ignore_hosts = {vm.host};
-  if (!destination.empty()) wanted.only_hosts = {destination};
+  wanted.only_hosts = std::move(candidates);
   request->options.alternates = kTries;
   request->document = "{}";
   return request;
@@ -43,16 +57,26 @@ Result<std::vector<std::string>> destinations(const ApiRoom& room, const std::sh
   std::vector<std::string> names;
   for (const Ranked& ranked : instance.decision->ranking.order) {
     std::string name((*instance.picture)[hosts::name][instance.decision->costs.hosts[ranked.index]]);
-    if (names.size() < kTries && room.parts.hypervisors.drives(name)) names.push_back(std::move(name));
+    if (names.size() < kTries) names.push_back(std::move(name));
   }
   return names;
 }
 
-Result<Claim> claim_first(const ApiRoom& room, const VmRequest& vm, const std::vector<std::string>& names) {
+// The hypervisor refuses what does not read.
+std::uint32_t timeout_s(const MoveWish& wish) {
+  const auto given = wish.options.find("timeout_s");
+  std::uint32_t seconds = kMoveTimeout.count();
+  if (given != wish.options.end())
+    std::ignore = std::from_chars(given->second.data(), given->second.data() + given->second.size(), seconds);
+  return std::min<std::uint32_t>(seconds, 86400);
+}
+
+Result<Claim> claim_first(const ApiRoom& room, const VmRequest& vm, std::uint32_t ttl_s,
+                          const std::vector<std::string>& names) {
   std::string reason = "none is fit";
   for (const std::string& name : names) {
     std::vector<ClaimOrder> orders{
-        {.id = room.parts.ambient.new_uuid(), .vm = vm, .host = name, .ttl_s = kMoveTtl, .move = true}};
+        {.id = room.parts.ambient.new_uuid(), .vm = vm, .host = name, .ttl_s = ttl_s, .move = true}};
     const auto taken = room.parts.store.take(
         std::move(orders), [](std::span<const Claim>) { return ClaimRecords{}; }, room.deadline());
     if (!taken) return tl::unexpected(taken.error());
@@ -65,6 +89,7 @@ Result<Claim> claim_first(const ApiRoom& room, const VmRequest& vm, const std::v
 
 // Called by a hypervisor, perhaps when this room is gone already; the store outlives the hypervisors.
 void settle_move(Store& store, const Log& log, const Claim& claim, const Result<void>& moved) {
+  if (fail_at("move.done")) return;
   const Deadline deadline = std::chrono::steady_clock::now() + kReportDeadline;
   const auto done =
       moved ? store.confirm(claim.id, VmState::kRunning, deadline) : store.give_back(claim.id, "", deadline);
@@ -116,13 +141,15 @@ Result<Claim> start_move(const ApiRoom& room, std::shared_ptr<const Picture> pic
     return fail(ErrorCode::kInvalid, "host: wanted the name of a host, found " + json_text(wish.host));
   }
   if (const auto movable = check_movable(room, vm, wish); !movable) return tl::unexpected(movable.error());
-  const auto request = request_of(vm, wish.host);
+  const auto request = request_of(
+      vm, wish.host.empty() ? driven_hosts(room.parts.hypervisors, *picture) : std::vector<std::string>{wish.host});
   const auto names = destinations(room, picture, request, wish);
   if (!names) return tl::unexpected(names.error());
-  auto claim = claim_first(room, request->vm, *names);
+  auto claim = claim_first(room, request->vm, timeout_s(wish) + kMoveGraceS, *names);
   if (!claim) return claim;
   // Best effort: the move itself does not depend on it.
   std::ignore = room.parts.store.set_vm_state(vm.id, VmState::kMigrating, room.deadline());
+  if (fail_at("move.begin")) return claim;
   MoveOrder order{.vm = vm.id, .vm_name = vm.name, .from = vm.host, .to = claim->host, .options = wish.options};
   room.parts.hypervisors.move(
       std::move(order), [](const MoveProgress&) {},
@@ -135,7 +162,7 @@ Result<Claim> start_move(const ApiRoom& room, std::shared_ptr<const Picture> pic
 Result<void> destroy_and_wait(Hypervisors& hypervisors, const std::string& host, const Uuid& vm, Deadline deadline) {
   auto promise = std::make_shared<std::promise<Result<void>>>();
   auto done = promise->get_future();
-  hypervisors.destroy(host, vm, [promise](Result<void> result) { promise->set_value(std::move(result)); });
+  hypervisors.destroy(host, vm, {}, [promise](Result<void> result) { promise->set_value(std::move(result)); });
   if (done.wait_until(deadline) == std::future_status::ready) return done.get();
   return fail(ErrorCode::kTimeout, "host " + json_text(host) + " did not answer in time; the vm is kept");
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <span>
 
+#include "service/core/failpoint.h"
+
 namespace emplace {
 namespace {
 
@@ -217,8 +219,9 @@ Result<void> start_domain(const HostSession& session, const StartOrder& order, c
   if (abandoned()) return tl::unexpected<Error>(timed_out(what));
   const Domain domain(virDomainDefineXML(session.get(), xml->c_str()));
   if (domain == nullptr) return libvirt_fail(what);
-  if (abandoned()) return tl::unexpected<Error>(timed_out(what));
+  if (abandoned() || fail_at("start.defined")) return tl::unexpected<Error>(timed_out(what));
   auto created = create(domain.get(), what);
+  if (fail_at("start.created")) return tl::unexpected<Error>(timed_out(what));
   if (!created && !abandoned()) {
     if (const auto undefined = undefine_domain(domain.get(), what); !undefined) {
       created.error().message += "; its definition stays behind: " + undefined.error().message;
@@ -227,11 +230,12 @@ Result<void> start_domain(const HostSession& session, const StartOrder& order, c
   return created;
 }
 
-Result<void> destroy_domain(const HostSession& session, const Uuid& vm, const std::function<bool()>& abandoned) {
+Result<void> destroy_domain(const HostSession& session, const Uuid& vm, const std::optional<Uuid>& claim,
+                            const std::function<bool()>& abandoned) {
   const std::string what = fmt::format("destroy of vm {} on host {}", to_string(vm), session.host);
   const auto seen = find_domain(session.get(), vm);
   if (!seen) return tl::unexpected<Error>(seen.error());
-  if (!*seen) return {};
+  if (!*seen || (claim && (*seen)->claim != claim)) return {};
   if (auto ours = refuse_nova(**seen, session.host); !ours) return ours;
   if (abandoned()) return tl::unexpected<Error>(timed_out(what));
   const Domain domain = domain_of(session.get(), vm);

@@ -32,8 +32,9 @@ Result<std::string> domain_xml(const HostSession& session, const StartOrder& ord
 // once the caller has been told that time is up, no further step is taken.
 Result<void> start_domain(const HostSession& session, const StartOrder& order, const DomainTemplate& domain_template,
                           const std::function<bool()>& abandoned);
-// Power off and undefine; absent is success.
-Result<void> destroy_domain(const HostSession& session, const Uuid& vm, const std::function<bool()>& abandoned);
+// Power off and undefine; absent is success, as is one that was not started for `claim`, when that is given.
+Result<void> destroy_domain(const HostSession& session, const Uuid& vm, const std::optional<Uuid>& claim,
+                            const std::function<bool()>& abandoned);
 // Asks the guest to power off; it may take its time or not listen. A stopped one is success, an absent one kNotFound.
 Result<void> shut_down_domain(const HostSession& session, const Uuid& vm);
 

@@ -120,10 +120,12 @@ void LibvirtHosts::start(StartOrder order, Done done) {
       std::move(done));
 }
 
-void LibvirtHosts::destroy(const std::string& host, const Uuid& vm, Done done) {
+void LibvirtHosts::destroy(const std::string& host, const Uuid& vm, std::optional<Uuid> claim, Done done) {
   submit(
       host, fmt::format("destroy of vm {} on host {}", to_string(vm), host), act_deadline(),
-      [vm](HostSession& session, const Act& act) { return destroy_domain(session, vm, [&act] { return act.answered(); }); },
+      [vm, claim](HostSession& session, const Act& act) {
+        return destroy_domain(session, vm, claim, [&act] { return act.answered(); });
+      },
       std::move(done));
 }
 

@@ -31,7 +31,7 @@ class LibvirtHosts : public Hypervisors {
 
   bool drives(const std::string& host) const override;
   void start(StartOrder order, Done done) override;
-  void destroy(const std::string& host, const Uuid& vm, Done done) override;
+  void destroy(const std::string& host, const Uuid& vm, std::optional<Uuid> claim, Done done) override;
   void shut_down(const std::string& host, const Uuid& vm, Done done) override;
   void move(MoveOrder order, std::function<void(const MoveProgress&)> progress, Done done) override;
   Result<std::vector<DomainSeen>> domains(const std::string& host, Deadline deadline) override;

@@ -22,7 +22,7 @@ struct MoveOptions {
   bool direct = false;  // managed direct: we talk to both hosts; else peer-to-peer: the source talks to the destination
   bool copy_storage = false, unsafe = false, post_copy = false, auto_converge = false;
   std::optional<std::uint64_t> bandwidth_mib_s = {}, max_downtime_ms = {};
-  std::chrono::seconds timeout{600};
+  std::chrono::seconds timeout = kMoveTimeout;
   std::string destination_uri = {};  // peer-to-peer: libvirt URI the source connects to; direct: where memory is sent
 };
 

@@ -11,6 +11,13 @@ namespace {
 
 Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(10); }
 
+constexpr int kRemakeTries = 3;
+
+// Starting again is harmless then.
+bool may_have_happened(const Error& error) {
+  return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnavailable;
+}
+
 bool same(const HostRow& a, const HostRow& b) {
   const auto key = [](const HostRow& h) {
     return std::tie(h.source, h.zone, h.rack, h.state, h.aggregates, h.traits, h.vcpus, h.memory_mib, h.disk_gib,
@@ -26,6 +33,13 @@ bool same(const HostRow& a, const HostRow& b) {
 bool has_source(const Picture& picture, std::uint32_t vm, std::string_view source) {
   const auto code = picture[vms::source].get(vm);
   return code && picture.text(*code) == source;
+}
+
+bool has_claim(const Picture& picture, const Uuid& vm) {
+  for (const auto& entry : picture.index(Index::kVmsById).find(vm.low())) {
+    if (picture[vms::id][entry.row] == vm && picture[vms::claim].valid(entry.row)) return true;
+  }
+  return false;
 }
 
 VmRow found_vm(const std::string& host, const DomainSeen& seen) {
@@ -69,18 +83,20 @@ void Keeper::remake(const std::string& host) {
     const std::lock_guard lock(mutex_);
     for (const StartOrder& order : orders) being_remade_.insert(order.vm.id);
   }
-  for (StartOrder& order : orders) {
-    const Uuid vm = order.vm.id;
-    hypervisors_.get()->start(std::move(order), [this, host, vm](Result<void> started) {
-      if (!started) {
-        log_("error", fmt::format("event=vm_not_remade host={} vm={} error=\"{}\"", host, to_string(vm),
-                                  started.error().message));
-        std::ignore = store_.set_vm_state(vm, VmState::kFailed, soon());
-      }
-      const std::lock_guard lock(mutex_);
-      being_remade_.erase(vm);
-    });
-  }
+  for (const StartOrder& order : orders) remake_one(order, kRemakeTries);
+}
+
+void Keeper::remake_one(const StartOrder& order, int tries) {
+  hypervisors_.get()->start(order, [this, order, tries](Result<void> started) {
+    if (!started && may_have_happened(started.error()) && tries > 1) return remake_one(order, tries - 1);
+    if (!started) {
+      log_("error", fmt::format("event=vm_not_remade host={} vm={} error=\"{}\"", order.claim.host,
+                                to_string(order.vm.id), started.error().message));
+      std::ignore = store_.set_vm_state(order.vm.id, VmState::kFailed, soon());
+    }
+    const std::lock_guard lock(mutex_);
+    being_remade_.erase(order.vm.id);
+  });
 }
 
 bool Keeper::is_being_remade(const Uuid& vm) const {
@@ -115,14 +131,24 @@ void Keeper::inventory(const HostRow& seen) {
   write({std::move(next)}, seen.name);
 }
 
+// Whether the store has the claim that a domain was started for; this picture may lag behind. Where it does not, the claim
+// was given back, and the domain is there all the same.
+bool Keeper::is_known(const DomainSeen& seen) {
+  if (!seen.claim) return false;
+  const auto claim = store_.claim(*seen.claim, soon());
+  return claim || claim.error().code != ErrorCode::kNotFound;
+}
+
 std::optional<Change> Keeper::change_for(const Picture& picture, const std::string& host, const DomainSeen& seen) {
   const auto entries = picture.index(Index::kVmsById).find(seen.id.low());
   const std::uint32_t vm = picture.find_vm(seen.id);
   // Only a claim yet: whoever starts it will confirm it.
   if (vm == kNoRow && !entries.empty()) return std::nullopt;
-  if (vm == kNoRow) return seen.claim ? std::nullopt : std::optional<Change>(found_vm(host, seen));
+  if (vm == kNoRow) return is_known(seen) ? std::nullopt : std::optional<Change>(found_vm(host, seen));
   VmRow row = vm_row(picture, vm);
-  if (row.state == VmState::kMigrating || is_being_remade(row.id)) return std::nullopt;
+  // Who moves it holds a claim, which ends with the move, or by itself when its mover has died.
+  const bool moving = row.state == VmState::kMigrating && has_claim(picture, row.id);
+  if (moving || is_being_remade(row.id)) return std::nullopt;
   if (row.host == host) {
     set_state(row, seen.state);
     return std::nullopt;

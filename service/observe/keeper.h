@@ -40,7 +40,9 @@ class Keeper {
 
  private:
   void remake(const std::string& host);
+  void remake_one(const StartOrder& order, int tries);
   bool is_being_remade(const Uuid& vm) const;
+  bool is_known(const DomainSeen& seen);
   // What must be written as a row; a mere change of state is written by them.
   std::optional<Change> change_for(const Picture& picture, const std::string& host, const DomainSeen& seen);
   std::optional<Change> change_for_gone(const Picture& picture, std::uint32_t vm);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "service/core/failpoint.h"
 #include "service/store/records.h"
 #include "service/store/session_pool.h"
 
@@ -160,7 +161,9 @@ bool Committer::attempt(Units& units, Units& answered_units, std::string& transa
     return false;
   }
   transaction_id = done.transaction_id;
+  if (fail_at("claims.commit")) session_.cut();
   transaction.commit();
+  if (fail_at("claims.committed")) throw pqxx::in_doubt_error("the connection was lost during the commit");
   return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "service/core/failpoint.h"
 #include "service/store/events.h"
 #include "service/store/session.h"
 
@@ -98,6 +99,7 @@ bool EventTail::deliver_new() {
     return true;
   }
   if (events.empty()) return true;
+  if (fail_at("events.read")) throw pqxx::broken_connection();
   last_ = events.back().seq;
   deliver_(events);
   return events.size() < kBatch;

@@ -8,6 +8,7 @@
 #include <map>
 #include <thread>
 
+#include "service/core/failpoint.h"
 #include "service/store/session.h"
 #include "service/store/sql.h"
 
@@ -72,6 +73,7 @@ void apply_one(pqxx::connection& connection, const Migration& migration) {
   pqxx::work transaction(connection);
   transaction.exec(migration.sql);
   transaction.exec_params(kRecord, version_of(migration), migration.name, checksum(migration));
+  if (fail_at("migration.commit")) throw pqxx::broken_connection();
   transaction.commit();
 }
 

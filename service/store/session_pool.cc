@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "service/core/failpoint.h"
 #include "service/store/sql.h"
 
 namespace emplace {
@@ -130,7 +131,9 @@ Result<void> SessionPool::attempt(Session& session, Job& job, std::string& trans
   }
   transaction_id = sql::text(sql::run(transaction, kTransactionId).front().front());
   if (!enter(job, Stage::kCommitting)) return tl::unexpected(unavailable("no answer until the deadline"));
+  if (fail_at("write.commit")) session.cut();
   transaction.commit();
+  if (fail_at("write.committed")) throw pqxx::in_doubt_error("the connection was lost during the commit");
   health_.up();
   return {};
 }

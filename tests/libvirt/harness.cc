@@ -124,7 +124,7 @@ Result<void> start(Hypervisors& hosts, const StartOrder& order) {
 
 Result<void> destroy(Hypervisors& hosts, const std::string& host, const Uuid& vm) {
   const Answer answer;
-  hosts.destroy(host, vm, answer.done());
+  hosts.destroy(host, vm, {}, answer.done());
   return answer.wait();
 }
 

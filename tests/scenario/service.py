@@ -33,8 +33,9 @@ def scratch_directory():
 
 
 class Service:
-    def __init__(self, build, directory=None, config=""):
+    def __init__(self, build, directory=None, config="", program="emplaced"):
         self.build = build
+        self.program = program
         self.own_directory = directory is None
         self.data = directory or scratch_directory()
         self.config = os.path.join(self.data, "emplaced.toml")
@@ -47,7 +48,8 @@ class Service:
         self.start_s = None
 
     def __enter__(self):
-        self.start()
+        if not self.process:
+            self.start()
         return self
 
     def __exit__(self, kind, value, trace):
@@ -58,12 +60,14 @@ class Service:
         if self.own_directory:
             shutil.rmtree(self.data, ignore_errors=True)
 
-    def start(self):
+    def start(self, **environment):
         began = time.monotonic()
+        if self.process:
+            self.process.stdout.close()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(self.build, "bin/emplaced"), "--config", self.config],
-                stdout=subprocess.PIPE, stderr=log, text=True)
+                [os.path.join(self.build, "bin", self.program), "--config", self.config],
+                stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment})
         readable, _, _ = select.select([self.process.stdout], [], [], READY_S)
         line = self.process.stdout.readline() if readable else ""
         if not line.startswith("emplaced ready url="):
@@ -86,21 +90,28 @@ class Service:
         with open(os.path.join(self.data, "admin.token"), encoding="utf-8") as file:
             return file.read().strip()
 
-    def call(self, method, path, body=None, timeout=60):
+    def ask(self, method, path, body=None, key=None, timeout=60):
+        """The status and what came with it. OSError or http.client.HTTPException: no answer."""
         headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
         if method == "POST":
-            headers["Idempotency-Key"] = str(uuid.uuid4())
+            headers["Idempotency-Key"] = key or str(uuid.uuid4())
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
-                text = answer.read()
+                status, text = answer.status, answer.read()
         except urllib.error.HTTPError as error:
-            raise RuntimeError(f"{method} {path}: {error.code}: {error.read().decode(errors='replace')}") from None
-        return json.loads(text) if text else None
+            status, text = error.code, error.read()
+        return status, json.loads(text) if text else None
 
-    def vms(self):
-        found, path = [], "/v1/vms?limit=1000"
+    def call(self, method, path, body=None, timeout=60):
+        status, answer = self.ask(method, path, body, timeout=timeout)
+        if status >= 400:
+            raise RuntimeError(f"{method} {path}: {status}: {answer}")
+        return answer
+
+    def vms(self, verify=False):
+        found, path = [], "/v1/vms?limit=1000" + ("&verify=true" if verify else "")
         while path:
             page = self.call("GET", path)
             found += page["vms"]

@@ -33,7 +33,7 @@ class NoHypervisors : public Hypervisors {
  public:
   bool drives(const std::string&) const override { return false; }
   void start(StartOrder, Done) override {}
-  void destroy(const std::string&, const Uuid&, Done) override {}
+  void destroy(const std::string&, const Uuid&, std::optional<Uuid>, Done) override {}
   void shut_down(const std::string&, const Uuid&, Done) override {}
   void move(MoveOrder, std::function<void(const MoveProgress&)>, Done) override {}
   Result<std::vector<DomainSeen>> domains(const std::string&, Deadline) override { return {}; }

@@ -72,7 +72,7 @@ class FakeHypervisors : public Hypervisors {
     started.push_back(order.vm.name);
     done(failure.empty() ? Result<void>() : fail(code, failure));
   }
-  void destroy(const std::string&, const Uuid&, Done done) override { done({}); }
+  void destroy(const std::string&, const Uuid&, std::optional<Uuid>, Done done) override { done({}); }
   void shut_down(const std::string&, const Uuid&, Done done) override { done({}); }
   void move(MoveOrder, std::function<void(const MoveProgress&)>, Done done) override { done({}); }
   Result<std::vector<DomainSeen>> domains(const std::string&, Deadline) override { return {}; }

@@ -64,7 +64,13 @@ void store_log(LogLevel level, std::string_view line) {
   log_line(level == LogLevel::kInfo ? "info" : level == LogLevel::kWarn ? "warn" : "error", line);
 }
 
-Ambient ambient() { return {wall_clock_us, monotonic_us, random_uuid}; }
+void log_start(const Claim& claim, const Result<void>& started) {
+  log_line(started ? "info" : "warn",
+           fmt::format("event=start vm={} name={} host={} claim={} error={}", to_string(claim.vm), json_text(claim.vm_name),
+                       json_text(claim.host), to_string(claim.id), started ? "-" : json_text(started.error().message)));
+}
+
+Ambient ambient() { return {wall_clock_us, monotonic_us, random_uuid, log_start}; }
 
 int complain(const Error& error) {
   fmt::print(stderr, "emplaced: {}\n", error.message);

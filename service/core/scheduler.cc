@@ -165,7 +165,9 @@ void Scheduler::start(StartOrder order) {
   if (fail_at("start.begin")) return;
   const Claim claim = order.claim;
   // The answer may come after this scheduler is gone, but not after the store is.
-  hypervisors_.start(std::move(order), [&claims = claims_, &hypervisors = hypervisors_, claim](Result<void> started) {
+  hypervisors_.start(std::move(order), [&claims = claims_, &hypervisors = hypervisors_, claim,
+                                        ended = ambient_.start_ended](const Result<void>& started) {
+    ended(claim, started);
     const Deadline deadline = std::chrono::steady_clock::now() + kReportDeadline;
     if (fail_at(started ? "start.done" : "start.failed")) return;
     // A host that did not answer may be running the vm: the claim stays, and recover() asks the host again.

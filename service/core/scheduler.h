@@ -53,6 +53,7 @@ struct Ambient {
   std::function<std::int64_t()> now_us;   // wall clock
   std::function<std::int64_t()> tick_us;  // monotonic
   std::function<Uuid()> new_uuid;
+  std::function<void(const Claim&, const Result<void>&)> start_ended = [](const Claim&, const Result<void>&) {};
 };
 
 class Scheduler {

@@ -90,7 +90,8 @@ INSTANTIATE_TEST_SUITE_P(Check, GoodPlugin,
                          testing::Values(EMPLACE_KIT_PLUGINS "/libemplace_kit_good.so",
                                          EMPLACE_KIT_PLUGINS "/libemplace_specimen.so",
                                          EMPLACE_KIT_PLUGINS "/libemplace_temperature.so",
-                                         EMPLACE_BUILT_PLUGINS "/libemplace_affinity.so"));
+                                         EMPLACE_BUILT_PLUGINS "/libemplace_affinity.so",
+                                         EMPLACE_BUILT_PLUGINS "/libemplace_nova.so"));
 
 const std::string kGood = EMPLACE_KIT_PLUGINS "/libemplace_kit_good.so";
 

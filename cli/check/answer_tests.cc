@@ -56,11 +56,17 @@ void explain_all(const Setting& setting, Instance& instance, const Rule& rule, c
 
 Findings test_truth(const Setting& setting) {
   Findings findings;
-  for_samples(setting, "truth", [&](Instance& instance, const Rule& rule, const Question& question) {
-    if (findings.full()) return;
-    const Answer answer = instance.ask(rule, question);
-    if (!answer.ok) findings.fault(fmt::format("{}: {}", rule.id, answer.error));
-  });
+  // Each rule alone: what another rule names must not help it.
+  for (const Rule& rule : setting.subject->rules) {
+    const Subject narrow = setting.subject->narrowed(rule);
+    Setting alone = setting;
+    alone.subject = &narrow;
+    for_samples(alone, "truth", [&](Instance& instance, const Rule&, const Question& question) {
+      if (findings.full()) return;
+      const Answer answer = instance.ask(rule, question);
+      if (!answer.ok) findings.fault(fmt::format("{}: {}", rule.id, answer.error));
+    });
+  }
   return findings;
 }
 

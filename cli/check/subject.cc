@@ -15,6 +15,17 @@ std::vector<Rule> rules_of(const Manifest& manifest) {
   return rules;
 }
 
+// Where the observer's columns are in the views.
+Result<std::vector<TableLayout::Place>> places_of(const Manifest& manifest, const TableLayout& layout) {
+  std::vector<TableLayout::Place> places;
+  for (const std::string& column : manifest.observed_columns) {
+    const auto place = layout.place_of(column);
+    if (!place) return tl::unexpected(place.error());
+    places.push_back(*place);
+  }
+  return places;
+}
+
 }  // namespace
 
 PluginFiles files_of(const std::filesystem::path& library_or_manifest) {
@@ -31,14 +42,22 @@ Result<Subject> Subject::read(const PluginFiles& files, const std::string& confi
   if (!complete) return tl::unexpected(complete.error());
   auto layout = TableLayout::make(manifest->columns());
   if (!layout) return tl::unexpected(layout.error());
-  std::vector<TableLayout::Place> observed;
-  for (const std::string& column : manifest->observed_columns) {
-    const auto place = layout->place_of(column);
-    if (!place) return tl::unexpected(place.error());
-    observed.push_back(*place);
-  }
+  auto places = places_of(*manifest, *layout);
+  if (!places) return tl::unexpected(places.error());
   auto rules = rules_of(*manifest);
-  return Subject{std::move(*manifest), std::move(*complete), std::move(*layout), std::move(observed), std::move(rules)};
+  return Subject{std::move(*manifest), std::move(*complete), std::move(*layout), std::move(*places), std::move(rules)};
+}
+
+Subject Subject::narrowed(const Rule& rule) const {
+  std::vector<std::string> columns = manifest.observed_columns;
+  for (const auto* kind : {&manifest.filters, &manifest.objectives, &manifest.weighers}) {
+    const auto named = std::ranges::find(*kind, rule.id, &ManifestRule::id);
+    if (named != kind->end()) columns.insert(columns.end(), named->columns.begin(), named->columns.end());
+  }
+  // All of them were found in the whole manifest before.
+  auto narrow = TableLayout::make(columns).value();
+  auto places = places_of(manifest, narrow).value();
+  return {manifest, configuration, std::move(narrow), std::move(places), {rule}};
 }
 
 bool Subject::reads(std::string_view column) const {

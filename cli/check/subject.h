@@ -32,6 +32,8 @@ struct Subject {
   // kInvalid, as the service would say it. Runs no code of the plugin.
   static Result<Subject> read(const PluginFiles& files, const std::string& configuration);
 
+  // The same plugin with one of its rules, that sees only what the manifest names for this rule and the observer.
+  Subject narrowed(const Rule& rule) const;
   bool reads(std::string_view column) const;  // "hosts.memory_mib"
   bool reads_table(std::string_view table) const;
 

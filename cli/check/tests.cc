@@ -7,7 +7,7 @@ std::span<const Test> all_tests() {
       {"manifest", "manifest, schema and configuration are valid", {}, test_manifest, true},
       {"symbols", "only emplace_plugin_entry is exported, nothing is undefined", {"manifest"}, test_symbols},
       {"load", "it loads, and is what its manifest says", {"manifest", "symbols"}, test_load},
-      {"truth", "each rule answers from the columns that the manifest names", {"load"}, test_truth},
+      {"truth", "each rule answers from the columns that the manifest names for it", {"load"}, test_truth},
       {"results", "one finite result or \"no data\" per host, a reason per refusal", {"truth"}, test_results},
       {"lifecycle", "created and destroyed 1,000 times without a leak", {"results"}, test_lifecycle},
       {"repeat", "the same question gets the same bits, in another process too", {"results"}, test_repeat, false, true},

@@ -15,6 +15,7 @@ enum Behaviour {
   kGood,
   kAnotherVersion,
   kUndeclaredColumn,
+  kBorrowedColumn,
   kCrashing,
   kExiting,
   kThrowing,
@@ -111,6 +112,7 @@ class Cost : public p::Objective {
     most_wanted_ = std::max(most_wanted_, last_wanted_);
     if (kBehaviour == kRandom) noise_ = std::random_device{}();
     if (kBehaviour == kUndeclaredColumn) call.picture().column<double>("hosts", "power_watts");
+    if (kBehaviour == kBorrowedColumn) call.picture().column<double>("hosts", "vm_count");
     if (kBehaviour == kCrashing) *static_cast<volatile int*>(nullptr) = 1;
     if (kBehaviour == kExiting) _exit(0);
     if (kBehaviour == kPair && hosts == 2) __builtin_trap();

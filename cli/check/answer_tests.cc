@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "cli/check/instance.h"
 #include "cli/check/samples.h"
@@ -10,6 +11,20 @@ namespace emplace::check {
 namespace {
 
 constexpr int kClusters = 4;
+
+// How much of a rule the random questions reached: one that never refuses, or never has data, was hardly tested.
+struct Share {
+  std::size_t all = 0, part = 0;  // refused; with data
+
+  void add(Kind kind, const Cell& cell) {
+    ++all;
+    part += kind == Kind::kFilter ? cell.value == 0 : cell.second != EMPLACE_QUALITY_NO_DATA;
+  }
+  std::string text(const Rule& rule) const {
+    return fmt::format("{}: {} {:.0f} % of hosts", rule.id, rule.kind == Kind::kFilter ? "refused" : "had data for",
+                       all == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(all));
+  }
+};
 
 // Lower case, and begins with the filter's name, or with the plugin's where Nova chose the filter's.
 bool is_code_of(const Manifest& manifest, const Rule& rule, const std::string& code) {
@@ -72,19 +87,16 @@ Findings test_truth(const Setting& setting) {
 
 Findings test_results(const Setting& setting) {
   Findings findings;
-  std::vector<std::size_t> with_data(setting.subject->rules.size());
+  std::map<std::string, Share> shares;
   for_samples(setting, "results", [&](Instance& instance, const Rule& rule, const Question& question) {
     const Answer answer = instance.ask(rule, question);
     if (const auto fault = fault_in(rule, answer, question.hosts().size())) {
       findings.fault(fmt::format("{}: {}", rule.id, *fault));
     }
-    for (const Cell& cell : answer.cells) {
-      with_data[static_cast<std::size_t>(&rule - setting.subject->rules.data())] += cell.second != 2;
-    }
+    for (const Cell& cell : answer.cells) shares[rule.id].add(rule.kind, cell);
   });
-  for (std::size_t i = 0; i < with_data.size(); ++i) {
-    const Rule& rule = setting.subject->rules[i];
-    if (rule.kind == Kind::kObjective && with_data[i] == 0) findings.note(rule.id + " never had data");
+  for (const Rule& rule : setting.subject->rules) {
+    if (rule.kind != Kind::kWeigher) findings.note(shares[rule.id].text(rule));
   }
   return findings;
 }

@@ -10,20 +10,9 @@ namespace {
 
 constexpr std::uint64_t kArenaBytes = std::uint64_t{8} << 30;
 constexpr std::int64_t kHourUs = 3'600'000'000;
-constexpr std::uint32_t kGroups = 4, kAggregates = 3, kSources = 4;
-
-std::uint64_t below(Random& random, std::uint64_t end) { return random() % end; }
-bool one_in(Random& random, std::uint64_t n) { return below(random, n) == 0; }
-
-Uuid numbered(std::uint64_t n) {
-  Uuid id;
-  id.bytes[0] = 0xe0;
-  for (std::size_t i = 0; i < 8; ++i) id.bytes[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
-  return id;
-}
+constexpr std::uint32_t kAggregates = 3, kSources = 4;
 
 std::string host_name(std::uint64_t n) { return fmt::format("h{}", n); }
-std::string vm_name(std::uint64_t n) { return fmt::format("vm-{}", n); }
 
 std::string nova_state(Random& random) {
   const char* heard[] = {"2026-11-21T08:37:01.000000", "2026-11-21T08:00:00.000000", "2026-11-21T08:36:40.500000"};
@@ -59,7 +48,7 @@ HostRow random_host(Random& random, std::uint64_t n) {
 
 VmRow random_vm(Random& random, std::uint64_t n, std::uint32_t hosts) {
   VmRow row;
-  row.id = numbered(n);
+  row.id = vm_id(n);
   row.name = vm_name(n);
   if (hosts != 0 && !one_in(random, 10)) row.host = host_name(below(random, hosts));
   row.state = row.host.empty() ? VmState::kStopped : VmState::kRunning;
@@ -112,31 +101,16 @@ void add_relations(Random& random, std::uint32_t hosts, std::uint32_t vms, std::
   }
 }
 
-std::string nova_request(Random& random, std::uint64_t vm) {
-  return fmt::format(
-      R"({{"request_spec":{{"nova_object.name":"RequestSpec","nova_object.namespace":"nova","nova_object.version":"1.14",)"
-      R"("nova_object.data":{{"instance_uuid":"{}","project_id":"p1","num_instances":1,)"
-      R"("image":{{"nova_object.name":"ImageMeta","nova_object.data":{{"properties":{{"nova_object.name":"ImageMetaProps",)"
-      R"("nova_object.data":{{"hw_architecture":"{}"}}}}}}}},)"
-      R"("flavor":{{"nova_object.name":"Flavor","nova_object.data":{{"vcpus":{},"memory_mb":{},"root_gb":10,)"
-      R"("ephemeral_gb":0,"swap":0,"name":"f","extra_specs":{{{}}}}}}}}}}}}})",
-      to_string(numbered(vm)), one_in(random, 2) ? "x86_64" : "aarch64", 1 + below(random, 8),
-      512 * (1 + below(random, 64)), one_in(random, 2) ? R"("capabilities:hypervisor_type":"QEMU")" : "");
-}
-
-std::string own_request(Random& random, std::uint64_t vm) {
-  std::string body = fmt::format(R"({{"vm":{{"name":"{}","vcpus":{},"memory_mib":{},"disk_gib":{})", vm_name(vm),
-                                 1 + below(random, 16), 512 * (1 + below(random, 128)), 10 * below(random, 20));
-  if (one_in(random, 2)) body += fmt::format(R"(,"id":"{}")", to_string(numbered(vm)));
-  if (one_in(random, 2)) body += fmt::format(R"(,"group":"g{}")", below(random, kGroups));
-  if (one_in(random, 4)) body += fmt::format(R"(,"zone":"z{}")", below(random, 3));
-  if (one_in(random, 4)) body += R"(,"traits":["HW_CPU_X86_AVX2"])";
-  if (one_in(random, 4)) body += R"(,"numa_nodes":2)";
-  if (one_in(random, 4)) body += R"(,"project":"p1","image":"debian","flavor":"large")";
-  return body + "}}";
-}
-
 }  // namespace
+
+Uuid vm_id(std::uint64_t n) {
+  Uuid id;
+  id.bytes[0] = 0xe0;
+  for (std::size_t i = 0; i < 8; ++i) id.bytes[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
+  return id;
+}
+
+std::string vm_name(std::uint64_t n) { return fmt::format("vm-{}", n); }
 
 Random random_for(std::uint64_t seed, std::string_view test) {
   std::uint64_t hash = 14695981039346656037u ^ seed;
@@ -169,7 +143,7 @@ Change random_change(Random& random, std::uint32_t hosts, std::uint32_t vms, std
     case 1:
       return HostRemoved{host_name(below(random, hosts))};
     case 2:
-      return VmRemoved{numbered(below(random, vms))};
+      return VmRemoved{vm_id(below(random, vms))};
     case 3:
       return time(random_sample(random, below(random, vms)));
     case 4:
@@ -206,15 +180,6 @@ std::shared_ptr<const Picture> picture_of(const std::vector<Change>& cluster) {
   auto arena = Arena::create(kArenaBytes);
   if (!arena) throw std::runtime_error(arena.error().message);
   return with_changes(std::make_shared<const Picture>(*arena), cluster);
-}
-
-std::vector<std::string> random_requests(Random& random, std::uint32_t vms, std::size_t count) {
-  std::vector<std::string> requests;
-  while (requests.size() < count) {
-    const std::uint64_t vm = below(random, vms + 5);  // some are new
-    requests.push_back(requests.size() % 3 == 2 ? nova_request(random, vm) : own_request(random, vm));
-  }
-  return requests;
 }
 
 }  // namespace emplace::check

@@ -21,6 +21,15 @@ using Random = std::mt19937_64;
 
 inline constexpr std::int64_t kNowUs = 1'795'250'230'000'000;  // 2026-11-21T08:37:10Z, the time of all questions
 
+inline constexpr std::uint32_t kGroups = 4;  // server groups of a cluster: "g0", "g1", ..., one of each policy
+
+inline std::uint64_t below(Random& random, std::uint64_t end) { return random() % end; }
+inline bool one_in(Random& random, std::uint64_t n) { return below(random, n) == 0; }
+
+// The vms of a cluster are numbered from 0.
+Uuid vm_id(std::uint64_t n);
+std::string vm_name(std::uint64_t n);
+
 // One stream of numbers per test, so that a test alone does what it does among the others.
 Random random_for(std::uint64_t seed, std::string_view test);
 
@@ -32,8 +41,5 @@ std::vector<Change> shuffled(std::vector<Change> cluster, Random& random);
 
 std::shared_ptr<const Picture> picture_of(const std::vector<Change>& cluster);
 std::shared_ptr<const Picture> with_changes(std::shared_ptr<const Picture> base, const std::vector<Change>& changes);
-
-// Bodies of placements for such a cluster: small and large vms, known ones, with groups, zones, traits; from Nova too.
-std::vector<std::string> random_requests(Random& random, std::uint32_t vms, std::size_t count);
 
 }  // namespace emplace::check

@@ -6,6 +6,7 @@
 
 #include "cli/check/cluster.h"
 #include "cli/check/question.h"
+#include "cli/check/requests.h"
 
 namespace emplace::check {
 

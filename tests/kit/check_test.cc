@@ -42,7 +42,8 @@ struct Bad {
   const char* because;
 };
 
-std::ostream& operator<<(std::ostream& out, const Bad& bad) { return out << bad.plugin; }
+// What ctest shows of it.
+void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.because; }
 
 class BadPlugin : public testing::TestWithParam<Bad> {};
 
@@ -88,11 +89,10 @@ TEST_P(GoodPlugin, PassesAll) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Check, GoodPlugin,
-                         testing::Values(EMPLACE_KIT_PLUGINS "/libemplace_kit_good.so",
-                                         EMPLACE_KIT_PLUGINS "/libemplace_specimen.so",
-                                         EMPLACE_KIT_PLUGINS "/libemplace_temperature.so",
-                                         EMPLACE_BUILT_PLUGINS "/libemplace_affinity.so",
-                                         EMPLACE_BUILT_PLUGINS "/libemplace_nova.so"));
+                         testing::Values(EMPLACE_KIT_PLUGINS "/kit_good.json", EMPLACE_KIT_PLUGINS "/specimen.json",
+                                         EMPLACE_KIT_PLUGINS "/temperature.json",
+                                         EMPLACE_BUILT_PLUGINS "/affinity.json", EMPLACE_BUILT_PLUGINS "/nova.json"),
+                         [](const auto& tested) { return std::filesystem::path(tested.param).stem().string(); });
 
 const std::string kGood = EMPLACE_KIT_PLUGINS "/libemplace_kit_good.so";
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-from service import Service, scratch_directory
+from service import ROOT, Service, scratch_directory
 
 ISOLATIONS = ["in-process"]
 NAME = "temperature"
@@ -43,6 +43,15 @@ def write_and_build(prefix, directory):
     listed = run(emplace, "plugin", "list", os.path.join(source, "build"))
     assert f"{NAME}.fill" in listed, listed
     return library
+
+
+def build_example(prefix, directory):
+    """The worked example of docs/plugins.md, as somebody who copied it."""
+    source = os.path.join(directory, "example")
+    shutil.copytree(os.path.join(ROOT, "docs/examples/temperature"), source)
+    run("cmake", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}", cwd=source)
+    run("cmake", "--build", "build", cwd=source)
+    run(os.path.join(prefix, "bin/emplace"), "plugin", "check", os.path.join(source, "build/temperature.json"), "--only", "results")
 
 
 def configuration(library, isolation):
@@ -80,6 +89,7 @@ def main():
         prefix = os.path.join(directory, "prefix")
         run("cmake", "--install", build, "--prefix", prefix)
         library = write_and_build(prefix, directory)
+        build_example(prefix, directory)
         for isolation in ISOLATIONS:
             decide(prefix, library, isolation)
             print(f"{isolation}: {NAME} took part in a decision")

@@ -166,6 +166,9 @@ void add_plugins(CLI::App& app, Session& session) {
   CLI::App* list = plugin->add_subcommand("list", "reads the manifests of a directory");
   list->add_option("DIRECTORY", *directory, "the plugins that came with this program when left out");
   list->callback([&session, directory] { list_manifests(session, *directory); });
+  plugin->add_subcommand("columns", "lists the columns of the picture that a manifest may name")->callback([] {
+    list_columns();
+  });
   add_plugin_new(*plugin);
   add_plugin_check(*plugin);
 }

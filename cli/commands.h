@@ -64,6 +64,9 @@ struct NewPluginOptions {
 // Writes a plugin that compiles, with a test. Needs no service.
 void new_plugin(const NewPluginOptions& options);
 
+// The columns of the picture that a manifest may name. Needs no service.
+[[noreturn]] void list_columns();
+
 // As given; what is empty is not passed on.
 struct CheckPluginOptions {
   std::string plugin;  // its library or its manifest

@@ -48,6 +48,18 @@ void write_file(const files::path& path, const std::string& text) {
   if (!out) throw Failure(kBadInput, fmt::format("can't write {}: {}", path.string(), std::strerror(errno)));
 }
 
+// This process becomes emplace-plugin-check, which knows what the service knows of plugins.
+[[noreturn]] void become_checker(std::vector<std::string> words) {
+  const std::string program = beside_this_program("emplace-plugin-check").string();
+  words.insert(words.begin(), program);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  std::fflush(stdout);
+  execv(program.c_str(), arguments.data());
+  throw Failure(kFailed, fmt::format("can't run {}: {}", program, std::strerror(errno)));
+}
+
 // One option of the check, where it was given.
 void pass_on(std::vector<std::string>& words, const char* option, const std::string& value) {
   if (!value.empty()) words.insert(words.end(), {option, value});
@@ -78,21 +90,17 @@ void new_plugin(const NewPluginOptions& options) {
       target.string(), target.string());
 }
 
+void list_columns() { become_checker({"--columns"}); }
+
 void check_plugin(const CheckPluginOptions& options) {
-  const std::string program = beside_this_program("emplace-plugin-check").string();
-  std::vector<std::string> words{program, options.plugin};
+  std::vector<std::string> words{options.plugin};
   pass_on(words, "--config", options.config);
   pass_on(words, "--seed", options.seed);
   pass_on(words, "--json", options.json);
   pass_on(words, "--junit", options.junit);
   pass_on(words, "--budget-us", options.budget_us);
   pass_on(words, "--only", options.only);
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  std::fflush(stdout);
-  execv(program.c_str(), arguments.data());
-  throw Failure(kFailed, fmt::format("can't run {}: {}", program, std::strerror(errno)));
+  become_checker(std::move(words));
 }
 
 }  // namespace emplace::cli

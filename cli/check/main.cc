@@ -19,11 +19,13 @@ enum ExitCode : int { kAllPassed = 0, kSomethingFailed = 1, kUsage = 2 };
 
 struct Options {
   std::string file, library, json, junit, only, run;
+  bool columns = false;
   Setting setting{{}, "{}", std::random_device{}(), 20'000};
 };
 
 void declare(CLI::App& app, Options& options) {
-  app.add_option("FILE", options.file, "the plugin's library or its manifest")->required();
+  app.add_option("FILE", options.file, "the plugin's library or its manifest");
+  app.add_flag("--columns", options.columns, "list the columns that a manifest may name, and check nothing");
   app.add_option("--config", options.setting.configuration, "JSON object");
   app.add_option("--seed", options.setting.seed, "of all that is random");
   app.add_option("--budget-us", options.setting.budget_us, "median time of a call with 20,000 hosts");
@@ -57,6 +59,22 @@ std::string names_of_tests() {
   std::string names;
   for (const Test& test : all_tests()) names += (names.empty() ? "" : ", ") + std::string(test.name);
   return names;
+}
+
+const char* word_of(Type type) {
+  constexpr const char* kWords[] = {"f64", "i64", "u32", "u8", "uuid", "utf8", "list of u32", "span of u64"};
+  return kWords[static_cast<std::size_t>(type)];
+}
+
+int list_columns() {
+  for (const ColumnSchema& column : column_schemas()) {
+    const std::string name = fmt::format("{}.{}", table_name(column.table), column.name);
+    std::string line = fmt::format("{:<34} {:<12} {:<6} {}", name, word_of(column.type), column.unit,
+                                   column.observed ? "observed" : "");
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+  }
+  return kAllPassed;
 }
 
 int check(const Options& options) {
@@ -94,6 +112,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kAllPassed : kUsage;
   }
+  if (options.columns) return list_columns();
+  if (options.file.empty()) return refuse("FILE: wanted a plugin's library or its manifest, found none");
   options.setting.files = files_of(options.file);
   if (!options.library.empty()) options.setting.files.library = options.library;
   if (!options.run.empty()) be_a_test(options);

@@ -127,6 +127,14 @@ TEST(Check, GivesTheConfigurationToThePlugin) {
   EXPECT_EQ(checked.failed, std::vector<std::string>{"results"}) << checked.ran.output;
 }
 
+TEST(Columns, ListsWhatAManifestMayName) {
+  const Ran ran = run(EMPLACE_PROGRAM " plugin columns");
+
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_NE(ran.output.find("\nhosts.power_watts                  f64          W      observed\n"), std::string::npos)
+      << ran.output;
+}
+
 TEST(Check, EndsWith2ForUsage) {
   EXPECT_EQ(run(EMPLACE_PROGRAM " plugin check").code, 2);
   EXPECT_EQ(run(EMPLACE_PROGRAM " plugin check /nowhere/libemplace_x.so").code, 2);

@@ -20,19 +20,18 @@ template <typename T>
 class Room {
  public:
   Room(std::size_t count, T prepared) : count_(count), values_(count + kMargin, prepared) {
-    for (std::size_t i = count; i < values_.size(); ++i) std::memset(&values_[i], 0xA5, sizeof(T));
+    std::memset(values_.data() + count, kUntouched, kMargin * sizeof(T));
   }
   T* data() { return values_.data(); }
   T operator[](std::size_t i) const { return values_[i]; }
   bool overran() const {
-    T untouched;
-    std::memset(&untouched, 0xA5, sizeof(T));
-    return !std::all_of(values_.begin() + static_cast<std::ptrdiff_t>(count_), values_.end(),
-                        [&](const T& value) { return std::memcmp(&value, &untouched, sizeof(T)) == 0; });
+    const auto* margin = reinterpret_cast<const unsigned char*>(values_.data() + count_);
+    return !std::all_of(margin, margin + kMargin * sizeof(T), [](unsigned char byte) { return byte == kUntouched; });
   }
 
  private:
   static constexpr std::size_t kMargin = 64;
+  static constexpr unsigned char kUntouched = 0xA5;
   const std::size_t count_;
   std::vector<T> values_;
 };

@@ -15,6 +15,13 @@ void put_list(JsonWriter& out, std::string_view name, const std::vector<std::str
   out.close_list();
 }
 
+// As one word of a shell.
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 // XML 1.0 has no words for control characters.
 std::string escaped(std::string_view text) {
   std::string out;
@@ -87,9 +94,12 @@ std::string text_summary(const Report& report) {
   std::string text = fmt::format("{} passed, {} failed, {} skipped, {} not run; seed {}\n",
                                  report.count(Outcome::kPassed), report.count(Outcome::kFailed),
                                  report.count(Outcome::kSkipped), report.count(Outcome::kNotRun), report.seed);
+  const std::string with =
+      report.configuration == "{}" ? "" : fmt::format(" --config {}", quoted(report.configuration));
   for (const TestReport& test : report.tests) {
     if (test.outcome != Outcome::kFailed) continue;
-    text += fmt::format("again: emplace plugin check {} --seed {} --only {}\n", report.library, report.seed, test.name);
+    text += fmt::format("again: emplace plugin check {}{} --seed {} --only {}\n", report.library, with, report.seed,
+                        test.name);
   }
   return text;
 }
@@ -97,7 +107,8 @@ std::string text_summary(const Report& report) {
 std::string to_json(const Report& report) {
   JsonWriter out;
   // As text: a double does not hold every seed.
-  out.open().text("library", report.library).text("seed", std::to_string(report.seed)).key("tests").open_list();
+  out.open().text("library", report.library).text("configuration", report.configuration);
+  out.text("seed", std::to_string(report.seed)).key("tests").open_list();
   for (const TestReport& test : report.tests) {
     out.open().text("name", test.name).text("promise", test.promise).text("outcome", to_string(test.outcome));
     put_list(out, "faults", test.faults);

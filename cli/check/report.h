@@ -21,6 +21,7 @@ struct TestReport {
 
 struct Report {
   std::string library;
+  std::string configuration;  // as given
   std::uint64_t seed = 0;
   std::vector<TestReport> tests;
 

@@ -167,7 +167,7 @@ TestReport report_of(const Test& test, const Findings& findings, double seconds)
 
 Report run_all(const Setting& setting, const std::string& only, const std::function<void(const TestReport&)>& ended) {
   using std::chrono::steady_clock;
-  Report report{setting.files.library.string(), setting.seed, {}};
+  Report report{setting.files.library.string(), setting.configuration, setting.seed, {}};
   std::set<std::string_view> unmet;
   for (const Test& test : all_tests()) {
     if (!only.empty() && only != test.name) continue;

@@ -109,6 +109,31 @@ TEST(Check, RepeatsARunFromItsSeed) {
   EXPECT_EQ(run(command).output, run(command).output);
 }
 
+TEST(Check, SaysHowToRepeatAFailure) {
+  const Ran ran = run(EMPLACE_PROGRAM " plugin check " EMPLACE_KIT_PLUGINS
+                                      "/libemplace_kit_nan.so --only results --seed 5 --config '{\"divisor\": 2}'");
+  const std::size_t at = ran.output.find("again: emplace ");
+  ASSERT_NE(at, std::string::npos) << ran.output;
+
+  const Ran again = run(std::string(EMPLACE_PROGRAM) + ran.output.substr(at + 14, ran.output.size() - at - 15));
+
+  EXPECT_EQ(again.output, ran.output);
+  EXPECT_NE(again.output.find("--config '{\"divisor\": 2}' --seed 5"), std::string::npos) << again.output;
+}
+
+TEST(Check, RefusesALibraryThatWasCutOff) {
+  const Scratch scratch;
+  std::filesystem::copy_file(EMPLACE_KIT_PLUGINS "/kit_good.json", scratch / "kit_good.json");
+  const std::string whole = kit::read(kGood);
+  for (const std::size_t bytes :
+       {std::size_t{0}, std::size_t{10}, std::size_t{64}, whole.size() / 2, whole.size() - 1}) {
+    std::ofstream(scratch / "libemplace_kit_good.so", std::ios::binary) << whole.substr(0, bytes);
+    const Checked checked = check((scratch / "kit_good.json").string());
+    ASSERT_EQ(checked.failed.size(), 1u) << bytes << '\n' << checked.ran.output;
+    EXPECT_TRUE(checked.failed[0] == "symbols" || checked.failed[0] == "load") << checked.ran.output;
+  }
+}
+
 TEST(Check, WritesJUnit) {
   const Scratch scratch;
   const std::string file = (scratch / "report.xml").string();

@@ -134,6 +134,28 @@ void add_claims(CLI::App& app, Session& session) {
   });
 }
 
+void add_plugin_new(CLI::App& plugin) {
+  auto options = std::make_shared<NewPluginOptions>();
+  CLI::App* command = plugin.add_subcommand("new", "writes a plugin that compiles, with a test");
+  command->add_option("NAME", options->name, "lower case letters, digits and _")->required();
+  command->add_option("--directory", options->directory, "where to, a new directory; ./NAME when left out");
+  command->callback([options] { new_plugin(*options); });
+}
+
+void add_plugin_check(CLI::App& plugin) {
+  auto options = std::make_shared<CheckPluginOptions>();
+  CLI::App* command =
+      plugin.add_subcommand("check", "holds a plugin against the contract, each test in its own process");
+  command->add_option("FILE", options->plugin, "its library or its manifest")->required();
+  command->add_option("--config", options->config, "JSON object; the schema's defaults when left out");
+  command->add_option("--seed", options->seed, "of all that is random; printed, so that a run can be repeated");
+  command->add_option("--json", options->json, "write the report to this file as JSON");
+  command->add_option("--junit", options->junit, "write the report to this file as JUnit XML");
+  command->add_option("--budget-us", options->budget_us, "median time that a call with 20,000 hosts may take");
+  command->add_option("--only", options->only, "run this test alone");
+  command->callback([options] { check_plugin(*options); });
+}
+
 void add_plugins(CLI::App& app, Session& session) {
   auto directory = std::make_shared<std::string>();
   app.add_subcommand("plugins", "what the service loaded, and how it does")->callback([&session] {
@@ -144,6 +166,11 @@ void add_plugins(CLI::App& app, Session& session) {
   CLI::App* list = plugin->add_subcommand("list", "reads the manifests of a directory");
   list->add_option("DIRECTORY", *directory, "the plugins that came with this program when left out");
   list->callback([&session, directory] { list_manifests(session, *directory); });
+  plugin->add_subcommand("columns", "lists the columns of the picture that a manifest may name")->callback([] {
+    list_columns();
+  });
+  add_plugin_new(*plugin);
+  add_plugin_check(*plugin);
 }
 
 void add_profiles(CLI::App& app, Session& session) {

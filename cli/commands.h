@@ -56,6 +56,25 @@ void list_groups(Session& session);
 void list_plugins(Session& session);
 // The manifests in a directory; empty: of the plugins that came with this program. Needs no service.
 void list_manifests(Session& session, const std::string& directory);
+
+struct NewPluginOptions {
+  std::string name;
+  std::string directory;  // empty: the name, in the current one
+};
+// Writes a plugin that compiles, with a test. Needs no service.
+void new_plugin(const NewPluginOptions& options);
+
+// The columns of the picture that a manifest may name. Needs no service.
+[[noreturn]] void list_columns();
+
+// As given; what is empty is not passed on.
+struct CheckPluginOptions {
+  std::string plugin;  // its library or its manifest
+  std::string config, seed, json, junit, budget_us, only;
+};
+// Becomes emplace-plugin-check (cli/check), whose exit codes are this command's.
+[[noreturn]] void check_plugin(const CheckPluginOptions& options);
+
 void list_profiles(Session& session);
 void put_profile(Session& session, const std::string& name, const std::string& path);
 

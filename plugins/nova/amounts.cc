@@ -42,7 +42,9 @@ constexpr std::string_view kAttributes[] = {"host",
 
 // Amounts are integers in Nova: 4096 is "4096", not "4096.0".
 Value amount(double value) {
-  return value == std::floor(value) ? Value(static_cast<std::int64_t>(value)) : Value(value);
+  constexpr double kEnd = 0x1p63;  // of what an int64_t holds
+  const bool whole = value == std::floor(value) && std::abs(value) < kEnd;
+  return whole ? Value(static_cast<std::int64_t>(value)) : Value(value);
 }
 
 using Read = Value (*)(const Amounts&, std::uint32_t);
@@ -95,10 +97,14 @@ double Amounts::free_disk_mb(std::uint32_t host, const HostState* state) const {
 }
 
 Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostState* state) const {
-  for (const auto& [known, read] : kAmounts) {
-    if (known == name) return read(*this, host);
+  try {
+    for (const auto& [known, read] : kAmounts) {
+      if (known == name) return read(*this, host);
+    }
+    if (name == "free_disk_mb") return amount(free_disk_mb(host, state));
+  } catch (const plugin::Error&) {
+    return Value();  // of this host it is not known; the others must still be judged
   }
-  if (name == "free_disk_mb") return amount(free_disk_mb(host, state));
   const Value* found = state && has_attribute(name) ? state->attributes.find(name) : nullptr;
   if (found) return *found;
   return name == "host" && name_.valid(host) ? Value(std::string(name_[host])) : Value();

@@ -30,7 +30,8 @@ class Amounts {
   double free_disk_mb(std::uint32_t host, const HostState* state) const;
   double instances(std::uint32_t host) const { return at(vm_count_, host); }
 
-  // The HostState attribute of that name: amounts from the columns, all else from nova_state; None when there is none.
+  // The HostState attribute of that name: amounts from the columns, all else from nova_state; None when there is none,
+  // and for an amount that is not known.
   Value attribute(std::string_view name, std::uint32_t host, const HostState* state) const;
 
  private:

@@ -2,6 +2,7 @@
 // multiplier of a host is the least that its aggregates' metadata name, else the profile's.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "amounts.h"
 #include "extra_specs_ops.h"
@@ -45,6 +46,12 @@ class Multipliers {
   bool any_ = false;
 };
 
+// A host with numbers that overflow must not take the weigher from all others: the service refuses what is not finite.
+double finite(double value) {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  return std::isnan(value) ? 0 : std::clamp(value, -kMost, kMost);
+}
+
 using Free = double (*)(const Amounts&, std::uint32_t, const HostState*);
 
 class ResourceWeigher : public plugin::Weigher {
@@ -60,7 +67,7 @@ class ResourceWeigher : public plugin::Weigher {
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const std::uint32_t host = candidates[i];
-      weights.set(i, free_(amounts, host, snapshot.hosts.find(host)));
+      weights.set(i, finite(free_(amounts, host, snapshot.hosts.find(host))));
       const auto multiplier = multipliers.any() ? multipliers.of(host) : std::nullopt;
       if (multiplier) weights.set_multiplier(i, *multiplier);
     }

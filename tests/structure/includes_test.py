@@ -48,6 +48,12 @@ class Includes(unittest.TestCase):
         self.fault("plugins/two may not include plugins/one/one.h")
         self.fault("plugins/two may not include service/core/picture.h")
 
+    def test_of_the_command_line_only_the_checker_includes_the_service(self):
+        self.write("cli/check/cluster.h", '#include "service/core/picture.h"\n')
+        self.assertEqual(includes.faults(self.root), [])
+        self.write("cli/hosts.cc", '#include "service/core/picture.h"\n')
+        self.fault("cli may not include service/core/picture.h")
+
     def test_cycles_are_found(self):
         self.write("service/core/a.h", '#include "service/core/b.h"\n')
         self.write("service/core/b.h", '#include "service/core/a.h"\n')

@@ -55,6 +55,7 @@ void Worker::start_stream(const std::shared_ptr<Connection>& c, const Response& 
   release(*c);
   if (c->exchange.head || tally_.draining) return end_stream(c);
   flush(c);
+  advance(c);  // its end may have come before the stream began
 }
 
 void Worker::continue_stream(const std::shared_ptr<Connection>& c, std::string_view bytes) {

@@ -43,7 +43,11 @@ class Framer::Cutter {
 
   const Refusal& refusal() const { return refusal_; }
 
+  std::size_t body_bytes() const { return opinion_->body.size(); }
+
  private:
+  static constexpr std::size_t kKeptBytes = 1024;
+
   enum class Stage {
     kHeader,     // lines up to the empty one, gathered in piece_
     kSized,      // body_left_ bytes
@@ -59,6 +63,7 @@ class Framer::Cutter {
     request_ = Request{};
     opinion_.emplace();
     piece_.clear();
+    if (piece_.capacity() > kKeptBytes) std::string().swap(piece_);  // a connection may idle for long after a big header
     line_start_ = 0;
     body_left_ = 0;
     body_bytes_ = 0;
@@ -335,6 +340,7 @@ Framer& Framer::operator=(Framer&&) noexcept = default;
 
 std::size_t Framer::feed(std::string_view bytes) { return cutter_->feed(bytes); }
 Framer::State Framer::state() const { return cutter_->state(); }
+std::size_t Framer::body_bytes() const { return cutter_->body_bytes(); }
 bool Framer::take_continue() { return cutter_->take_continue(); }
 Request Framer::take() { return cutter_->take(); }
 const Refusal& Framer::refusal() const { return cutter_->refusal(); }

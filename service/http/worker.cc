@@ -155,6 +155,7 @@ void Worker::forget(Connection& c) {
   if (c.busy) --tally_.requests_now;
   if (c.pipe) --tally_.streams_now;
   if (c.admitted) --tally_.admitted_now;
+  hold_body(c, 0);
   if (c.pipe) guarded([&] { c.pipe->over(); });
   tally_.socket_closed();
 }

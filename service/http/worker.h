@@ -114,11 +114,13 @@ class Worker : public Pistache::Tcp::Transport {
   void drop_input(const std::shared_ptr<Connection>& c);
   void feed(const std::shared_ptr<Connection>& c, std::string_view bytes);
   void note_phase(Connection& c);
+  bool hold_body(Connection& c, std::size_t bytes);
   void dispatch(const std::shared_ptr<Connection>& c);
   void release(Connection& c);
 
   // writing
-  void refuse(const std::shared_ptr<Connection>& c, int status, const std::string& detail);
+  // `code`: empty for the status's own.
+  void refuse(const std::shared_ptr<Connection>& c, int status, const std::string& detail, std::string_view code = {});
   void finish(const std::shared_ptr<Connection>& c);
   void flush(const std::shared_ptr<Connection>& c);
   void watch_for_room(Connection& c);

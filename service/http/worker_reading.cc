@@ -10,7 +10,8 @@ namespace emplace::http {
 namespace {
 
 constexpr std::size_t kUnsentBytes = 256 * 1024;  // pipelined requests wait while this much of the answers before does
-constexpr int kReadsPerTurn = 32;                 // of one connection, before the others get theirs
+constexpr std::size_t kSmallBody = 64 * 1024;
+constexpr int kReadsPerTurn = 32;  // of one connection, before the others get theirs
 
 }  // namespace
 
@@ -72,6 +73,9 @@ void Worker::feed(const std::shared_ptr<Connection>& c, std::string_view bytes) 
       const Refusal why = c->framer.refusal();
       return refuse(c, why.status, why.detail);
     }
+    if (!hold_body(*c, c->framer.body_bytes())) {
+      return refuse(c, 503, "too many large bodies at once", "emplace.http.too_many_bodies");
+    }
     if (c->phase == Framer::State::kComplete) dispatch(c);
     if (c->phase == Framer::State::kBody && c->framer.take_continue()) {
       c->queue("HTTP/1.1 100 Continue\r\n\r\n");
@@ -86,6 +90,17 @@ void Worker::note_phase(Connection& c) {
   if (phase == c.phase) return;
   c.phase = phase;
   c.since = Clock::now();
+}
+
+// A body is read before its token can be looked at, so that anybody could fill the memory by beginning many. Small
+// bodies are let through whatever the others do: they are what places vms. False when there is no room.
+bool Worker::hold_body(Connection& c, std::size_t bytes) {
+  const std::size_t counted = bytes > kSmallBody ? bytes : 0;
+  if (counted == c.body_bytes) return true;
+  const std::uint64_t all = tally_.body_bytes_now += counted - c.body_bytes;
+  const bool grows = counted > c.body_bytes;
+  c.body_bytes = counted;
+  return !grows || all <= limits_.big_bodies * limits_.framing.body_bytes;
 }
 
 void Worker::dispatch(const std::shared_ptr<Connection>& c) {
@@ -110,6 +125,7 @@ void Worker::dispatch(const std::shared_ptr<Connection>& c) {
 // The request in hand is answered.
 void Worker::release(Connection& c) {
   c.busy = false;
+  hold_body(c, 0);
   c.phase = c.framer.state();
   c.since = Clock::now();
   --tally_.requests_now;

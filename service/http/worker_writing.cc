@@ -78,13 +78,16 @@ void Worker::drop_slow(const std::shared_ptr<Connection>& c) {
   drop(c);
 }
 
-void Worker::refuse(const std::shared_ptr<Connection>& c, int status, const std::string& detail) {
+void Worker::refuse(const std::shared_ptr<Connection>& c, int status, const std::string& detail,
+                    std::string_view code) {
   tally_.refuse(status);
   Exchange exchange;
   exchange.id = ids_.next();
-  Response response = problem(status, code_of_refusal(status), detail, exchange.id, false);
+  Response response = problem(status, code.empty() ? code_of_refusal(status) : code, detail, exchange.id, false);
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
   c->queue(answer_bytes(response, exchange, date()));
+  c->framer = Framer(limits_.framing);  // gives back what there is of a body
+  hold_body(*c, 0);
   finish(c);
   if (!c->gone) drop_input(c);
 }

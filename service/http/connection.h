@@ -32,7 +32,8 @@ struct Connection {
   std::size_t sent = 0;        // of output
   Exchange exchange;           // of the request in hand
   std::shared_ptr<Pipe> pipe;  // when it is answered by a stream
-  std::size_t body_bytes = 0;  // of the request in hand, as counted among those of all connections
+  // As counted among those of all connections: of the request in hand, and yet to be sent.
+  std::size_t body_bytes = 0, unsent_bytes = 0;
 
   bool admitted = true;      // false: beyond the connection limit, told so and closed
   bool busy = false;         // a request is in the handler

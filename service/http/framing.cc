@@ -63,7 +63,8 @@ class Framer::Cutter {
     request_ = Request{};
     opinion_.emplace();
     piece_.clear();
-    if (piece_.capacity() > kKeptBytes) std::string().swap(piece_);  // a connection may idle for long after a big header
+    if (piece_.capacity() > kKeptBytes)
+      std::string().swap(piece_);  // a connection may idle for long after a big header
     line_start_ = 0;
     body_left_ = 0;
     body_bytes_ = 0;

@@ -42,6 +42,7 @@ struct Limits {
   int idle_timeout_ms = 75'000;      // between requests: closed
   int write_timeout_ms = 30'000;     // an answer or stream of which the client takes nothing: closed
   int drain_timeout_ms = 10'000;
+  std::size_t unsent_bytes = 256 * 1024 * 1024;   // of all answers that clients have yet to take: 503 for a large one
   std::size_t stream_unsent_bytes = 1024 * 1024;  // a stream's backlog beyond which the client is disconnected
 };
 
@@ -53,6 +54,7 @@ struct Counters {
   std::uint64_t requests_now = 0;  // in handlers
   std::uint64_t streams_now = 0;
   std::uint64_t body_bytes_now = 0;  // of requests that come in or are in handlers; small ones are not counted
+  std::uint64_t unsent_bytes_now = 0;
   std::uint64_t answers_lost = 0;        // the client had gone
   std::uint64_t idle_closed = 0;         // by idle_timeout_ms
   std::uint64_t slow_closed = 0;         // by write_timeout_ms or stream_unsent_bytes

@@ -156,6 +156,7 @@ void Worker::forget(Connection& c) {
   if (c.pipe) --tally_.streams_now;
   if (c.admitted) --tally_.admitted_now;
   hold_body(c, 0);
+  count_unsent(c, 0);
   if (c.pipe) guarded([&] { c.pipe->over(); });
   tally_.socket_closed();
 }

@@ -38,6 +38,9 @@ class Gate : public Pistache::Tcp::Handler {
   void onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) override;
 };
 
+// Bodies, of requests and of answers, that are let through whatever the memory that others hold.
+inline constexpr std::size_t kSmallBody = 64 * 1024;
+
 class Worker : public Pistache::Tcp::Transport {
  public:
   // What a peer carries that is beyond the connection limit.
@@ -123,6 +126,8 @@ class Worker : public Pistache::Tcp::Transport {
   void refuse(const std::shared_ptr<Connection>& c, int status, const std::string& detail, std::string_view code = {});
   void finish(const std::shared_ptr<Connection>& c);
   void flush(const std::shared_ptr<Connection>& c);
+  void send(const std::shared_ptr<Connection>& c);
+  void count_unsent(Connection& c, std::size_t bytes);
   void watch_for_room(Connection& c);
   void linger(const std::shared_ptr<Connection>& c);
   const std::string& date();

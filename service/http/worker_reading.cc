@@ -10,8 +10,7 @@ namespace emplace::http {
 namespace {
 
 constexpr std::size_t kUnsentBytes = 256 * 1024;  // pipelined requests wait while this much of the answers before does
-constexpr std::size_t kSmallBody = 64 * 1024;
-constexpr int kReadsPerTurn = 32;  // of one connection, before the others get theirs
+constexpr int kReadsPerTurn = 32;                 // of one connection, before the others get theirs
 
 }  // namespace
 

@@ -34,11 +34,21 @@ std::string_view code_of_refusal(int status) {
   }
 }
 
+// In place of an answer, when clients that take theirs slowly fill the memory.
+Response too_much_unsent(const Exchange& exchange) {
+  Response response = problem(503, "emplace.http.too_much_unsent", "too many large answers wait for their clients",
+                              exchange.id, exchange.openstack_shape);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 }  // namespace
 
 void Worker::answer(const std::shared_ptr<Connection>& c, const Response& response) {
   c->exchange.keep_alive = c->exchange.keep_alive && !tally_.draining;
-  c->queue(answer_bytes(response, c->exchange, date()));
+  const std::size_t bytes = response.body.size();
+  const bool fits = bytes <= kSmallBody || tally_.unsent_bytes_now + bytes <= limits_.unsent_bytes;
+  c->queue(answer_bytes(fits ? response : too_much_unsent(c->exchange), c->exchange, date()));
   c->closing = !c->exchange.keep_alive;
   release(*c);
   flush(c);
@@ -100,17 +110,31 @@ void Worker::finish(const std::shared_ptr<Connection>& c) {
 }
 
 void Worker::flush(const std::shared_ptr<Connection>& c) {
+  send(c);
+  if (c->gone) return;
+  count_unsent(*c, c->unsent());
+  if (c->unsent() > 0) return watch_for_room(*c);
+  if (c->closing && !c->lingering) linger(c);
+}
+
+// As much as the kernel takes.
+void Worker::send(const std::shared_ptr<Connection>& c) {
   while (!c->gone && c->unsent() > 0) {
     const ssize_t count = ::send(c->fd, c->output.data() + c->sent, c->unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) return watch_for_room(*c);
+    if (count < 0 && errno == EAGAIN) return;
     if (count < 0) return drop(c);
     c->sent += static_cast<std::size_t>(count);
     c->progressed = Clock::now();
     if (c->pipe) c->pipe->sent(static_cast<std::size_t>(count));
     c->compact();
   }
-  if (c->closing && !c->gone && !c->lingering) linger(c);
+}
+
+void Worker::count_unsent(Connection& c, std::size_t bytes) {
+  if (bytes == c.unsent_bytes) return;
+  tally_.unsent_bytes_now += bytes - c.unsent_bytes;
+  c.unsent_bytes = bytes;
 }
 
 void Worker::watch_for_room(Connection& c) {

@@ -147,5 +147,34 @@ TEST(Memory, OfAnAnsweredBodyIsFreeForTheNext) {
   }
 }
 
+TEST(Memory, OfUnreadAnswersIsBoundedInAll) {
+  constexpr std::size_t kClients = 16;
+  Limits limits;
+  limits.unsent_bytes = 24 * kMiB;
+  const auto server =
+      serve([](const std::shared_ptr<const Request>& request,
+               const Reply& reply) { reply.send({.body = std::string(request->path == "/big" ? 8 * kMiB : 1, 'x')}); },
+            limits);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t i = 0; i < kClients; ++i) clients.push_back(std::make_unique<Client>(server->port(), 4096));
+
+  for (const auto& client : clients) client->send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(
+      eventually([&] { return server->counters().requests == kClients && server->counters().requests_now == 0; }));
+  EXPECT_LE(server->counters().unsent_bytes_now,
+            limits.unsent_bytes + limits.workers * 8 * kMiB);  // each looks by itself
+  EXPECT_EQ(Client(server->port()).get("/small").status, 200);
+
+  std::size_t whole = 0;
+  for (const auto& client : clients) {
+    const Answer answer = client->answer();
+    EXPECT_TRUE(answer.status == 503 || answer.body.size() == 8 * kMiB) << answer.status;
+    if (answer.status == 200) ++whole;
+  }
+  EXPECT_GE(whole, 3U);
+  EXPECT_LT(whole, kClients);
+  EXPECT_TRUE(eventually([&] { return server->counters().unsent_bytes_now == 0; }));
+}
+
 }  // namespace
 }  // namespace emplace::http

@@ -15,8 +15,9 @@ as_root() {
   fi
 }
 
+# missing_packages LIST
 missing_packages() {
-  grep -v '^#' cmake/packages.txt | while read -r package; do
+  grep -v '^#' "$1" | while read -r package; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || printf '%s\n' "$package"
   done
@@ -35,10 +36,12 @@ without_default_cluster() {
   fi
 }
 
+# install_packages [LIST]
 install_packages() {
-  command -v dpkg-query >/dev/null || die "wanted Debian 12 or newer, found no dpkg; the packages are listed in cmake/packages.txt"
+  local list=${1:-cmake/packages.txt}
+  command -v dpkg-query >/dev/null || die "wanted Debian 12 or newer, found no dpkg; the packages are listed in $list"
   local missing
-  missing=$(missing_packages | tr '\n' ' ')
+  missing=$(missing_packages "$list" | tr '\n' ' ')
   [ -n "$missing" ] || return 0
   say "installing: $missing"
   if [ "$(id -u)" != 0 ]; then

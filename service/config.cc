@@ -6,14 +6,15 @@
 #include <sstream>
 #include <toml++/toml.h>
 
+#include "service/core/json.h"
+
 namespace emplace {
 namespace {
 
 std::string found(const toml::node& node) {
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
-  const std::string shown = text.str();
-  return shown.size() <= 60 ? shown : shown.substr(0, 57) + "...";
+  return shortened(text.str());
 }
 
 // Reads the keys of one table and keeps the first error. Each key that was asked for is known; finish() refuses the others.
@@ -120,7 +121,7 @@ class Section {
   void finish() {
     for (const auto& [key, node] : table_) {
       if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
-      complain(key.source(), fmt::format("{}{}: unknown key", path_, key.str()));
+      complain(key.source(), fmt::format("{}{}: unknown key", path_, shortened(key.str())));
     }
   }
 

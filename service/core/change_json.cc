@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 #include <rapidjson/document.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -10,6 +12,8 @@
 
 #include "service/core/base64.h"
 #include "service/core/change.h"
+#include "service/core/json.h"
+#include "service/core/json_numbers.h"
 
 namespace emplace {
 namespace {
@@ -378,6 +382,18 @@ constexpr Reader kReaders[] = {
     {"aggregate_removed", read_aggregate_removed},
 };
 
+struct Reading {
+  rapidjson::MemoryStream text;
+  bool done = false;
+
+  bool operator()(rapidjson::Document& document) {
+    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+    ExactNumbers<rapidjson::Document> numbers{document};
+    done = !rapidjson::Reader().Parse<kFlags>(text, numbers).IsError();
+    return done;
+  }
+};
+
 }  // namespace
 
 std::string to_json(const Change& change) {
@@ -390,9 +406,10 @@ std::string to_json(const Change& change) {
 }
 
 Result<Change> change_from_json(std::string_view json) {
+  Reading reading{rapidjson::MemoryStream(json.data(), json.size())};
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(json.data(), json.size());
-  if (document.HasParseError() || !document.IsObject()) {
+  document.Populate(reading);
+  if (!reading.done || !document.IsObject()) {
     return fail(ErrorCode::kInvalid, fmt::format("change: wanted a JSON object, found {:.80}", json));
   }
   std::string wrong;
@@ -401,10 +418,10 @@ Result<Change> change_from_json(std::string_view json) {
   const auto reader =
       std::find_if(std::begin(kReaders), std::end(kReaders), [&](const Reader& known) { return known.kind == kind; });
   if (reader == std::end(kReaders)) {
-    return fail(ErrorCode::kInvalid, fmt::format("change: unknown kind \"{}\"", kind));
+    return fail(ErrorCode::kInvalid, fmt::format("change: unknown kind \"{}\"", shortened(kind)));
   }
   Change change = reader->read(fields);
-  if (!wrong.empty()) return fail(ErrorCode::kInvalid, fmt::format("change of kind {}: bad {}", kind, wrong));
+  if (!wrong.empty()) return fail(ErrorCode::kInvalid, fmt::format("change of kind {}: bad {}", kind, shortened(wrong)));
   return change;
 }
 

@@ -9,37 +9,29 @@
 #include <cmath>
 #include <cstring>
 
+#include "service/core/json_numbers.h"
+
 namespace emplace {
 namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr unsigned kFlags =
-    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
 
 const rapidjson::Value& tree_of(const void* value) { return *static_cast<const rapidjson::Value*>(value); }
 
 // Hands what the reader finds to the document, and stops it where the text goes deeper than anybody means.
 template <typename Document>
-struct DepthGuard {
-  Document& document;
+struct DepthGuard : ExactNumbers<Document> {
+  using Inner = ExactNumbers<Document>;
   int depth = 0;
   bool too_deep = false;
 
   bool enter() { return !(too_deep = ++depth > kMaxDepth); }
-  bool Null() { return document.Null(); }
-  bool Bool(bool b) { return document.Bool(b); }
-  bool Int(int i) { return document.Int(i); }
-  bool Uint(unsigned u) { return document.Uint(u); }
-  bool Int64(std::int64_t i) { return document.Int64(i); }
-  bool Uint64(std::uint64_t u) { return document.Uint64(u); }
-  bool Double(double d) { return document.Double(d); }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) { return document.RawNumber(text, size, copy); }
-  bool String(const char* text, rapidjson::SizeType size, bool copy) { return document.String(text, size, copy); }
-  bool Key(const char* text, rapidjson::SizeType size, bool copy) { return document.Key(text, size, copy); }
-  bool StartObject() { return enter() && document.StartObject(); }
-  bool EndObject(rapidjson::SizeType members) { return --depth, document.EndObject(members); }
-  bool StartArray() { return enter() && document.StartArray(); }
-  bool EndArray(rapidjson::SizeType items) { return --depth, document.EndArray(items); }
+  bool StartObject() { return enter() && Inner::StartObject(); }
+  bool EndObject(rapidjson::SizeType members) { return --depth, Inner::EndObject(members); }
+  bool StartArray() { return enter() && Inner::StartArray(); }
+  bool EndArray(rapidjson::SizeType items) { return --depth, Inner::EndArray(items); }
 };
 
 struct Generator {
@@ -49,7 +41,7 @@ struct Generator {
 
   template <typename Document>
   bool operator()(Document& document) {
-    DepthGuard<Document> guard{document};
+    DepthGuard<Document> guard{{document}};
     rapidjson::Reader reader;
     result = reader.Parse<kFlags>(stream, guard);
     too_deep = guard.too_deep;

@@ -32,6 +32,8 @@ struct Connection {
   std::size_t sent = 0;        // of output
   Exchange exchange;           // of the request in hand
   std::shared_ptr<Pipe> pipe;  // when it is answered by a stream
+  // As counted among those of all connections: of the request in hand, and yet to be sent.
+  std::size_t body_bytes = 0, unsent_bytes = 0;
 
   bool admitted = true;      // false: beyond the connection limit, told so and closed
   bool busy = false;         // a request is in the handler
@@ -53,12 +55,16 @@ struct Connection {
     if (pipe) pipe->queued(bytes.size());
   }
 
-  // Forgets what was sent once that is worth moving the rest.
+  // Forgets what was sent once that is worth moving the rest. A connection may idle for long after a big answer: its
+  // memory must not.
   void compact() {
     if (sent < output.size() && sent < 256 * 1024) return;
     output.erase(0, sent);
     sent = 0;
+    if (output.empty() && output.capacity() > kKeptBytes) std::string().swap(output);
   }
+
+  static constexpr std::size_t kKeptBytes = 4 * 1024;
 };
 
 }  // namespace emplace::http

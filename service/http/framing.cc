@@ -1,113 +1,14 @@
-// Beast asserts where hostile input can lead it (a last chunk that comes byte by byte); the pieces it gets here are cut
-// so that it doesn't come to that, and its asserts are off so that a mistake of ours is a 400 and not an abort.
-#define BOOST_DISABLE_ASSERTS
 #include "service/http/framing.h"
 
 #include <algorithm>
-#include <boost/beast/http/basic_parser.hpp>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 
+#include "service/http/second_opinion.h"
+#include "service/http/syntax.h"
 #include "service/http/target.h"
 
 namespace emplace::http {
-namespace {
-
-namespace beast = boost::beast;
-using beast::error_code;
-using beast::string_view;
-
-// The second opinion: Beast's parser, of which only the body is kept.
-class Opinion : public beast::http::basic_parser<true> {
- public:
-  Opinion() {
-    eager(true);
-    body_limit(UINT64_MAX);  // both limits are ours, checked before (boost::none would refuse every Content-Length)
-    header_limit(UINT32_MAX);
-  }
-
-  // Whether Beast took the whole piece without complaint.
-  bool agrees(std::string_view piece) {
-    try {
-      error_code error;
-      const std::size_t taken = put(boost::asio::const_buffer(piece.data(), piece.size()), error);
-      return !error && taken == piece.size();
-    } catch (const std::exception&) {  // std::length_error and the like, by its own limits
-      return false;
-    }
-  }
-
-  std::string body;
-
- private:
-  void on_request_impl(beast::http::verb, string_view, string_view, int, error_code&) override {}
-  void on_response_impl(int, string_view, int, error_code&) override {}
-  void on_field_impl(beast::http::field, string_view, string_view, error_code&) override {}
-  void on_header_impl(error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-  std::size_t on_body_impl(string_view piece, error_code&) override {
-    body.append(piece.data(), piece.size());
-    return piece.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, string_view piece, error_code& error) override {
-    return on_body_impl(piece, error);
-  }
-  void on_finish_impl(error_code&) override {}
-};
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_digit(c) || is_letter(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
-
-bool is_visible(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-// Field values and chunk extensions: no control character but the tab.
-bool is_text(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) {
-    const auto u = static_cast<unsigned char>(c);
-    return (u < 0x20 && c != '\t') || u == 0x7f;
-  });
-}
-
-bool is_host(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return is_digit(c) || is_letter(c) || std::string_view("-._~%:[]!$&'()*+;=").find(c) != std::string_view::npos;
-  });
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
-// The whole text as a number; the maximum if it has more digits than fit.
-std::optional<std::uint64_t> number(std::string_view digits, int base) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (digits.empty() || end != digits.data() + digits.size() || digits.front() == '-') return std::nullopt;
-  return error == std::errc::result_out_of_range ? UINT64_MAX : value;
-}
-
-}  // namespace
 
 class Framer::Cutter {
  public:
@@ -142,7 +43,11 @@ class Framer::Cutter {
 
   const Refusal& refusal() const { return refusal_; }
 
+  std::size_t body_bytes() const { return opinion_->body.size(); }
+
  private:
+  static constexpr std::size_t kKeptBytes = 1024;
+
   enum class Stage {
     kHeader,     // lines up to the empty one, gathered in piece_
     kSized,      // body_left_ bytes
@@ -158,6 +63,8 @@ class Framer::Cutter {
     request_ = Request{};
     opinion_.emplace();
     piece_.clear();
+    if (piece_.capacity() > kKeptBytes)
+      std::string().swap(piece_);  // a connection may idle for long after a big header
     line_start_ = 0;
     body_left_ = 0;
     body_bytes_ = 0;
@@ -416,7 +323,7 @@ class Framer::Cutter {
   const FramingLimits limits_;
   Stage stage_ = Stage::kHeader;
   Request request_;
-  std::optional<Opinion> opinion_;
+  std::optional<SecondOpinion> opinion_;
   Refusal refusal_;
   std::string piece_;               // what the stage gathers
   std::size_t line_start_ = 0;      // of the line being gathered, in piece_
@@ -434,6 +341,7 @@ Framer& Framer::operator=(Framer&&) noexcept = default;
 
 std::size_t Framer::feed(std::string_view bytes) { return cutter_->feed(bytes); }
 Framer::State Framer::state() const { return cutter_->state(); }
+std::size_t Framer::body_bytes() const { return cutter_->body_bytes(); }
 bool Framer::take_continue() { return cutter_->take_continue(); }
 Request Framer::take() { return cutter_->take(); }
 const Refusal& Framer::refusal() const { return cutter_->refusal(); }

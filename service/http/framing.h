@@ -63,6 +63,9 @@ class Framer {
 
   State state() const;
 
+  // What is held of the body of the request in hand.
+  std::size_t body_bytes() const;
+
   // True once per request, when the client waits for "100 Continue" before it sends the body.
   bool take_continue();
 

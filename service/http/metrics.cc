@@ -80,6 +80,9 @@ std::string Metrics::page(const ApiRoom& room) {
     const Counters counters = room.parts.server_counters();
     to.gauge("emplace_http_connections", "Open connections", number(counters.connections_now));
     to.gauge("emplace_http_requests_now", "Requests in handlers", number(counters.requests_now));
+    to.gauge("emplace_http_body_bytes", "Of large request bodies in hand", number(counters.body_bytes_now));
+    to.gauge("emplace_http_unsent_bytes", "Of answers that clients have yet to take",
+             number(counters.unsent_bytes_now));
     to.gauge("emplace_http_answers_lost", "Answers whose client had gone", number(counters.answers_lost));
     to.gauge("emplace_http_exceptions", "Exceptions that reached the border", number(counters.exceptions));
     for (const auto& [status, count] : counters.refused) {

@@ -5,7 +5,7 @@
 
 #include "service/http/acceptor.h"
 #include "service/http/tally.h"
-#include "service/http/worker.h"
+#include "service/http/workers.h"
 
 namespace emplace::http {
 

@@ -36,11 +36,13 @@ struct Limits {
   FramingLimits framing = {};
   std::size_t workers = 2;
   std::size_t connections = 10'000;  // beyond: 503 and closed
+  std::size_t big_bodies = 32;       // of the largest size, that all requests in hand may have together: 503 and closed
   int header_timeout_ms = 10'000;    // from a request's first byte to the end of its header: 408
   int body_timeout_ms = 30'000;      // from there to the end of its body: 408
   int idle_timeout_ms = 75'000;      // between requests: closed
   int write_timeout_ms = 30'000;     // an answer or stream of which the client takes nothing: closed
   int drain_timeout_ms = 10'000;
+  std::size_t unsent_bytes = 256 * 1024 * 1024;   // of all answers that clients have yet to take: 503 for a large one
   std::size_t stream_unsent_bytes = 1024 * 1024;  // a stream's backlog beyond which the client is disconnected
 };
 
@@ -51,6 +53,8 @@ struct Counters {
   std::uint64_t requests = 0;
   std::uint64_t requests_now = 0;  // in handlers
   std::uint64_t streams_now = 0;
+  std::uint64_t body_bytes_now = 0;  // of requests that come in or are in handlers; small ones are not counted
+  std::uint64_t unsent_bytes_now = 0;
   std::uint64_t answers_lost = 0;        // the client had gone
   std::uint64_t idle_closed = 0;         // by idle_timeout_ms
   std::uint64_t slow_closed = 0;         // by write_timeout_ms or stream_unsent_bytes

@@ -26,6 +26,8 @@ class Tally {
   Count requests = 0;
   Count requests_now = 0;
   Count streams_now = 0;
+  Count body_bytes_now = 0;
+  Count unsent_bytes_now = 0;
   Count answers_lost = 0;
   Count idle_closed = 0;
   Count slow_closed = 0;
@@ -52,6 +54,8 @@ class Tally {
     result.requests = requests;
     result.requests_now = requests_now;
     result.streams_now = streams_now;
+    result.body_bytes_now = body_bytes_now;
+    result.unsent_bytes_now = unsent_bytes_now;
     result.answers_lost = answers_lost;
     result.idle_closed = idle_closed;
     result.slow_closed = slow_closed;

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -56,6 +57,12 @@ class Client {
       bytes.remove_prefix(static_cast<std::size_t>(count));
     }
     return true;
+  }
+
+  // Whether there is something to read, or the end, within the time.
+  bool readable(int within_ms) {
+    pollfd one = {fd_, POLLIN, 0};
+    return !input_.empty() || ::poll(&one, 1, within_ms) == 1;
   }
 
   void half_close() { ::shutdown(fd_, SHUT_WR); }
@@ -121,6 +128,7 @@ class Client {
   std::string cut(std::size_t count) {
     std::string result = input_.substr(0, count);
     input_.erase(0, count);
+    if (input_.empty()) input_.shrink_to_fit();  // tests of the server's memory share the heap with us
     return result;
   }
 

@@ -4,103 +4,18 @@
 #include <sys/resource.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
-#include <random>
 #include <thread>
 #include <vector>
 
 #include "tests/http/client.h"
+#include "tests/http/serving.h"
 
 namespace emplace::http {
 namespace {
 
 using std::chrono::milliseconds;
-
-// Threads that answer later, from outside the server's own.
-class Pool {
- public:
-  explicit Pool(int threads) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
-  }
-  ~Pool() {
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    more_.notify_all();
-    for (auto& thread : threads_) thread.join();
-  }
-  void post(std::function<void()> work) {
-    {
-      const std::lock_guard lock(mutex_);
-      work_.push_back(std::move(work));
-    }
-    more_.notify_one();
-  }
-
- private:
-  void run() {
-    for (;;) {
-      std::unique_lock lock(mutex_);
-      more_.wait(lock, [this] { return ended_ || !work_.empty(); });
-      if (work_.empty()) return;
-      const auto work = std::move(work_.front());
-      work_.pop_front();
-      lock.unlock();
-      work();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable more_;
-  std::deque<std::function<void()>> work_;
-  bool ended_ = false;
-  std::vector<std::thread> threads_;
-};
-
-// A flag that one thread raises and another waits for, at most 10 s.
-class Flag {
- public:
-  void raise() {
-    const std::lock_guard lock(mutex_);
-    raised_ = true;
-    changed_.notify_all();
-  }
-  bool wait() {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, milliseconds(10'000), [this] { return raised_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool raised_ = false;
-};
-
-// The counters can only be watched.
-template <typename F>
-bool eventually(F condition) {
-  for (int i = 0; i < 1'000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return false;
-}
-
-std::unique_ptr<Server> serve(Handler handler, const Limits& limits = {}, const std::string& address = "127.0.0.1:0") {
-  auto server = Server::start(address, limits, std::move(handler));
-  EXPECT_TRUE(server) << (server ? "" : server.error().message);
-  return std::move(*server);
-}
-
-void echo(const std::shared_ptr<const Request>& request, const Reply& reply) {
-  reply.send({.body = request->target + " " + request->body, .content_type = "text/plain"});
-}
-
-const std::string kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 TEST(Server, Answers) {
   const auto server = serve(echo);
@@ -276,25 +191,6 @@ TEST(Server, NeverAnswersTheWrongClient) {
   EXPECT_EQ(server->counters().exceptions, 0U);
 }
 
-TEST(Server, AnswersAHalfClosedClient) {
-  Pool pool(1);
-  const auto server = serve([&](std::shared_ptr<const Request> request, Reply reply) {
-    pool.post([request = std::move(request), reply = std::move(reply)] {
-      std::this_thread::sleep_for(milliseconds(20));
-      echo(request, reply);
-    });
-  });
-  Client client(server->port());
-
-  client.send(kGet + "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
-  client.half_close();
-
-  EXPECT_EQ(client.answer().body, "/ ");
-  EXPECT_EQ(client.answer().body, "/2 ");
-  EXPECT_EQ(client.until_end(), "");
-  EXPECT_TRUE(eventually([&] { return server->counters().connections_now == 0; }));
-}
-
 TEST(Server, TimesOutSlowClients) {
   Limits limits;
   limits.header_timeout_ms = limits.body_timeout_ms = limits.idle_timeout_ms = 100;
@@ -337,21 +233,6 @@ TEST(Server, DropsAClientThatReadsNothing) {
 
   EXPECT_TRUE(eventually([&] { return server->counters().slow_closed == 1; }));
   EXPECT_EQ(server->counters().connections_now, 0U);
-}
-
-TEST(Server, HoldsAThousandIdleConnections) {
-  const auto server = serve(echo);
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 1'000; ++i) {
-    clients.push_back(std::make_unique<Client>(server->port()));
-    ASSERT_TRUE(clients.back()->connected()) << i;
-  }
-
-  EXPECT_EQ(clients.front()->get("/first").body, "/first ");
-  EXPECT_EQ(clients.back()->get("/last").body, "/last ");
-  EXPECT_TRUE(eventually([&] { return server->counters().connections_now == 1'000; }));
-  clients.clear();
-  EXPECT_TRUE(eventually([&] { return server->counters().connections_now == 0; }));
 }
 
 TEST(Server, TellsClientsBeyondTheLimit) {

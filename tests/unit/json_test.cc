@@ -67,6 +67,46 @@ TEST(JsonNumber, ReadsBackToTheSameDouble) {
   }
 }
 
+TEST(JsonNumber, IsReadHoweverItIsWritten) {
+  const std::string tiny = "0." + std::string(400, '0') + "1";
+  const std::pair<std::string, double> cases[] = {{"0e30", 0},
+                                                  {"0e100", 0},
+                                                  {"0E308", 0},
+                                                  {"0e-30", 0},
+                                                  {"0.00e99", 0},
+                                                  {"1E+2", 100},
+                                                  {"2.5e-1", 0.25},
+                                                  {"1e-400", 0},
+                                                  {tiny, 0},
+                                                  {tiny + "e401", 1},
+                                                  {"0.1e-999999999", 0},
+                                                  {"123456789012345678901234567890", 1.2345678901234568e29},
+                                                  {"9007199254740993", 9007199254740992.0},
+                                                  {"-18446744073709551616", -18446744073709551616.0}};
+  for (const auto& [text, value] : cases) {
+    const auto document = JsonDocument::parse("[" + text + "]");
+    ASSERT_TRUE(document) << text << ": " << document.error().message;
+    EXPECT_EQ(document->root().item(0).number(), value) << text;
+  }
+  EXPECT_TRUE(std::signbit(JsonDocument::parse("[-0e99]")->root().item(0).number()));
+}
+
+TEST(JsonNumber, IsWholeWhenItIsWrittenSo) {
+  for (const char* text : {"0", "-1", "2147483648", "-2147483649", "9223372036854775807", "-9223372036854775808",
+                           "18446744073709551615"}) {
+    EXPECT_EQ(JsonDocument::parse(std::string("[") + text + "]")->root().item(0).number_text(), text);
+  }
+  EXPECT_EQ(JsonDocument::parse("[0e5]")->root().item(0).number_text(), "0.0");
+}
+
+TEST(JsonNumber, IsRefusedWhenTooBigForADouble) {
+  for (const std::string& text :
+       std::vector<std::string>{"1e309", "-1e309", "1.8e308", "0.001e312", "1e999999999999"}) {
+    EXPECT_NE(fault_of("[" + text + "]"), "") << text;
+  }
+  EXPECT_NE(fault_of("[" + std::string(400, '9') + "]"), "");
+}
+
 RC_GTEST_PROP(JsonNumber, ReadsBackToTheSameDoubleForAny, (double value)) {
   RC_PRE(std::isfinite(value));
   RC_ASSERT(JsonDocument::parse(json_number(value))->root().number() == value);

@@ -1,0 +1,71 @@
+// Doors to nowhere, for targets that need the Api or the Scheduler: a picture that never changes, a store that says yes
+// and keeps nothing, hypervisors that drive no host.
+#pragma once
+
+#include "service/core/doors.h"
+#include "service/core/scheduler.h"
+#include "tests/fuzz/cluster.h"
+
+namespace emplace::fuzz {
+
+// Clocks that stand still, uuids that count.
+Ambient still_ambient();
+
+class StillPictures : public Pictures {
+ public:
+  std::shared_ptr<const Picture> latest() const override { return cluster(); }
+  bool wait_for(std::int64_t, Deadline) const override { return true; }
+  Result<std::shared_ptr<const Picture>> at(const PictureVersion&) const override {
+    return fail(ErrorCode::kGone, "no history", "emplace.replay.expired");
+  }
+};
+
+class DeafStore : public Store {
+ public:
+  Result<ClaimsTaken> take(std::vector<ClaimOrder> orders, std::function<ClaimRecords(std::span<const Claim>)> records,
+                           Deadline deadline) override;
+  Result<std::int64_t> confirm(const Uuid&, VmState, Deadline) override { return 1; }
+  Result<std::int64_t> give_back(const Uuid&, std::string, Deadline) override { return 1; }
+  Result<Claim> claim(const Uuid&, Deadline) override { return fail(ErrorCode::kNotFound, "no such claim"); }
+  Result<Written> write(std::vector<Change>, std::optional<std::int64_t>,
+                        std::optional<std::pair<IdempotencyKey, RememberedAnswer>>, Deadline) override {
+    return Written{1, 1};
+  }
+  Result<Written> set_host_state(const std::string&, HostState, std::optional<std::int64_t>, Deadline) override {
+    return Written{1, 1};
+  }
+  Result<Written> set_vm_state(const Uuid&, VmState, Deadline) override { return Written{1, 1}; }
+  Result<std::vector<Claim>> claims(const Uuid&, std::size_t, Deadline) override { return std::vector<Claim>(); }
+  Result<std::vector<DecisionRecord>> decisions(const Uuid&, std::size_t, Deadline) override {
+    return std::vector<DecisionRecord>();
+  }
+  Result<DecisionRecord> decision(const Uuid&, Deadline) override {
+    return fail(ErrorCode::kNotFound, "no such decision");
+  }
+  Result<void> record(DecisionRecord, std::optional<std::pair<IdempotencyKey, RememberedAnswer>>, Deadline) override {
+    return {};
+  }
+  Result<std::optional<RememberedAnswer>> remembered(const IdempotencyKey&, Deadline) override {
+    return std::optional<RememberedAnswer>();
+  }
+  Result<std::vector<Event>> events_after(std::int64_t, std::size_t, Deadline) override { return std::vector<Event>(); }
+  Result<std::vector<StoredVm>> stored_vms(Deadline) override { return std::vector<StoredVm>(); }
+  Result<std::vector<StartOrder>> unfinished_starts(Deadline) override { return std::vector<StartOrder>(); }
+  Result<std::map<std::string, std::string>> profiles(Deadline) override {
+    return std::map<std::string, std::string>();
+  }
+  Result<std::int64_t> put_profile(const std::string&, const std::string&, Deadline) override { return 1; }
+  StoreState state() const override { return {.connected = true, .message = ""}; }
+};
+
+class DeafHypervisors : public Hypervisors {
+ public:
+  bool drives(const std::string&) const override { return false; }
+  void start(StartOrder, Done done) override { done({}); }
+  void destroy(const std::string&, const Uuid&, Done done) override { done({}); }
+  void shut_down(const std::string&, const Uuid&, Done done) override { done({}); }
+  void move(MoveOrder, std::function<void(const MoveProgress&)>, Done done) override { done({}); }
+  Result<std::vector<DomainSeen>> domains(const std::string&, Deadline) override { return std::vector<DomainSeen>(); }
+};
+
+}  // namespace emplace::fuzz

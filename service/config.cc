@@ -161,7 +161,7 @@ void read_host(Section& section, HostEntry& host) {
 void read_plugin(Section& section, PluginEntry& plugin) {
   section.required("path");
   section.text("path", plugin.path);
-  section.one_of("isolation", plugin.isolation, {"in-process"});
+  section.one_of("isolation", plugin.isolation, {"worker", "in-process"});
   section.whole("deadline_ms", plugin.deadline_ms, 1, 60'000);
   section.json("config", plugin.config);
 }

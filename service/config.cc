@@ -168,8 +168,8 @@ void read_plugin(Section& section, PluginEntry& plugin) {
 
 void read_on_error(Section& section, OnError& on_error) {
   std::string text = "drop";
-  section.one_of("on_error", text, {"drop", "fail"});
-  on_error = text == "fail" ? OnError::kFail : OnError::kDrop;
+  section.one_of("on_error", text, {"drop", "last_good", "fail"});
+  on_error = text == "fail" ? OnError::kFail : text == "last_good" ? OnError::kLastGood : OnError::kDrop;
 }
 
 void read_profile(Section& section, Profile& profile) {

@@ -163,15 +163,15 @@ void read_host(Section& section, HostEntry& host) {
 void read_plugin(Section& section, PluginEntry& plugin) {
   section.required("path");
   section.text("path", plugin.path);
-  section.one_of("isolation", plugin.isolation, {"in-process"});
+  section.one_of("isolation", plugin.isolation, {"worker", "in-process"});
   section.whole("deadline_ms", plugin.deadline_ms, 1, 60'000);
   section.json("config", plugin.config);
 }
 
 void read_on_error(Section& section, OnError& on_error) {
   std::string text = "drop";
-  section.one_of("on_error", text, {"drop", "fail"});
-  on_error = text == "fail" ? OnError::kFail : OnError::kDrop;
+  section.one_of("on_error", text, {"drop", "last_good", "fail"});
+  on_error = text == "fail" ? OnError::kFail : text == "last_good" ? OnError::kLastGood : OnError::kDrop;
 }
 
 void read_profile(Section& section, Profile& profile) {

@@ -25,7 +25,7 @@ struct HostEntry {
 
 struct PluginEntry {
   std::string path;
-  std::string isolation = "in-process";
+  std::string isolation;  // empty: by where it lies (PluginChoice)
   std::uint32_t deadline_ms = 20;
   std::string config = "{}";  // JSON
 };

@@ -24,7 +24,7 @@
 #include "service/log.h"
 #include "service/observe/keeper.h"
 #include "service/observe/observer.h"
-#include "service/plugins/plugins.h"
+#include "service/plugins/current.h"
 #include "service/signals.h"
 #include "service/store/embedded.h"
 #include "service/store/migrations.h"
@@ -79,11 +79,14 @@ int complain(const Error& error) {
 
 // ---- what the configuration says, in the words of each room
 
-PluginSettings plugin_settings() {
+// `arena`: of the pictures that workers map.
+PluginSettings plugin_settings(std::shared_ptr<Arena> arena) {
   const fs::path program = fs::read_symlink("/proc/self/exe");
   PluginSettings settings;
   settings.directory = program.parent_path().parent_path() / "lib/emplace/plugins";
   settings.prober.program = default_probe_program();
+  settings.worker.program = default_worker_program();
+  settings.worker.pictures = std::move(arena);
   return settings;
 }
 
@@ -157,7 +160,7 @@ http::Limits server_limits(const Config& config) {
 }
 
 // The profiles of the configuration, with what was changed over REST on top.
-Result<void> fill_rule_book(RuleBook& book, const Config& config, Store& store) {
+Result<std::vector<Profile>> profiles_of(const Config& config, Store& store) {
   std::vector<Profile> profiles = config.profiles;
   const auto stored = store.profiles(std::chrono::steady_clock::now() + kStartDeadline);
   if (!stored) return tl::unexpected(stored.error());
@@ -167,7 +170,7 @@ Result<void> fill_rule_book(RuleBook& book, const Config& config, Store& store) 
     std::erase_if(profiles, [&name = name](const Profile& other) { return other.name == name; });
     profiles.push_back(*profile);
   }
-  return book.replace(profiles);
+  return profiles;
 }
 
 Result<http::Tokens> tokens_of(const Config& config, const fs::path& data) {
@@ -193,6 +196,10 @@ std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
     state.version = status.version;
     state.isolation = status.isolation;
     state.state = status.state == "active" ? "running" : status.state;
+    state.restarts = status.restarts;
+    state.last_error = status.last_error;
+    state.confinement = status.confinement;
+    if (status.state != "active") state.why = status.last_error.empty() ? "too slow, again and again" : status.last_error;
     double total_us = 0;
     for (const RuleStatus& rule : status.rules) {
       state.rules.push_back(rule.id);
@@ -200,6 +207,7 @@ std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
       total_us += static_cast<double>(rule.counts.total_us);
       state.last_us = std::max(state.last_us, static_cast<double>(rule.counts.last_us));
       state.misses += rule.counts.misses;
+      state.errors += rule.counts.errors;
     }
     state.mean_us = state.calls > 0 ? total_us / static_cast<double>(state.calls) : 0;
   }
@@ -216,13 +224,29 @@ std::vector<http::HypervisorState> hypervisor_states(const LibvirtHosts& hosts) 
 
 // ---- reload and recovery
 
+// Plugins and profiles; a fault in either changes nothing.
+Result<void> take_config(const Config& config, const PluginSettings& settings, CurrentPlugins& current, RuleBook& book,
+                         Store& store) {
+  auto plugins = current.get()->reload(settings, plugin_choices(config, settings));
+  if (!plugins) return tl::unexpected(plugins.error());
+  auto catalogue = plugins->add_to(built_in_rules());
+  if (!catalogue) return tl::unexpected(catalogue.error());
+  const auto profiles = profiles_of(config, store);
+  if (!profiles) return tl::unexpected(profiles.error());
+  if (const auto replaced = book.replace(*std::move(catalogue), *profiles); !replaced) return replaced;
+  current.put(*std::move(plugins));
+  return {};
+}
+
 // A bad file changes nothing.
-void reload(const Config& running, RuleBook& book, Store& store) {
+void reload(const Config& running, const PluginSettings& settings, CurrentPlugins& current, RuleBook& book, Store& store) {
   if (running.file.empty()) return log_line("warn", "event=reload error=\"no configuration file was given\"");
-  const auto config = read_config(running.file);
-  const auto done = config ? fill_rule_book(book, *config, store) : Result<void>(tl::unexpected(config.error()));
+  const auto done = read_config(running.file).and_then([&](const Config& config) {
+    return take_config(config, settings, current, book, store);
+  });
   if (!done) return log_line("error", fmt::format("event=reload error=\"{}\"", done.error().message));
-  log_line("info", fmt::format("event=reload file={} profiles={}", running.file, book.all().size()));
+  log_line("info", fmt::format("event=reload file={} profiles={} plugins={}", running.file, book.all().size(),
+                               current.get()->status().size()));
 }
 
 // Profiles changed over REST, on whichever replica.
@@ -264,11 +288,14 @@ Result<std::string> connection_of(const Config& config, std::unique_ptr<Embedded
 
 Result<void> serve(const Config& config, const std::string& connection) {
   const fs::path data = config.data;
-  const auto settings = plugin_settings();
-  const auto plugins = Plugins::load(settings, plugin_choices(config, settings));
-  if (!plugins) return tl::unexpected(plugins.error());
-  auto catalogue = plugins->add_to(built_in_rules());
+  const auto arena = Arena::create();
+  if (!arena) return tl::unexpected(arena.error());
+  const auto settings = plugin_settings(*arena);
+  auto loaded_plugins = Plugins::load(settings, plugin_choices(config, settings));
+  if (!loaded_plugins) return tl::unexpected(loaded_plugins.error());
+  auto catalogue = loaded_plugins->add_to(built_in_rules());
   if (!catalogue) return tl::unexpected(catalogue.error());
+  CurrentPlugins plugins(*std::move(loaded_plugins));
   auto options = hypervisor_options(config);
   if (!options) return tl::unexpected(options.error());
   const auto tokens = tokens_of(config, data);
@@ -281,10 +308,10 @@ Result<void> serve(const Config& config, const std::string& connection) {
 
   PostgresStore store({connection, config.replica, wall_clock_us, random_uuid, store_log});
   RuleBook rule_book(std::move(*catalogue));
-  if (const auto filled = fill_rule_book(rule_book, config, store); !filled) return filled;
+  const auto profiles = profiles_of(config, store);
+  if (!profiles) return tl::unexpected(profiles.error());
+  if (const auto filled = rule_book.replace(*profiles); !filled) return filled;
 
-  const auto arena = Arena::create();
-  if (!arena) return tl::unexpected(arena.error());
   std::unique_ptr<observe::History> history;
   if (config.history_mib > 0) {
     auto opened = observe::History::open({.directory = (data / "history").string(),
@@ -308,7 +335,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
       [&](std::span<const Event> events) {
         observer.apply(events);
         take_profiles(events, rule_book);
-        plugins->observe(*observer.latest());
+        plugins.get()->observe(*observer.latest());
       },
       [] {
         log_line("error", "event=events_lost action=exit");
@@ -333,7 +360,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .ambient = ambient(),
                  .replica = config.replica,
                  .version = EMPLACE_VERSION,
-                 .plugins = [&] { return plugin_states(*plugins); },
+                 .plugins = [&] { return plugin_states(*plugins.get()); },
                  .hypervisor_states = [&] { return hypervisor_states(hosts); },
                  .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },
                  .log = [](std::string_view level, const std::string& line) { log_line(level, line); }});
@@ -347,7 +374,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
   QObject::connect(&recovery, &QTimer::timeout, [&] { lines.submit([&] { recover(scheduler, store); }); });
   recovery.start(kRecoverEvery);
   lines.submit([&] { recover(scheduler, store); });
-  const Signals signals([] { QCoreApplication::exit(0); }, [&] { reload(config, rule_book, store); });
+  const Signals signals([] { QCoreApplication::exit(0); }, [&] { reload(config, settings, plugins, rule_book, store); });
   fmt::print("emplaced ready url={} data={}\n", (*server)->url(), data.string());
   std::fflush(stdout);
   log_line("info", fmt::format("event=ready hosts={} vms={} url={}", observer.latest()->rows(Table::kHosts),
@@ -378,7 +405,7 @@ int run(int argc, char** argv, const Config& config, bool migrate_only) {
 
 // Everything that can be said about a configuration without starting anything.
 int check(const Config& config) {
-  const auto settings = plugin_settings();
+  const auto settings = plugin_settings(nullptr);
   for (const PluginChoice& choice : plugin_choices(config, settings)) {
     if (const auto checked = check_plugin(settings, choice); !checked) return complain(checked.error());
   }

@@ -25,19 +25,10 @@ std::size_t count_of(const Costs& costs, Quality quality) {
   return static_cast<std::size_t>(std::count(costs.quality.begin(), costs.quality.end(), quality));
 }
 
-// Why the result can't be used; empty: it can.
-std::string fault_of(const Costs& costs, std::size_t hosts) {
-  if (costs.values.size() != hosts || costs.quality.size() != hosts) {
-    return fmt::format("wanted {} costs, found {} with {} qualities", hosts, costs.values.size(), costs.quality.size());
-  }
-  if (!all_finite(costs.values.data(), costs.quality.data(), hosts)) return "wanted finite costs, found others";
-  return {};
-}
-
-// Every host is taken away: the profile would rather have no answer than one without this objective.
 void take_all_away(CostTable& table) {
   table.hosts.clear();
   table.columns.clear();
+  table.refused = true;
 }
 
 void add_column(const Objective& objective, const ObjectiveChoice& choice, Costs costs, CostTable& table) {
@@ -60,11 +51,12 @@ bool take_column(const Objective& objective, const ObjectiveChoice& choice, cons
     table.degraded.push_back({id, fault});
     return choice.on_error != OnError::kFail;
   }
+  if (!costs->stale_because.empty()) table.degraded.push_back({id, costs->stale_because});
   if (count_of(*costs, Quality::kNoData) == table.hosts.size()) {
     table.without_data.push_back(id);
     return true;
   }
-  if (const std::size_t stale = count_of(*costs, Quality::kStale); stale > 0) {
+  if (const std::size_t stale = count_of(*costs, Quality::kStale); stale > 0 && costs->stale_because.empty()) {
     table.degraded.push_back({id, fmt::format("stale values used on {} hosts", stale)});
   }
   add_column(objective, choice, *std::move(costs), table);
@@ -72,6 +64,14 @@ bool take_column(const Objective& objective, const ObjectiveChoice& choice, cons
 }
 
 }  // namespace
+
+std::string fault_of(const Costs& costs, std::size_t hosts) {
+  if (costs.values.size() != hosts || costs.quality.size() != hosts) {
+    return fmt::format("wanted {} costs, found {} with {} qualities", hosts, costs.values.size(), costs.quality.size());
+  }
+  if (!all_finite(costs.values.data(), costs.quality.data(), hosts)) return "wanted finite costs, found others";
+  return {};
+}
 
 CostTable evaluate(const Rules& rules, const Query& query, const Candidates& kept) {
   CostTable table;

@@ -1,8 +1,8 @@
 // evaluate: the second stage. One column of marginal costs per objective over the hosts that passed. An objective that
 // fails or has no data for the request is left out and named; a host without data where others have it is marked
 // incomplete and ranks after all complete ones (anything else makes dominance intransitive). A cost that is not finite,
-// or beyond 1e300, is a failure. on_error = fail: when that objective fails, no host is left and `degraded` says why;
-// drop and last_good leave it out (keeping last good values is the business of who wraps the objective: here nothing is
+// or beyond 1e300, is a failure. on_error = fail: when that objective fails, no host is left, `refused` is set and the
+// last of `degraded` says why; drop and last_good leave it out (last_good.h has the memory: here nothing is
 // remembered).
 #pragma once
 
@@ -30,7 +30,11 @@ struct CostTable {
   std::vector<std::uint8_t> complete;     // per host: 1 when every column has data
   std::vector<std::string> without_data;  // objectives left out: no data for this request
   std::vector<Degraded> degraded;         // objectives left out: failed; or stale values used
+  bool refused = false;                   // the profile would rather have no answer than one without that objective
 };
+
+// Why costs for so many hosts can't be used; empty: they can.
+std::string fault_of(const Costs& costs, std::size_t hosts);
 
 CostTable evaluate(const Rules& rules, const Query& query, const Candidates& kept);
 

@@ -75,12 +75,26 @@ std::string identity(const RuleTraits& traits) {
 
 }  // namespace
 
+// The default profile names only what the catalogue has.
 RuleBook::RuleBook(Catalogue catalogue) : catalogue_(std::move(catalogue)) {
-  // The default names only what the catalogue has.
-  if (auto rules = resolve_once(default_profile(catalogue_))) book_.emplace("default", *std::move(rules));
+  if (auto book = make_book(catalogue_, {})) book_ = *std::move(book);
+}
+
+Result<RuleBook::Book> RuleBook::make_book(const Catalogue& catalogue, const std::vector<Profile>& profiles) {
+  Book book;
+  if (auto rules = resolve(default_profile(catalogue), catalogue)) {
+    book.emplace("default", std::make_shared<const Rules>(*std::move(rules)));
+  }
+  for (const Profile& profile : profiles) {
+    auto rules = resolve(profile, catalogue);
+    if (!rules) return tl::unexpected(rules.error());
+    book.insert_or_assign(profile.name, std::make_shared<const Rules>(*std::move(rules)));
+  }
+  return book;
 }
 
 Result<std::shared_ptr<const Rules>> RuleBook::resolve_once(const Profile& profile) const {
+  const std::lock_guard lock(mutex_);
   auto rules = resolve(profile, catalogue_);
   if (!rules) return tl::unexpected(rules.error());
   return std::make_shared<const Rules>(*std::move(rules));
@@ -95,23 +109,28 @@ Result<std::shared_ptr<const Rules>> RuleBook::find(std::string_view name) const
 }
 
 Result<void> RuleBook::put(const Profile& profile) {
-  auto rules = resolve_once(profile);
-  if (!rules) return tl::unexpected(rules.error());
   const std::lock_guard lock(mutex_);
-  book_.insert_or_assign(profile.name, *std::move(rules));
+  auto rules = resolve(profile, catalogue_);
+  if (!rules) return tl::unexpected(rules.error());
+  book_.insert_or_assign(profile.name, std::make_shared<const Rules>(*std::move(rules)));
   return {};
 }
 
 Result<void> RuleBook::replace(const std::vector<Profile>& profiles) {
-  Book book;
-  if (auto rules = resolve_once(default_profile(catalogue_))) book.emplace("default", *std::move(rules));
-  for (const Profile& profile : profiles) {
-    auto rules = resolve_once(profile);
-    if (!rules) return tl::unexpected(rules.error());
-    book.insert_or_assign(profile.name, *std::move(rules));
-  }
   const std::lock_guard lock(mutex_);
-  book_ = std::move(book);
+  auto book = make_book(catalogue_, profiles);
+  if (!book) return tl::unexpected(book.error());
+  book_ = *std::move(book);
+  return {};
+}
+
+Result<void> RuleBook::replace(Catalogue catalogue, const std::vector<Profile>& profiles) {
+  auto book = make_book(catalogue, profiles);
+  if (!book) return tl::unexpected(book.error());
+  // The old rules go after the lock: with the last of them goes a plugin that is not used any more.
+  const std::lock_guard lock(mutex_);
+  std::swap(catalogue_, catalogue);
+  std::swap(book_, *book);
   return {};
 }
 

@@ -29,17 +29,19 @@ class RuleBook {
   // All of them or none: what a reload of the configuration does. A profile that is not among them is gone, except
   // default.
   Result<void> replace(const std::vector<Profile>& profiles);
+  // Likewise, with other rules to name: what a reload of plugins does.
+  Result<void> replace(Catalogue catalogue, const std::vector<Profile>& profiles);
   // A profile that has no name here: a replay's, a /v1/filter call's.
   Result<std::shared_ptr<const Rules>> resolve_once(const Profile& profile) const;
 
   std::vector<std::shared_ptr<const Rules>> all() const;  // by name
-  const Catalogue& catalogue() const { return catalogue_; }
 
  private:
   using Book = std::map<std::string, std::shared_ptr<const Rules>, std::less<>>;
-  const Catalogue catalogue_;
+  static Result<Book> make_book(const Catalogue& catalogue, const std::vector<Profile>& profiles);
   mutable std::mutex mutex_;
-  Book book_;  // guarded by mutex_
+  Catalogue catalogue_;  // guarded by mutex_
+  Book book_;            // guarded by mutex_
 };
 
 // A profile as JSON: {"name","method","filters":[],"objectives":[{"id","weight","resolution","on_error","max_age_s"}],

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "service/core/built_in_rules.h"
+#include "service/core/last_good.h"
 
 namespace emplace {
 namespace {
@@ -84,6 +85,9 @@ Result<void> take_objectives(const Profile& profile, const Catalogue& catalogue,
       return taken;
     }
     if (const auto checked = check_choice(profile, choice, key); !checked) return checked;
+    if (choice.on_error == OnError::kLastGood) {
+      rules.objectives.back() = with_last_good(std::move(rules.objectives.back()), choice.max_age_s);
+    }
     ObjectiveChoice& resolved = rules.profile.objectives[i];
     resolved.weight = choice.weight.value_or(rules.objectives.back()->default_weight());
     resolved.resolution = choice.resolution.value_or(rules.objectives.back()->default_resolution());

@@ -74,6 +74,7 @@ enum class Quality : std::uint8_t { kOk, kStale, kNoData };
 struct Costs {
   std::vector<double> values;    // one per host asked for; undefined where there is no data
   std::vector<Quality> quality;  // as long as values
+  std::string stale_because = {};  // where the values stand in for others: what a person has to know
 };
 
 class Objective {

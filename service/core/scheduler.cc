@@ -62,6 +62,14 @@ bool is_unknown(const Error& error) {
          error.code == ErrorCode::kUnknownOutcome;
 }
 
+// on_error = fail: no answer at all.
+Error refusal(const Degraded& failed) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("objective {} has no answer, and the profile wants none without it (on_error = fail): {}",
+                      failed.plugin, failed.why),
+          "emplace.objective.failed"};
+}
+
 }  // namespace
 
 Result<Placement> Scheduler::place(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
@@ -108,6 +116,7 @@ Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> r
     const auto query = bind(*request, vm, *picture, now_us);
     if (!query) return tl::unexpected(query.error());
     auto decision = std::make_shared<const Decision>(decide(*rules, *query, wanted));
+    if (decision->costs.refused) return tl::unexpected(refusal(decision->costs.degraded.back()));
     placement.instances.push_back({std::move(vm), std::move(decision), picture});
     if (no_host_fits(placement)) break;
     const Instance& instance = placement.instances.back();

@@ -35,12 +35,16 @@ struct PluginState {
   std::string id;
   std::string version;
   std::string isolation;           // "in-process", "worker"
-  std::string state;               // "running", "quarantined", "refused"
+  std::string state;               // "running", "quarantined", "starting", "refused"
   std::vector<std::string> rules;  // ids of its filters, objectives and weighers
   std::uint64_t calls = 0;
   double last_us = 0, mean_us = 0;
-  std::uint64_t misses = 0;  // of the deadline
-  std::string why;           // one line when not running
+  std::uint64_t errors = 0;
+  std::uint64_t misses = 0;              // of the deadline; calls that lost their worker
+  std::uint64_t restarts = 0;            // of its worker
+  std::string last_error;                // of its worker: how the last one ended
+  std::vector<std::string> confinement;  // of its worker
+  std::string why;                       // one line when not running
 };
 
 // One configured hypervisor, as GET /v1/hosts and /readyz show it.

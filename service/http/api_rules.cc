@@ -27,7 +27,11 @@ Result<Response> list_plugins(const ApiRoom& room, const Exchange&) {
     writer.text("state", plugin.state);
     write_texts(writer, "rules", plugin.rules);
     writer.whole("calls", static_cast<std::int64_t>(plugin.calls)).number("last_us", plugin.last_us);
-    writer.number("mean_us", plugin.mean_us).whole("misses", static_cast<std::int64_t>(plugin.misses));
+    writer.number("mean_us", plugin.mean_us).whole("errors", static_cast<std::int64_t>(plugin.errors));
+    writer.whole("misses", static_cast<std::int64_t>(plugin.misses));
+    writer.whole("restarts", static_cast<std::int64_t>(plugin.restarts));
+    writer.text_or_null("last_error", plugin.last_error);
+    write_texts(writer, "confinement", plugin.confinement);
     writer.text_or_null("why", plugin.why).close();
   }
   writer.close_list().key("next").null().close();

@@ -93,7 +93,14 @@ std::string Metrics::page(const ApiRoom& room) {
   if (room.parts.plugins) {
     for (const PluginState& plugin : room.parts.plugins()) {
       to.gauge("emplace_plugin_calls", "Calls of a plugin", number(plugin.calls), {{"plugin", plugin.id}});
-      to.gauge("emplace_plugin_misses", "Missed deadlines of a plugin", number(plugin.misses), {{"plugin", plugin.id}});
+      to.gauge("emplace_plugin_errors", "Calls of a plugin without a good result", number(plugin.errors),
+               {{"plugin", plugin.id}});
+      to.gauge("emplace_plugin_misses", "Missed deadlines and lost workers of a plugin", number(plugin.misses),
+               {{"plugin", plugin.id}});
+      to.gauge("emplace_plugin_restarts", "Times that a plugin's worker was started again", number(plugin.restarts),
+               {{"plugin", plugin.id}});
+      to.gauge("emplace_plugin_running", "1 while a plugin takes calls", plugin.state == "running" ? 1 : 0,
+               {{"plugin", plugin.id}});
     }
   }
   return prometheus::TextSerializer().Serialize(to.registry.Collect());

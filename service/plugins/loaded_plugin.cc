@@ -2,35 +2,94 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace emplace {
 
-Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::load(const Manifest& manifest, std::string configuration,
-                                                         std::int64_t deadline_us, Tick tick) {
-  auto layout = TableLayout::make(manifest.columns());
-  if (!layout) return tl::unexpected(layout.error());
-  std::vector<TableLayout::Place> observed;
+namespace {
+
+// Room for pictures of other arenas: reserved, pages come with the first write.
+constexpr std::uint64_t kAnnexBytes = std::uint64_t{4} << 30;
+
+// The plugin is told its deadline; one that keeps it by giving up must get the time to say so before it is killed.
+constexpr std::int64_t kHardDeadlines = 2;
+// Work on a picture is not on the way of a request, as a rule: the newest is shown when it is published.
+constexpr std::int64_t kObserveDeadlines = 10;
+constexpr std::int64_t kLeastObserveUs = 1'000'000;
+
+}  // namespace
+
+Result<LoadedPlugin::Layout> LoadedPlugin::layout_of(const Manifest& manifest) {
+  auto tables = TableLayout::make(manifest.columns());
+  if (!tables) return tl::unexpected(tables.error());
+  Layout layout{std::move(*tables), {}};
   for (const std::string& column : manifest.observed_columns) {
-    const auto place = layout->place_of(column);
+    const auto place = layout.tables.place_of(column);
     if (!place) return tl::unexpected(place.error());
-    observed.push_back(*place);
+    layout.observed.push_back(*place);
   }
-  auto instance = PluginInstance::load(manifest, configuration);
-  if (!instance) return tl::unexpected(instance.error());
-  return std::make_shared<LoadedPlugin>(manifest, std::move(configuration), std::move(*instance), std::move(*layout),
-                                        std::move(observed), deadline_us, std::move(tick));
+  return layout;
 }
 
-LoadedPlugin::LoadedPlugin(const Manifest& manifest, std::string configuration,
-                           std::unique_ptr<PluginInstance> instance, TableLayout layout,
-                           std::vector<TableLayout::Place> observed, std::int64_t deadline_us, Tick tick)
-    : manifest_(manifest),
-      configuration_(std::move(configuration)),
-      instance_(std::move(instance)),
-      layout_(std::move(layout)),
-      deadline_us_(deadline_us),
-      tick_(std::move(tick)),
-      pictures_(layout_, std::move(observed), manifest.has_observer ? &instance_->observer() : nullptr,
-                manifest.reentrant) {}
+Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::load(Order order) {
+  auto layout = layout_of(order.manifest);
+  if (!layout) return tl::unexpected(layout.error());
+  auto instance = PluginInstance::load(order.manifest, order.configuration);
+  if (!instance) return tl::unexpected(instance.error());
+  return std::shared_ptr<LoadedPlugin>(
+      new LoadedPlugin(std::move(order), *std::move(layout), *std::move(instance), nullptr, nullptr));
+}
+
+Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::isolate(Order order, const WorkerSettings& settings) {
+  auto layout = layout_of(order.manifest);
+  if (!layout) return tl::unexpected(layout.error());
+  auto annex = Arena::create(kAnnexBytes);
+  if (!annex) return tl::unexpected(annex.error());
+  std::shared_ptr<LoadedPlugin> plugin(
+      new LoadedPlugin(std::move(order), *std::move(layout), nullptr, &settings, *std::move(annex)));
+  plugin->remote_->worker().start([self = plugin.get()] { self->pictures_.show_again(); });
+  return plugin;
+}
+
+LoadedPlugin::LoadedPlugin(Order order, Layout layout, std::unique_ptr<PluginInstance> instance,
+                           const WorkerSettings* settings, std::shared_ptr<Arena> annex)
+    : order_(std::move(order)),
+      remote_(settings ? make_remote(*settings, std::move(annex)) : nullptr),
+      instance_(remote_ ? remote_->instance() : std::move(instance)),
+      layout_(std::move(layout.tables)),
+      // A worker answers one question after the other, so calls are made to wait here.
+      pictures_(layout_, std::move(layout.observed), observer(), order_.manifest.reentrant && !remote_) {}
+
+// Before the pictures go: a worker that is over has nothing to forget, and its thread uses them.
+LoadedPlugin::~LoadedPlugin() {
+  if (remote_) remote_->worker().stop();
+}
+
+std::unique_ptr<RemotePlugin> LoadedPlugin::make_remote(const WorkerSettings& settings, std::shared_ptr<Arena> annex) {
+  const RemotePlugin::Deadlines deadlines{kHardDeadlines * order_.deadline_us,
+                                          std::max(kLeastObserveUs, kObserveDeadlines * order_.deadline_us)};
+  return std::make_unique<RemotePlugin>(
+      Worker::Order{settings, order_.manifest, order_.configuration, order_.library, std::move(annex)}, deadlines,
+      [this] { breaker_.note(true, order_.tick()); });
+}
+
+// A worker has to be shown pictures whether or not its plugin observes them.
+const emplace_observer* LoadedPlugin::observer() const {
+  return remote_ || order_.manifest.has_observer ? &instance_->observer() : nullptr;
+}
+
+Result<void> LoadedPlugin::observe(const Picture& picture) {
+  // In this process nothing but the calls themselves is known to be slow.
+  if (const auto ready = remote_ ? check_ready() : Result<void>(); !ready) return ready;
+  return pictures_.observe(picture);
+}
+
+Result<void> LoadedPlugin::check_ready() const {
+  if (quarantined()) return tl::unexpected(quarantine_error());
+  if (!remote_) return {};
+  const auto process = remote_->worker().process();
+  return process ? Result<void>() : tl::unexpected(process.error());
+}
 
 emplace_call LoadedPlugin::call_of(const emplace_view& view, const RequestTables& request, const Query& query,
                                    std::span<const std::uint32_t> rows, std::int64_t deadline_us) {
@@ -49,16 +108,24 @@ emplace_call LoadedPlugin::call_of(const emplace_view& view, const RequestTables
           deadline_us};
 }
 
-void LoadedPlugin::note(CallCounts& counts, std::int64_t took_us, bool failed) {
-  const bool late = took_us > deadline_us_;
-  counts.add(took_us, failed, late);
-  breaker_.note(late, tick_());
+void LoadedPlugin::note(CallCounts& counts, std::int64_t took_us, bool failed, bool lost) {
+  const bool late = took_us > order_.deadline_us;
+  counts.add(took_us, failed, late || lost);
+  // A loss was noted when it was noticed. What failed for another reason says nothing about a worker's speed.
+  if (remote_ && (lost || (failed && !late))) return;
+  breaker_.note(late, order_.tick());
 }
 
 Error LoadedPlugin::quarantine_error() const {
+  const std::string& id = order_.manifest.id;
+  if (remote_) {
+    const std::string last = remote_->worker().status().last_error;
+    return {ErrorCode::kUnavailable, fmt::format("plugin {}: set aside for a while after {} misses in a row{}{}", id,
+                                                 Breaker::kMisses, last.empty() ? "" : "; the last: ", last)};
+  }
   return {ErrorCode::kUnavailable,
-          fmt::format("plugin {}: set aside after {} calls in a row over its deadline of {} ms", manifest_.id,
-                      Breaker::kMisses, deadline_us_ / 1000)};
+          fmt::format("plugin {}: set aside after {} calls in a row over its deadline of {} ms", id, Breaker::kMisses,
+                      order_.deadline_us / 1000)};
 }
 
 }  // namespace emplace

@@ -1,7 +1,7 @@
-// LoadedPlugin: one configured plugin in this process, behind the core's Filter, Objective and Weigher. It turns a
-// Query into the call of plugin.h, keeps the plugin's results in buffers of its own until they were copied and checked,
-// and refuses what is not finite, too short or out of range: then the rule fails with an Error that names plugin, rule
-// and why.
+// LoadedPlugin: one configured plugin, in this process or in a worker, behind the core's Filter, Objective and Weigher.
+// It turns a Query into the call of plugin.h, keeps the plugin's results in buffers of its own until they were copied
+// and checked, and refuses what is not finite, too short or out of range: then the rule fails with an Error that names
+// plugin, rule and why. So it does at once, without a call, while the plugin is set aside or its worker is started.
 //
 // Threads: any; see ObservedPictures for who waits when.
 #pragma once
@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "service/core/rules.h"
+#include "service/plugins/library_file.h"
 #include "service/plugins/observed.h"
+#include "service/plugins/remote.h"
 #include "service/plugins/timing.h"
 
 namespace emplace {
@@ -22,48 +24,68 @@ using Tick = std::function<std::int64_t()>;  // monotonic, microseconds, the clo
 
 class LoadedPlugin {
  public:
-  // Loads into this process: probe first (probe.h). `configuration` is complete.
-  static Result<std::shared_ptr<LoadedPlugin>> load(const Manifest& manifest, std::string configuration,
-                                                    std::int64_t deadline_us, Tick tick);
+  struct Order {
+    Manifest manifest;
+    std::string configuration;  // complete
+    std::shared_ptr<const LibraryFile> library;
+    std::int64_t deadline_us = 0;
+    Tick tick;
+  };
+  // Into this process: probe first (probe.h).
+  static Result<std::shared_ptr<LoadedPlugin>> load(Order order);
+  // Into a worker. One that can't be started now is tried again and again: state() says so.
+  static Result<std::shared_ptr<LoadedPlugin>> isolate(Order order, const WorkerSettings& settings);
+  ~LoadedPlugin();
+  LoadedPlugin(const LoadedPlugin&) = delete;
+  LoadedPlugin& operator=(const LoadedPlugin&) = delete;
 
-  LoadedPlugin(const Manifest& manifest, std::string configuration, std::unique_ptr<PluginInstance> instance,
-               TableLayout layout, std::vector<TableLayout::Place> observed, std::int64_t deadline_us, Tick tick);
-
-  const Manifest& manifest() const { return manifest_; }
-  const std::string& configuration() const { return configuration_; }
+  const Manifest& manifest() const { return order_.manifest; }
+  const std::string& configuration() const { return order_.configuration; }
+  const LibraryFile& library() const { return *order_.library; }
   const PluginInstance& instance() const { return *instance_; }
 
   // Runs `use(const emplace_call&)` -> Result<void>, timed. `rows`: the candidates.
   template <typename Use>
   Result<void> call(CallCounts& counts, const Query& query, std::span<const std::uint32_t> rows, Use&& use) {
-    if (quarantined()) return tl::unexpected(quarantine_error());
+    if (const auto ready = check_ready(); !ready) return ready;
     const RequestTables request(layout_, query);
     return pictures_.with(query.picture, [&](const emplace_view& view) -> Result<void> {
-      const std::int64_t start_us = tick_();
-      Result<void> done = use(call_of(view, request, query, rows, start_us + deadline_us_));
-      note(counts, tick_() - start_us, !done);
+      const std::uint64_t losses = remote_ ? remote_->losses() : 0;
+      const std::int64_t start_us = order_.tick();
+      Result<void> done = use(call_of(view, request, query, rows, start_us + order_.deadline_us));
+      note(counts, order_.tick() - start_us, !done, remote_ && remote_->losses() != losses);
       return done;
     });
   }
-  Result<void> observe(const Picture& picture) { return pictures_.observe(picture); }
+  Result<void> observe(const Picture& picture);
 
-  bool quarantined() const { return breaker_.quarantined(tick_()); }
-  std::int64_t deadline_us() const { return deadline_us_; }
+  bool quarantined() const { return breaker_.quarantined(order_.tick()); }
+  const Worker* worker() const { return remote_ ? &remote_->worker() : nullptr; }  // null: in this process
+  std::int64_t deadline_us() const { return order_.deadline_us; }
   std::uint64_t observations() const { return pictures_.observations(); }
 
  private:
+  struct Layout {
+    TableLayout tables;
+    std::vector<TableLayout::Place> observed;
+  };
+  static Result<Layout> layout_of(const Manifest& manifest);
+  // Exactly one of the two is there.
+  LoadedPlugin(Order order, Layout layout, std::unique_ptr<PluginInstance> instance, const WorkerSettings* settings,
+               std::shared_ptr<Arena> annex);
+  std::unique_ptr<RemotePlugin> make_remote(const WorkerSettings& settings, std::shared_ptr<Arena> annex);
+  const emplace_observer* observer() const;
   static emplace_call call_of(const emplace_view& view, const RequestTables& request, const Query& query,
                               std::span<const std::uint32_t> rows, std::int64_t deadline_us);
-  void note(CallCounts& counts, std::int64_t took_us, bool failed);
+  Result<void> check_ready() const;
+  void note(CallCounts& counts, std::int64_t took_us, bool failed, bool lost);
   Error quarantine_error() const;
 
-  const Manifest manifest_;
-  const std::string configuration_;
+  const Order order_;
+  Breaker breaker_;
+  const std::unique_ptr<RemotePlugin> remote_;      // null: in this process
   const std::unique_ptr<PluginInstance> instance_;  // outlives pictures_, which tells it to forget them
   const TableLayout layout_;
-  const std::int64_t deadline_us_;
-  const Tick tick_;
-  Breaker breaker_;
   ObservedPictures pictures_;
 };
 

@@ -24,6 +24,12 @@ Result<void> ObservedPictures::observe(const Picture& picture) {
   return known ? Result<void>() : tl::unexpected(known.error());
 }
 
+void ObservedPictures::show_again() {
+  const std::unique_lock lock(mutex_);
+  // A failure shows up in the request that needs the picture.
+  if (observer_ && !known_.empty()) std::ignore = show(nullptr, *known_.back());
+}
+
 const ObservedPictures::Known* ObservedPictures::find(const Picture& picture) const {
   for (const auto& known : known_) {
     const Picture& candidate = known->tables.picture();

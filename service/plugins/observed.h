@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <tuple>
 #include <vector>
 
 #include "service/plugins/library.h"
@@ -44,6 +45,8 @@ class ObservedPictures {
   }
   // Shows it to the plugin now, so that no request has to wait for that.
   Result<void> observe(const Picture& picture);
+  // Shows the newest of those it knows once more, from scratch: to a plugin that was started again.
+  void show_again();
 
   std::uint64_t observations() const { return observations_.load(std::memory_order_relaxed); }
 

@@ -1,5 +1,7 @@
 #include "service/plugins/plugins.h"
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,11 +14,12 @@ namespace emplace {
 namespace {
 
 constexpr std::int64_t kLongestDeadlineMs = 60'000;
+constexpr std::string_view kInProcess = "in-process", kWorker = "worker";
 
 Result<void> check_choice(const PluginChoice& choice) {
-  if (choice.isolation != "in-process") {
-    return fail(ErrorCode::kInvalid, fmt::format("plugin {}: isolation: wanted \"in-process\", found \"{}\"",
-                                                 choice.path, choice.isolation));
+  if (!choice.isolation.empty() && choice.isolation != kInProcess && choice.isolation != kWorker) {
+    return fail(ErrorCode::kInvalid, fmt::format("plugin {}: isolation: wanted \"{}\" or \"{}\", found \"{}\"",
+                                                 choice.path, kWorker, kInProcess, choice.isolation));
   }
   if (choice.deadline_ms < 1 || choice.deadline_ms > kLongestDeadlineMs) {
     return fail(ErrorCode::kInvalid, fmt::format("plugin {}: deadline_ms: wanted 1 to {}, found {}", choice.path,
@@ -42,13 +45,50 @@ Result<std::filesystem::path> find_library(const PluginSettings& settings, const
   return library;
 }
 
-Result<std::shared_ptr<LoadedPlugin>> load_one(const PluginSettings& settings, const PluginChoice& choice) {
-  auto checked = check_plugin(settings, choice);
-  if (!checked) return tl::unexpected(checked.error());
-  const auto probed = probe(settings.prober, checked->manifest, checked->configuration);
-  if (!probed) return tl::unexpected(probed.error());
-  return LoadedPlugin::load(checked->manifest, std::move(checked->configuration), choice.deadline_ms * 1000,
-                            settings.tick);
+// Those that ship with Emplace lie in its plugin directory; a stranger's are not let into this process unasked.
+std::string isolation_of(const PluginSettings& settings, const PluginChoice& choice,
+                         const std::filesystem::path& library) {
+  if (!choice.isolation.empty()) return choice.isolation;
+  std::error_code ignored;
+  const bool ships = std::filesystem::equivalent(library.parent_path(), settings.directory, ignored);
+  return std::string(ships ? kInProcess : kWorker);
+}
+
+// The loader knows a library by its path: another file of the same path would be taken for the one that is there. The
+// descriptor of the copy names this one from now on, so it stays open for as long as the code stays: for good.
+std::filesystem::path path_of_its_own(const LibraryFile& library) {
+  return fmt::format("/proc/self/fd/{}", fcntl(library.copy_fd(), F_DUPFD_CLOEXEC, 0));
+}
+
+bool is_loaded(const std::filesystem::path& path) {
+  void* const handle = dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+  if (handle) dlclose(handle);
+  return handle != nullptr;
+}
+
+std::vector<std::string> names_of(std::uint32_t confinement) {
+  std::vector<std::string> names;
+  const auto add = [&](std::uint32_t bit, const char* name) {
+    if (confinement & bit) names.emplace_back(name);
+  };
+  add(kConfinedByPrivileges, "no_new_privs");
+  add(kConfinedByLimits, "rlimits");
+  add(kConfinedBySeccomp, "seccomp");
+  add(kConfinedByParent, "parent_death_signal");
+  return names;
+}
+
+std::string_view state_of(const LoadedPlugin& plugin) {
+  if (plugin.quarantined()) return "quarantined";
+  if (!plugin.worker()) return "active";
+  switch (plugin.worker()->status().state) {
+    case Worker::State::kRunning:
+      return "active";
+    case Worker::State::kRefused:
+      return "refused";
+    default:
+      return "starting";
+  }
 }
 
 }  // namespace
@@ -69,22 +109,74 @@ Result<CheckedPlugin> check_plugin(const PluginSettings& settings, const PluginC
   manifest->library = *library;
   auto configuration = complete_configuration(*manifest, choice.config);
   if (!configuration) return tl::unexpected(configuration.error());
-  return CheckedPlugin{std::move(*manifest), std::move(*configuration)};
+  return CheckedPlugin{std::move(*manifest), std::move(*configuration), isolation_of(settings, choice, *library)};
 }
 
 Result<Plugins> Plugins::load(const PluginSettings& settings, std::span<const PluginChoice> choices) {
   Plugins plugins;
   for (const PluginChoice& choice : choices) {
-    auto plugin = load_one(settings, choice);
-    if (!plugin) return tl::unexpected(plugin.error());
-    plugins.entries_.push_back(make_entry(std::move(*plugin)));
+    auto entry = plugins.load_entry(settings, choice);
+    if (!entry) return tl::unexpected(entry.error());
+    plugins.entries_.push_back(*std::move(entry));
   }
   if (const auto unique = plugins.add_to({}); !unique) return tl::unexpected(unique.error());
   return plugins;
 }
 
-Plugins::Entry Plugins::make_entry(std::shared_ptr<LoadedPlugin> plugin) {
-  Entry entry{std::move(plugin), {}};
+Result<Plugins> Plugins::reload(const PluginSettings& settings, std::span<const PluginChoice> choices) const {
+  Plugins next;
+  for (const PluginChoice& choice : choices) {
+    auto entry = load_entry(settings, choice);
+    if (!entry) return tl::unexpected(entry.error());
+    const bool running = std::ranges::any_of(entries_, [&](const Entry& old) { return old.plugin == entry->plugin; });
+    const Worker* const worker = entry->plugin->worker();
+    if (!running && worker && worker->status().state != Worker::State::kRunning) {
+      return fail(ErrorCode::kInvalid, worker->status().last_error);
+    }
+    next.entries_.push_back(*std::move(entry));
+  }
+  if (const auto unique = next.add_to({}); !unique) return tl::unexpected(unique.error());
+  return next;
+}
+
+// The entry that is there already, where nothing has changed.
+Result<Plugins::Entry> Plugins::load_entry(const PluginSettings& settings, const PluginChoice& choice) const {
+  auto checked = check_plugin(settings, choice);
+  if (!checked) return tl::unexpected(checked.error());
+  Manifest& manifest = checked->manifest;
+  auto library = LibraryFile::read(manifest.library);
+  if (!library) return tl::unexpected(library.error());
+  std::string fingerprint =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}", manifest.library.string(), (*library)->digest(), file_digest(manifest.file),
+                  checked->isolation, choice.deadline_ms, checked->configuration);
+  const auto same = std::ranges::find(entries_, fingerprint, &Entry::fingerprint);
+  if (same != entries_.end()) return *same;
+  LoadedPlugin::Order order{manifest, checked->configuration, *library, choice.deadline_ms * 1000, settings.tick};
+  if (checked->isolation == kWorker) {
+    auto plugin = LoadedPlugin::isolate(std::move(order), settings.worker);
+    if (!plugin) return tl::unexpected(plugin.error());
+    return make_entry(std::move(fingerprint), *std::move(plugin));
+  }
+  const auto probed = probe(settings.prober, manifest, checked->configuration);
+  if (!probed) return tl::unexpected(probed.error());
+  if (is_loaded(manifest.library) && !has_code(**library, manifest.library)) {
+    order.manifest.library = path_of_its_own(**library);
+  }
+  auto plugin = LoadedPlugin::load(std::move(order));
+  if (!plugin) return tl::unexpected(plugin.error());
+  return make_entry(std::move(fingerprint), *std::move(plugin));
+}
+
+// Whether what the loader has under that path are these bytes.
+bool Plugins::has_code(const LibraryFile& library, const std::filesystem::path& path) const {
+  return std::ranges::any_of(entries_, [&](const Entry& entry) {
+    return entry.plugin->manifest().library == path && !entry.plugin->worker() &&
+           entry.plugin->library().digest() == library.digest();
+  });
+}
+
+Plugins::Entry Plugins::make_entry(std::string fingerprint, std::shared_ptr<LoadedPlugin> plugin) {
+  Entry entry{std::move(fingerprint), std::move(plugin), {}};
   const auto add = [&](const char* kind, const std::vector<ManifestRule>& rules) {
     for (const ManifestRule& rule : rules) entry.rules.push_back({kind, &rule, std::make_shared<CallCounts>()});
   };
@@ -122,23 +214,31 @@ Result<Catalogue> Plugins::add_to(Catalogue catalogue) const {
 
 std::vector<PluginStatus> Plugins::status() const {
   std::vector<PluginStatus> all;
-  for (const auto& [plugin, rules] : entries_) {
-    const Manifest& manifest = plugin->manifest();
-    PluginStatus status{manifest.id,
-                        manifest.version,
-                        manifest.description,
-                        manifest.licence,
-                        manifest.library.string(),
-                        "in-process",
-                        plugin->quarantined() ? "quarantined" : "active",
-                        plugin->configuration(),
-                        plugin->deadline_us() / 1000,
-                        plugin->observations(),
-                        {}};
-    for (const Rule& rule : rules) status.rules.push_back({rule.kind, rule.rule->id, rule.counts->totals()});
-    all.push_back(std::move(status));
-  }
+  for (const Entry& entry : entries_) all.push_back(status_of(entry));
   return all;
+}
+
+PluginStatus Plugins::status_of(const Entry& entry) {
+  const LoadedPlugin& plugin = *entry.plugin;
+  const Manifest& manifest = plugin.manifest();
+  PluginStatus status{manifest.id,
+                      manifest.version,
+                      manifest.description,
+                      manifest.licence,
+                      manifest.library.string(),
+                      std::string(plugin.worker() ? kWorker : kInProcess),
+                      std::string(state_of(plugin)),
+                      plugin.configuration(),
+                      plugin.deadline_us() / 1000,
+                      plugin.observations(),
+                      {}};
+  for (const Rule& rule : entry.rules) status.rules.push_back({rule.kind, rule.rule->id, rule.counts->totals()});
+  if (!plugin.worker()) return status;
+  const Worker::Status worker = plugin.worker()->status();
+  status.restarts = worker.restarts;
+  status.last_error = worker.last_error;
+  status.confinement = names_of(worker.confinement);
+  return status;
 }
 
 void Plugins::observe(const Picture& picture) const {

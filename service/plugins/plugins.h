@@ -1,14 +1,15 @@
-// Plugins: the shared objects of one configuration, checked, tried out in a child process and loaded, with their rules
-// for the catalogue and what is known of how they behave. A plugin that can't be loaded is an Error; nothing is half
-// loaded.
+// Plugins: the shared objects of one configuration, checked, tried out and loaded, here or in workers, with their rules
+// for the catalogue and what is known of how they behave. A plugin that can't be loaded here is an Error; nothing is
+// half loaded. One in a worker that can't be started is there all the same, with rules that fail and say why, and is
+// tried again.
 //
 //   const auto plugins = Plugins::load(settings, choices);         // once per configuration
 //   const auto catalogue = plugins->add_to(built_in_rules());
+//   const auto next = plugins->reload(settings, choices);          // beside it: what did not change is shared
 //
-// A reload makes a new Plugins beside the old one; instances go when the last decision that uses them is over, their
-// code stays in the process.
+// An instance goes when the last decision that uses it is over; code in this process stays for good.
 //
-// Threads: load() starts and waits for one child per plugin. All else may be called by any thread.
+// Threads: load() and reload() start and wait for children. All else may be called by any thread.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,8 @@
 namespace emplace {
 
 struct PluginChoice {
-  std::string path;  // a file name in the plugin directory, or an absolute path; of the library
-  std::string isolation = "in-process";
+  std::string path;            // a file name in the plugin directory, or an absolute path; of the library
+  std::string isolation = {};  // "in-process", "worker"; empty: "worker" unless it lies in the plugin directory
   std::int64_t deadline_ms = 20;
   std::string config = "{}";  // JSON object
 };
@@ -37,6 +38,7 @@ Tick monotonic_tick();
 struct PluginSettings {
   std::filesystem::path directory;
   Prober prober;
+  WorkerSettings worker = {};
   Tick tick = monotonic_tick();
 };
 
@@ -50,17 +52,25 @@ struct PluginStatus {
   std::string id, version, description, licence;
   std::string library;
   std::string isolation;
-  std::string state;          // "active", "quarantined"
+  std::string state;  // "active", "quarantined", "starting" (a worker, again), "refused" (a worker: can't be started)
   std::string configuration;  // JSON, complete
   std::int64_t deadline_ms = 0;
   std::uint64_t observations = 0;  // pictures shown to its observer
   std::vector<RuleStatus> rules;
+  // workers
+  std::uint64_t restarts = 0;
+  std::string last_error = {};
+  std::vector<std::string> confinement = {};  // "no_new_privs", "rlimits", "seccomp", "parent_death_signal"
 };
 
 class Plugins {
  public:
   // kInvalid naming the plugin, what was wanted and what was found.
   static Result<Plugins> load(const PluginSettings& settings, std::span<const PluginChoice> choices);
+  // The plugins of other choices, without touching these: what has the same path, bytes, manifest, configuration and
+  // settings is shared, all else is loaded beside it. Here a worker that can't be started is an Error too: what runs
+  // goes on. A library that is to be replaced must be replaced by another file (mv, install), not written over.
+  Result<Plugins> reload(const PluginSettings& settings, std::span<const PluginChoice> choices) const;
 
   // `catalogue` with the rules of all plugins. kInvalid for a rule that is there twice.
   Result<Catalogue> add_to(Catalogue catalogue) const;
@@ -76,10 +86,14 @@ class Plugins {
     std::shared_ptr<CallCounts> counts;
   };
   struct Entry {
+    std::string fingerprint;  // of all that makes it what it is
     std::shared_ptr<LoadedPlugin> plugin;
     std::vector<Rule> rules;
   };
-  static Entry make_entry(std::shared_ptr<LoadedPlugin> plugin);
+  Result<Entry> load_entry(const PluginSettings& settings, const PluginChoice& choice) const;
+  bool has_code(const LibraryFile& library, const std::filesystem::path& path) const;
+  static Entry make_entry(std::string fingerprint, std::shared_ptr<LoadedPlugin> plugin);
+  static PluginStatus status_of(const Entry& entry);
   static void add_rule(const Entry& entry, const Rule& rule, Catalogue& catalogue);
 
   std::vector<Entry> entries_;
@@ -96,6 +110,7 @@ std::vector<ListedPlugin> list_plugins(const std::filesystem::path& directory);
 struct CheckedPlugin {
   Manifest manifest;
   std::string configuration;
+  std::string isolation;
 };
 Result<CheckedPlugin> check_plugin(const PluginSettings& settings, const PluginChoice& choice);
 

@@ -1,6 +1,7 @@
-// What is known of how a plugin behaves: CallCounts of each rule, and the Breaker of the plugin. In-process code can't
-// be stopped when it takes too long; it is measured, and after kMisses calls in a row over the deadline the plugin is
-// set aside for a while (quarantined): its calls fail at once, and after that a single miss sets it aside again.
+// What is known of how a plugin behaves: CallCounts of each rule, and the Breaker of the plugin. A miss is a call that
+// took longer than the deadline, or that lost its worker. After kMisses in a row the plugin is set aside for a while
+// (quarantined): its calls fail at once. The first call after that is a trial: a miss sets it aside again, for twice as
+// long, up to a limit; a call in time ends the matter.
 //
 // Threads: any; counters are single atomics.
 #pragma once
@@ -27,7 +28,8 @@ class CallCounts {
 class Breaker {
  public:
   static constexpr int kMisses = 3;
-  static constexpr std::int64_t kQuarantineUs = 60'000'000;
+  static constexpr std::int64_t kQuarantineUs = 30'000'000;  // the first
+  static constexpr std::int64_t kLongestQuarantineUs = 600'000'000;
 
   // Times are monotonic.
   bool quarantined(std::int64_t tick_us) const { return tick_us < until_us_.load(std::memory_order_relaxed); }
@@ -36,6 +38,7 @@ class Breaker {
  private:
   std::atomic<int> misses_in_a_row_{0};
   std::atomic<std::int64_t> until_us_{0};
+  std::atomic<std::int64_t> next_us_{kQuarantineUs};
 };
 
 }  // namespace emplace

@@ -19,19 +19,22 @@ inline PluginSettings settings(const char* directory = EMPLACE_TEST_PLUGINS) {
   PluginSettings made;
   made.directory = directory;
   made.prober = {EMPLACE_PROBE, 20000};
+  made.worker.program = EMPLACE_WORKER;
+  made.worker.start_timeout_ms = 20000;
   return made;
 }
 
-inline Result<Plugins> load(const std::string& name, const std::string& config = "{}",
-                            PluginSettings with = settings()) {
-  const std::vector<PluginChoice> choices{{"libemplace_" + name + ".so", "in-process", 20, config}};
+inline Result<Plugins> load(const std::string& name, const std::string& config = "{}", PluginSettings with = settings(),
+                            const std::string& isolation = "in-process", std::int64_t deadline_ms = 20) {
+  const std::vector<PluginChoice> choices{{"libemplace_" + name + ".so", isolation, deadline_ms, config}};
   return Plugins::load(with, choices);
 }
 
 // A plugin that must load, and its rules.
 struct Loaded {
-  explicit Loaded(const std::string& name, const std::string& config = "{}", PluginSettings with = settings())
-      : plugins(load(name, config, std::move(with))) {
+  explicit Loaded(const std::string& name, const std::string& config = "{}", PluginSettings with = settings(),
+                  const std::string& isolation = "in-process", std::int64_t deadline_ms = 20)
+      : plugins(load(name, config, std::move(with), isolation, deadline_ms)) {
     if (!plugins) throw std::runtime_error(plugins.error().message);
     rules = plugins->add_to({}).value();
   }
@@ -52,8 +55,10 @@ struct Loaded {
 
 // A request bound to a picture.
 struct Asked {
-  Asked(std::shared_ptr<const Picture> on, VmRequest vm, std::int64_t now_us = 0)
-      : picture(std::move(on)), request{std::move(vm), {}, {}, {}}, query(bind(request, request.vm, *picture, now_us)) {
+  Asked(std::shared_ptr<const Picture> on, VmRequest vm, std::int64_t now_us = 0, std::string document = {})
+      : picture(std::move(on)),
+        request{std::move(vm), {}, {}, std::move(document)},
+        query(bind(request, request.vm, *picture, now_us)) {
     if (!query) throw std::runtime_error(query.error().message);
   }
   Asked(const Asked&) = delete;

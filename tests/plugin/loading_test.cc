@@ -104,10 +104,10 @@ TEST(Loading, RefusesABadConfigurationBeforeAnyCodeRuns) {
 }
 
 TEST(Loading, RefusesWhatItCannotDo) {
-  const std::vector<PluginChoice> worker{{"libemplace_good.so", "worker"}};
-  EXPECT_NE(Plugins::load(asking::settings(), worker)
+  const std::vector<PluginChoice> elsewhere{{"libemplace_good.so", "container"}};
+  EXPECT_NE(Plugins::load(asking::settings(), elsewhere)
                 .error()
-                .message.find("isolation: wanted \"in-process\", found \"worker\""),
+                .message.find("isolation: wanted \"worker\" or \"in-process\", found \"container\""),
             std::string::npos);
   const std::vector<PluginChoice> hasty{{"libemplace_good.so", "in-process", 0}};
   EXPECT_NE(Plugins::load(asking::settings(), hasty).error().message.find("deadline_ms: wanted 1 to"),

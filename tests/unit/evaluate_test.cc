@@ -78,6 +78,7 @@ TEST(Evaluate, OffersNoHostWhenAnObjectiveFailsThatMustNot) {
   Rules rules = rules_with({costing("x", {1, 2}), failing_objective("vital"), costing("y", {1, 2})});
   rules.profile.objectives[1].on_error = OnError::kFail;
   const CostTable costs = evaluate_two_hosts(rules);
+  EXPECT_TRUE(costs.refused);
   EXPECT_TRUE(costs.hosts.empty());
   EXPECT_TRUE(costs.columns.empty());
   ASSERT_EQ(costs.degraded.size(), 1u);

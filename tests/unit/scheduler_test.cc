@@ -9,6 +9,8 @@
 #include "service/core/request_json.h"
 #include "service/core/rule_book.h"
 
+#include "tests/unit/fake_rules.h"
+
 namespace emplace {
 namespace {
 
@@ -130,6 +132,21 @@ class SchedulerTest : public ::testing::Test {
 
 constexpr std::string_view kClaim =
     R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1},"claim":true})";
+
+TEST_F(SchedulerTest, GivesNoAnswerWithoutAnObjectiveThatMustNotFail) {
+  Rules rules = rules_with({failing_objective("vital")});
+  rules.profile.objectives[0].on_error = OnError::kFail;
+  rules_ = std::make_shared<const Rules>(std::move(rules));
+
+  const auto placement = place(kClaim);
+
+  ASSERT_FALSE(placement);
+  EXPECT_EQ(placement.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(placement.error().detail_code, "emplace.objective.failed");
+  EXPECT_EQ(placement.error().message,
+            "objective vital has no answer, and the profile wants none without it (on_error = fail): no answer");
+  EXPECT_EQ(claims_.takes, 0);
+}
 
 TEST_F(SchedulerTest, LeavesNothingBehindOnADryRun) {
   const auto placement = place(R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1}})");

@@ -1,0 +1,189 @@
+#include "service/plugins/answering.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace emplace {
+namespace {
+
+struct Widths {
+  std::size_t first, second;  // bytes of the two arrays of results
+};
+
+Widths widths_of(WorkerQuestion question, std::size_t candidates) {
+  if (question == WorkerQuestion::kScreen) return {keep_bytes(candidates), candidates};
+  if (question == WorkerQuestion::kEvaluate) return {candidates * sizeof(double), candidates};
+  if (question == WorkerQuestion::kWeigh) return {candidates * sizeof(double), candidates * sizeof(double)};
+  return {0, 0};
+}
+
+std::vector<ManifestRule> read_rules(MessageReader& reader) {
+  std::vector<ManifestRule> rules;
+  for (std::uint64_t left = reader.number(); left > 0 && reader.complete(); --left) {
+    rules.push_back({.id = std::string(reader.text()), .description = {}});
+  }
+  return rules;
+}
+
+bool has_rule(const std::vector<ManifestRule>& rules, const std::string& id) {
+  return std::ranges::any_of(rules, [&](const ManifestRule& rule) { return rule.id == id; });
+}
+
+}  // namespace
+
+struct AnsweringPlugin::Asked {
+  std::string rule;
+  std::uint32_t host;
+  std::uint8_t reason;
+  std::byte* first;
+  std::byte* second;
+};
+
+WorkerAnswer& AnsweringPlugin::place_answer(std::size_t at) {
+  head_ = reinterpret_cast<WorkerAnswer*>(exchange_.room().data() + at);
+  *head_ = WorkerAnswer{};
+  head_->error.size = sizeof(emplace_error);
+  head_->refusal.size = sizeof(emplace_refusal);
+  return *head_;
+}
+
+std::int32_t AnsweringPlugin::fail_with(const std::string& why) {
+  const std::size_t size = std::min(why.size(), sizeof head_->error.message - 1);
+  std::memcpy(head_->error.message, why.data(), size);
+  head_->error.message[size] = 0;
+  return EMPLACE_FAILED;
+}
+
+bool AnsweringPlugin::load_plugin() {
+  MessageReader reader(exchange_.room());
+  reader.number();  // the kind: the first question is kLoad
+  manifest_.library = std::string(reader.text());
+  const std::string configuration(reader.text());
+  manifest_.id = reader.text();
+  manifest_.version = reader.text();
+  manifest_.filters = read_rules(reader);
+  manifest_.objectives = read_rules(reader);
+  manifest_.weighers = read_rules(reader);
+  manifest_.has_observer = reader.number() != 0;
+  WorkerAnswer& answer = place_answer(AnswerPlace(reader.used(), 0, 0).head);
+  auto loaded = PluginInstance::load(manifest_, configuration);
+  if (loaded) plugin_ = std::move(*loaded);
+  answer.status = loaded ? EMPLACE_OK : fail_with(loaded.error().message);
+  return plugin_ != nullptr;
+}
+
+void AnsweringPlugin::answer_next() {
+  exchange_.wait_for_question();
+  MessageReader reader(exchange_.room());
+  const auto question = static_cast<WorkerQuestion>(reader.number());
+  std::int32_t status = EMPLACE_OK;
+  if (question == WorkerQuestion::kForget) {
+    const std::uint64_t identity = reader.number();
+    place_answer(AnswerPlace(reader.used(), 0, 0).head);
+    if (manifest_.has_observer) plugin_->observer().forget(plugin_->observer().self, identity);
+    views_.erase(identity);
+  } else {
+    status = question == WorkerQuestion::kObserve ? observe(reader) : call(question, reader);
+  }
+  head_->status = status;
+  exchange_.answer();
+}
+
+std::int32_t AnsweringPlugin::observe(MessageReader& reader) {
+  const auto before = views_.find(reader.number());
+  const std::uint64_t identity = reader.number(), version = reader.number();
+  const std::int64_t made_at_us = reader.whole();
+  const bool annex = static_cast<WorkerMemory>(reader.number()) == WorkerMemory::kAnnex;
+  const unsigned char* const base = annex ? memories_.annex : memories_.pictures;
+  auto known = std::make_unique<KnownView>(reader, base);
+  known->view = {
+      sizeof(emplace_view), known->tables.count(), known->tables.data(), identity, version, made_at_us, base};
+  std::vector<emplace_changed_rows> changes(reader.number());
+  for (emplace_changed_rows& change : changes) {
+    change = {sizeof change, reader.small(), reader.small(), reader.small(), nullptr};
+    change.rows = reinterpret_cast<const std::uint32_t*>(reader.array().data());
+  }
+  WorkerAnswer& answer = place_answer(AnswerPlace(reader.used(), 0, 0).head);
+  if (manifest_.has_observer) {
+    const emplace_observer& observer = plugin_->observer();
+    const std::int32_t status =
+        observer.observe(observer.self, before == views_.end() ? nullptr : &before->second->view, &known->view,
+                         changes.data(), static_cast<std::uint32_t>(changes.size()), &answer.error);
+    if (status != EMPLACE_OK) return status;
+  }
+  views_[identity] = std::move(known);
+  return EMPLACE_OK;
+}
+
+std::int32_t AnsweringPlugin::call(WorkerQuestion question, MessageReader& reader) {
+  Asked asked{};
+  asked.rule = reader.text();
+  const auto known = views_.find(reader.number());
+  asked.host = reader.small();
+  asked.reason = static_cast<std::uint8_t>(reader.number());
+  emplace_call call{};
+  call.size = sizeof call;
+  call.now_us = reader.whole();
+  call.deadline_us = reader.whole();
+  const auto candidates = reader.array();
+  call.candidates = reinterpret_cast<const std::uint32_t*>(candidates.data());
+  call.candidate_count = static_cast<std::uint32_t>(candidates.size() / sizeof(std::uint32_t));
+  const std::string_view document = reader.text(), nova_spec = reader.text();
+  call.document = document.data(), call.document_bytes = document.size();
+  call.nova_spec = nova_spec.data(), call.nova_spec_bytes = nova_spec.size();
+  const ReceivedTables tables(reader, nullptr);
+  call.request_tables = tables.data(), call.request_table_count = tables.count();
+  const Widths widths = widths_of(question, call.candidate_count);
+  const AnswerPlace place(reader.used(), widths.first, widths.second);
+  place_answer(place.head);
+  if (known == views_.end()) return fail_with("wanted a picture that was shown before, found another");
+  call.picture = &known->second->view;
+  asked.first = exchange_.room().data() + place.first;
+  asked.second = exchange_.room().data() + place.second;
+  return run(question, asked, call);
+}
+
+std::int32_t AnsweringPlugin::run(WorkerQuestion question, const Asked& asked, const emplace_call& call) {
+  constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
+  const std::size_t count = call.candidate_count;
+  auto* const numbers = reinterpret_cast<double*>(asked.first);
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(asked.second);
+  emplace_error* const error = &head_->error;
+  if (question == WorkerQuestion::kScreen && has_rule(manifest_.filters, asked.rule)) {
+    std::fill_n(asked.first, keep_bytes(count), std::byte{0});
+    std::fill_n(bytes, count, std::uint8_t{0});
+    emplace_verdicts verdicts{sizeof verdicts, 0, reinterpret_cast<std::uint64_t*>(asked.first), bytes};
+    const emplace_filter& filter = plugin_->filter(asked.rule);
+    const std::int32_t status = filter.screen(filter.self, &call, &verdicts, error);
+    head_->count = verdicts.count;
+    return status;
+  }
+  if (question == WorkerQuestion::kExplain && has_rule(manifest_.filters, asked.rule)) {
+    const emplace_filter& filter = plugin_->filter(asked.rule);
+    return filter.explain(filter.self, &call, asked.host, asked.reason, &head_->refusal, error);
+  }
+  if (question == WorkerQuestion::kEvaluate && has_rule(manifest_.objectives, asked.rule)) {
+    std::fill_n(numbers, count, kUnset);
+    std::fill_n(bytes, count, std::uint8_t{EMPLACE_QUALITY_OK});
+    emplace_costs costs{sizeof costs, 0, numbers, bytes};
+    const emplace_objective& objective = plugin_->objective(asked.rule);
+    const std::int32_t status = objective.evaluate(objective.self, &call, &costs, error);
+    head_->count = costs.count;
+    return status;
+  }
+  if (question == WorkerQuestion::kWeigh && has_rule(manifest_.weighers, asked.rule)) {
+    auto* const multipliers = reinterpret_cast<double*>(asked.second);
+    std::fill_n(numbers, count, kUnset);
+    std::fill_n(multipliers, count, kUnset);
+    emplace_weights weights{sizeof weights, 0, numbers, multipliers, 0, 0, 0, 0};
+    const emplace_weigher& weigher = plugin_->weigher(asked.rule);
+    const std::int32_t status = weigher.weigh(weigher.self, &call, &weights, error);
+    head_->count = weights.count;
+    head_->has_minimum = weights.has_minimum, head_->has_maximum = weights.has_maximum;
+    head_->minimum = weights.minimum, head_->maximum = weights.maximum;
+    return status;
+  }
+  return fail_with("wanted a rule of the plugin, found \"" + asked.rule + '"');
+}
+
+}  // namespace emplace

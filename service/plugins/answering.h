@@ -1,0 +1,64 @@
+// AnsweringPlugin: the plugin in its worker. Loads it as the service would (PluginInstance) and answers the questions
+// of questions.h one after the other: makes views and calls out of what lies in the exchange and in the mapped
+// memories, and lets the plugin write its results straight into the exchange.
+//
+//   load -> (wait for a question, answer it)*; the process is killed in the end
+//
+// Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "service/plugins/exchange.h"
+#include "service/plugins/library.h"
+#include "service/plugins/questions.h"
+#include "service/plugins/table_message.h"
+
+namespace emplace {
+
+class AnsweringPlugin {
+ public:
+  struct Memories {
+    const unsigned char* pictures;  // null: there is only the annex
+    const unsigned char* annex;
+  };
+  AnsweringPlugin(Exchange& exchange, Memories memories) : exchange_(exchange), memories_(memories) {}
+
+  // The first question. `confine` gives up all rights, once the plugin is loaded; what it returns is in the answer.
+  template <typename Confine>
+  bool load(Confine&& confine) {
+    exchange_.wait_for_question();
+    const bool loaded = load_plugin();
+    if (loaded) head_->count = confine();
+    exchange_.answer();
+    return loaded;
+  }
+  void answer_next();
+
+ private:
+  struct KnownView {
+    KnownView(MessageReader& reader, const unsigned char* base) : tables(reader, base) {}
+    ReceivedTables tables;
+    emplace_view view{};
+  };
+  struct Asked;
+
+  bool load_plugin();
+  std::int32_t observe(MessageReader& reader);
+  std::int32_t call(WorkerQuestion question, MessageReader& reader);
+  std::int32_t run(WorkerQuestion question, const Asked& asked, const emplace_call& call);
+  std::int32_t fail_with(const std::string& why);
+  WorkerAnswer& place_answer(std::size_t at);
+
+  Exchange& exchange_;
+  const Memories memories_;
+  Manifest manifest_;
+  std::unique_ptr<PluginInstance> plugin_;
+  std::map<std::uint64_t, std::unique_ptr<KnownView>> views_;  // by identity
+  WorkerAnswer* head_ = nullptr;                               // of the question at hand
+};
+
+}  // namespace emplace

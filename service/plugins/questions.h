@@ -1,0 +1,71 @@
+// What the service asks a worker, and how an answer lies in their exchange. A question is a message (message.h) at the
+// start of the room; the answer begins at the next multiple of 64 bytes after it, where both sides know it to be
+// without telling each other: a WorkerAnswer, then the two arrays of results, each at a multiple of 64.
+//
+//   kLoad      library, configuration, id, version, rule ids by kind, has_observer
+//   kObserve   identity of `before` or 0, view, changes                              (observe; and how views get known)
+//   kForget    identity
+//   kScreen    rule, call                                                            arrays: keep, reasons
+//   kExplain   rule, call, host, reason                                              WorkerAnswer::refusal
+//   kEvaluate  rule, call                                                            arrays: costs, quality
+//   kWeigh     rule, call                                                            arrays: values, multipliers
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "api/plugin/emplace/plugin.h"
+#include "service/plugins/message.h"
+
+namespace emplace {
+
+enum class WorkerQuestion : std::uint64_t { kLoad = 1, kObserve, kForget, kScreen, kExplain, kEvaluate, kWeigh };
+
+// Which memory a picture lies in: the service's own arena, or the annex, where pictures of other arenas are copied.
+enum class WorkerMemory : std::uint64_t { kPictures, kAnnex };
+
+struct WorkerAnswer {
+  std::int32_t status;
+  std::uint32_t count;  // results written; kLoad: the Confinement
+  emplace_error error;
+  std::uint32_t has_minimum;
+  std::uint32_t has_maximum;
+  double minimum;
+  double maximum;
+  emplace_refusal refusal;
+};
+
+// Bits of what confines a worker.
+enum Confinement : std::uint32_t {
+  kConfinedByPrivileges = 1,  // no_new_privs
+  kConfinedByLimits = 2,      // rlimits
+  kConfinedBySeccomp = 4,
+  kConfinedByParent = 8,  // dies with the service
+};
+
+// Where answer and results lie, for `candidates` results of the given widths in bytes.
+struct AnswerPlace {
+  std::size_t head, first, second, end;
+
+  static constexpr std::size_t aligned(std::size_t offset) {
+    return (offset + MessageWriter::kArrayAlignment - 1) / MessageWriter::kArrayAlignment *
+           MessageWriter::kArrayAlignment;
+  }
+  AnswerPlace(std::size_t question_bytes, std::size_t first_bytes, std::size_t second_bytes)
+      : head(aligned(question_bytes)),
+        first(aligned(head + sizeof(WorkerAnswer))),
+        second(aligned(first + first_bytes)),
+        end(second + second_bytes) {}
+};
+
+inline std::size_t keep_bytes(std::size_t candidates) { return (candidates + 63) / 64 * sizeof(std::uint64_t); }
+
+// How a worker ends itself, where it can still say why.
+inline constexpr int kWorkerOutOfMemory = 12;
+inline constexpr int kWorkerCannotStart = 13;
+
+// The descriptors that a worker is born with, beside /dev/null for 0 and 1, and 2 for what the plugin says while
+// loading.
+enum WorkerFd : int { kExchangeFd = 3, kAnnexFd = 4, kLibraryFd = 5, kPicturesFd = 6 };
+
+}  // namespace emplace

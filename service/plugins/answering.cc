@@ -6,6 +6,8 @@
 namespace emplace {
 namespace {
 
+constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
+
 struct Widths {
   std::size_t first, second;  // bytes of the two arrays of results
 };
@@ -144,46 +146,51 @@ std::int32_t AnsweringPlugin::call(WorkerQuestion question, MessageReader& reade
 }
 
 std::int32_t AnsweringPlugin::run(WorkerQuestion question, const Asked& asked, const emplace_call& call) {
-  constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
-  const std::size_t count = call.candidate_count;
-  auto* const numbers = reinterpret_cast<double*>(asked.first);
-  auto* const bytes = reinterpret_cast<std::uint8_t*>(asked.second);
-  emplace_error* const error = &head_->error;
-  if (question == WorkerQuestion::kScreen && has_rule(manifest_.filters, asked.rule)) {
-    std::fill_n(asked.first, keep_bytes(count), std::byte{0});
-    std::fill_n(bytes, count, std::uint8_t{0});
-    emplace_verdicts verdicts{sizeof verdicts, 0, reinterpret_cast<std::uint64_t*>(asked.first), bytes};
-    const emplace_filter& filter = plugin_->filter(asked.rule);
-    const std::int32_t status = filter.screen(filter.self, &call, &verdicts, error);
-    head_->count = verdicts.count;
-    return status;
-  }
+  if (question == WorkerQuestion::kScreen && has_rule(manifest_.filters, asked.rule)) return screen(asked, call);
   if (question == WorkerQuestion::kExplain && has_rule(manifest_.filters, asked.rule)) {
     const emplace_filter& filter = plugin_->filter(asked.rule);
-    return filter.explain(filter.self, &call, asked.host, asked.reason, &head_->refusal, error);
+    return filter.explain(filter.self, &call, asked.host, asked.reason, &head_->refusal, &head_->error);
   }
-  if (question == WorkerQuestion::kEvaluate && has_rule(manifest_.objectives, asked.rule)) {
-    std::fill_n(numbers, count, kUnset);
-    std::fill_n(bytes, count, std::uint8_t{EMPLACE_QUALITY_OK});
-    emplace_costs costs{sizeof costs, 0, numbers, bytes};
-    const emplace_objective& objective = plugin_->objective(asked.rule);
-    const std::int32_t status = objective.evaluate(objective.self, &call, &costs, error);
-    head_->count = costs.count;
-    return status;
-  }
-  if (question == WorkerQuestion::kWeigh && has_rule(manifest_.weighers, asked.rule)) {
-    auto* const multipliers = reinterpret_cast<double*>(asked.second);
-    std::fill_n(numbers, count, kUnset);
-    std::fill_n(multipliers, count, kUnset);
-    emplace_weights weights{sizeof weights, 0, numbers, multipliers, 0, 0, 0, 0};
-    const emplace_weigher& weigher = plugin_->weigher(asked.rule);
-    const std::int32_t status = weigher.weigh(weigher.self, &call, &weights, error);
-    head_->count = weights.count;
-    head_->has_minimum = weights.has_minimum, head_->has_maximum = weights.has_maximum;
-    head_->minimum = weights.minimum, head_->maximum = weights.maximum;
-    return status;
-  }
+  if (question == WorkerQuestion::kEvaluate && has_rule(manifest_.objectives, asked.rule)) return evaluate(asked, call);
+  if (question == WorkerQuestion::kWeigh && has_rule(manifest_.weighers, asked.rule)) return weigh(asked, call);
   return fail_with("wanted a rule of the plugin, found \"" + asked.rule + '"');
+}
+
+std::int32_t AnsweringPlugin::screen(const Asked& asked, const emplace_call& call) {
+  auto* const reasons = reinterpret_cast<std::uint8_t*>(asked.second);
+  std::fill_n(asked.first, keep_bytes(call.candidate_count), std::byte{0});
+  std::fill_n(reasons, call.candidate_count, std::uint8_t{0});
+  emplace_verdicts verdicts{sizeof verdicts, 0, reinterpret_cast<std::uint64_t*>(asked.first), reasons};
+  const emplace_filter& filter = plugin_->filter(asked.rule);
+  const std::int32_t status = filter.screen(filter.self, &call, &verdicts, &head_->error);
+  head_->count = verdicts.count;
+  return status;
+}
+
+std::int32_t AnsweringPlugin::evaluate(const Asked& asked, const emplace_call& call) {
+  auto* const values = reinterpret_cast<double*>(asked.first);
+  auto* const quality = reinterpret_cast<std::uint8_t*>(asked.second);
+  std::fill_n(values, call.candidate_count, kUnset);
+  std::fill_n(quality, call.candidate_count, std::uint8_t{EMPLACE_QUALITY_OK});
+  emplace_costs costs{sizeof costs, 0, values, quality};
+  const emplace_objective& objective = plugin_->objective(asked.rule);
+  const std::int32_t status = objective.evaluate(objective.self, &call, &costs, &head_->error);
+  head_->count = costs.count;
+  return status;
+}
+
+std::int32_t AnsweringPlugin::weigh(const Asked& asked, const emplace_call& call) {
+  auto* const values = reinterpret_cast<double*>(asked.first);
+  auto* const multipliers = reinterpret_cast<double*>(asked.second);
+  std::fill_n(values, call.candidate_count, kUnset);
+  std::fill_n(multipliers, call.candidate_count, kUnset);
+  emplace_weights weights{sizeof weights, 0, values, multipliers, 0, 0, 0, 0};
+  const emplace_weigher& weigher = plugin_->weigher(asked.rule);
+  const std::int32_t status = weigher.weigh(weigher.self, &call, &weights, &head_->error);
+  head_->count = weights.count;
+  head_->has_minimum = weights.has_minimum, head_->has_maximum = weights.has_maximum;
+  head_->minimum = weights.minimum, head_->maximum = weights.maximum;
+  return status;
 }
 
 }  // namespace emplace

@@ -50,6 +50,9 @@ class AnsweringPlugin {
   std::int32_t observe(MessageReader& reader);
   std::int32_t call(WorkerQuestion question, MessageReader& reader);
   std::int32_t run(WorkerQuestion question, const Asked& asked, const emplace_call& call);
+  std::int32_t screen(const Asked& asked, const emplace_call& call);
+  std::int32_t evaluate(const Asked& asked, const emplace_call& call);
+  std::int32_t weigh(const Asked& asked, const emplace_call& call);
   std::int32_t fail_with(const std::string& why);
   WorkerAnswer& place_answer(std::size_t at);
 

@@ -121,9 +121,10 @@ Result<std::uint32_t> limit_memory() {
 }
 
 Result<std::uint32_t> confine(std::uint32_t bits) {
-  if (close_range(0, UINT_MAX, 0) != 0) return failed("close_range");
-  if (!limit(RLIMIT_NOFILE, 0)) return failed("setrlimit");
+  // A sanitizer says what it found on standard error, and asks the kernel through a pipe what is mapped.
+  if (close_range(kSanitized ? STDERR_FILENO + 1 : 0, UINT_MAX, 0) != 0) return failed("close_range");
   if (kSanitized) return bits;
+  if (!limit(RLIMIT_NOFILE, 0)) return failed("setrlimit");
   if (const auto confined = allow_little(); !confined) return tl::unexpected(confined.error());
   return bits | kConfinedBySeccomp;
 }

@@ -20,7 +20,7 @@ inline constexpr std::uint64_t kWorkerMemoryBytes = std::uint64_t{1} << 30;
 Result<std::uint32_t> confine_early(int parent, int last_fd);
 // After everything that is shared was mapped.
 Result<std::uint32_t> limit_memory();
-// Leaves no descriptor open. `bits`: what is in force already.
+// Leaves no descriptor open (under a sanitizer: only the standard ones). `bits`: what is in force already.
 Result<std::uint32_t> confine(std::uint32_t bits);
 
 }  // namespace emplace

@@ -126,7 +126,9 @@ std::int32_t RemotePlugin::observe(void* self, const emplace_view* before, const
   const auto process = plugin.worker_.process();
   if (!process) return fail_with(error, process.error());
   const auto shown = plugin.show(**process, before, *after, changes, change_count);
-  return shown ? EMPLACE_OK : fail_with(error, shown.error());
+  if (shown) return EMPLACE_OK;
+  plugin.copies_.erase(after->identity);  // it does not count as observed, so nobody will ask to forget it
+  return fail_with(error, shown.error());
 }
 
 void RemotePlugin::forget(void* self, std::uint64_t identity) {
@@ -194,28 +196,12 @@ void RemotePlugin::write_call(MessageWriter& writer, const Asked& asked) {
 
 Result<void> RemotePlugin::show(WorkerProcess& process, const emplace_view* before, const emplace_view& after,
                                 const emplace_changed_rows* changes, std::uint32_t change_count) {
-  const bool mapped = is_mapped(after);
   const bool from_before = before && process.shown().contains(before->identity);
   MessageWriter writer(process.room());
   writer.number(static_cast<std::uint64_t>(WorkerQuestion::kObserve));
   writer.number(from_before ? before->identity : 0);
-  writer.number(after.identity);
-  writer.number(after.version);
-  writer.whole(after.made_at_us);
-  writer.number(static_cast<std::uint64_t>(mapped ? WorkerMemory::kPictures : WorkerMemory::kAnnex));
-  if (mapped) {
-    write_tables(writer, after.tables, after.table_count, after.memory_base);
-  } else {
-    try {
-      auto& copy = copies_[after.identity];
-      Arena& annex = worker_.annex();
-      if (!copy) copy = std::make_unique<TableCopy>(after.tables, after.table_count, after.memory_base, annex);
-      write_tables(writer, copy->data(), copy->count(), reinterpret_cast<const unsigned char*>(annex.base()));
-    } catch (const std::bad_alloc&) {
-      copies_.erase(after.identity);
-      return fail(ErrorCode::kUnavailable, "wanted a picture that fits into the worker's annex");
-    }
-  }
+  if (const auto written = write_view(writer, after); !written) return written;
+  // Changes say nothing without the picture that they changed.
   if (!from_before) change_count = 0;
   writer.number(change_count);
   for (std::uint32_t i = 0; i < change_count; ++i) {
@@ -229,6 +215,28 @@ Result<void> RemotePlugin::show(WorkerProcess& process, const emplace_view* befo
   const auto answered = ask(process, writer.used(), deadlines_.observe_us);
   if (!answered) return tl::unexpected(answered.error());
   process.shown().insert(after.identity);
+  return {};
+}
+
+Result<void> RemotePlugin::write_view(MessageWriter& writer, const emplace_view& view) {
+  const bool mapped = is_mapped(view);
+  writer.number(view.identity);
+  writer.number(view.version);
+  writer.whole(view.made_at_us);
+  writer.number(static_cast<std::uint64_t>(mapped ? WorkerMemory::kPictures : WorkerMemory::kAnnex));
+  if (mapped) {
+    write_tables(writer, view.tables, view.table_count, view.memory_base);
+    return {};
+  }
+  Arena& annex = worker_.annex();
+  auto& copy = copies_[view.identity];
+  try {
+    if (!copy) copy = std::make_unique<TableCopy>(view.tables, view.table_count, view.memory_base, annex);
+  } catch (const std::bad_alloc&) {
+    copies_.erase(view.identity);
+    return fail(ErrorCode::kUnavailable, "wanted a picture that fits into the worker's annex");
+  }
+  write_tables(writer, copy->data(), copy->count(), reinterpret_cast<const unsigned char*>(annex.base()));
   return {};
 }
 

@@ -76,6 +76,7 @@ class RemotePlugin {
   Result<Answered> call(const Asked& asked);
   Result<void> show(WorkerProcess& process, const emplace_view* before, const emplace_view& after,
                     const emplace_changed_rows* changes, std::uint32_t change_count);
+  Result<void> write_view(MessageWriter& writer, const emplace_view& view);
   void write_call(MessageWriter& writer, const Asked& asked);
   // Rings, waits at most so long, and copies the answer's head, which lies after `used` bytes.
   Result<WorkerAnswer> ask(WorkerProcess& process, std::size_t used, std::int64_t hard_us);

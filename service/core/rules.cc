@@ -13,6 +13,7 @@ namespace emplace {
 namespace {
 
 constexpr std::size_t kMaxObjectives = 6;
+constexpr int kFewBits = 16;  // of 64: up to here, finding each bit is faster than looking at all
 constexpr double kMaxWeight = 1e9;
 constexpr double kMaxResolution = 1e15;
 constexpr std::array<std::string_view, 6> kMethods{"chebyshev",    "knee",   "lexicographic",
@@ -128,13 +129,25 @@ std::size_t Candidates::count() const {
 }
 
 std::vector<std::uint32_t> Candidates::to_rows() const {
-  std::vector<std::uint32_t> rows;
-  rows.reserve(count());
+  std::vector<std::uint32_t> rows(count() + 1);  // one more: each bit writes its row, the next one over it when it is 0
+  std::uint32_t* at = rows.data();
   for (std::uint32_t w = 0; w < words_.size(); ++w) {
-    for (std::uint64_t word = words_[w]; word != 0; word &= word - 1) {
-      rows.push_back(w * 64 + static_cast<std::uint32_t>(std::countr_zero(word)));
+    const std::uint64_t word = words_[w];
+    if (word == ~std::uint64_t{0}) {
+      for (std::uint32_t i = 0; i < 64; ++i) at[i] = w * 64 + i;
+      at += 64;
+    } else if (std::popcount(word) > kFewBits) {
+      for (std::uint32_t i = 0; i < 64; ++i) {
+        *at = w * 64 + i;
+        at += (word >> i) & 1u;
+      }
+    } else {
+      for (std::uint64_t left = word; left != 0; left &= left - 1) {
+        *at++ = w * 64 + static_cast<std::uint32_t>(std::countr_zero(left));
+      }
     }
   }
+  rows.pop_back();
   return rows;
 }
 

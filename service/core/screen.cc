@@ -2,19 +2,25 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace emplace {
 namespace {
 
+// Bit i: byte i of 8, each of them 0 or 1. The factor moves byte i to bit 56 + i.
+std::uint64_t bits_of(const std::uint8_t* flags) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, flags, sizeof bytes);
+  return (bytes * 0x0102040810204080u) >> 56;
+}
+
+// Chunks hold memory for all their rows, those beyond the table's end are not alive.
 Candidates living(const Picture& picture) {
   Candidates living(picture.rows(Table::kHosts));
   const auto alive = picture[hosts::alive];
-  for (std::uint32_t row = 0; row < living.rows(); row += kChunkRows) {
-    const std::uint8_t* values = alive.values(row / kChunkRows);
-    const std::uint32_t rows = std::min(kChunkRows, living.rows() - row);
-    for (std::uint32_t i = 0; i < rows; ++i) {
-      living.words()[(row + i) >> 6] |= std::uint64_t{values[i] == 1} << (i & 63);
-    }
+  for (std::uint32_t w = 0; w < living.words().size(); ++w) {
+    const std::uint8_t* flags = alive.values(w * 64 / kChunkRows) + w * 64 % kChunkRows;
+    for (unsigned i = 0; i < 8; ++i) living.words()[w] |= bits_of(flags + i * 8) << (i * 8);
   }
   return living;
 }

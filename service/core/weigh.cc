@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -38,104 +39,137 @@ std::vector<double> in_callers_order(std::vector<double> values, const Asked& as
   return back;
 }
 
-constexpr std::size_t kLanes = 8;
+// Several running values at once, since a single one would be a chain of waits.
+constexpr std::size_t kLanes = 32;
 
 struct Range {
   double low, high;
+  bool finite;  // all are
 };
 
-// In lanes, since one running minimum can't be vectorised without giving up NaN; the least of all is the same.
+// The least of all is the same in any order.
 EMPLACE_CLONES Range range_of(const double* values, std::size_t count) {
+  constexpr double kMost = std::numeric_limits<double>::max();
   double low[kLanes], high[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) low[lane] = high[lane] = values[0];
+  std::int64_t fine[kLanes];
+  for (std::size_t lane = 0; lane < kLanes; ++lane) low[lane] = high[lane] = values[0], fine[lane] = -1;
+  const auto take = [&](std::size_t lane, double value) {
+    low[lane] = value < low[lane] ? value : low[lane];
+    high[lane] = value > high[lane] ? value : high[lane];
+    fine[lane] &= value >= -kMost && value <= kMost ? -1 : 0;
+  };
   std::size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const double value = values[i + lane];
-      low[lane] = value < low[lane] ? value : low[lane];
-      high[lane] = value > high[lane] ? value : high[lane];
-    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
   }
-  for (; i < count; ++i) {
-    low[0] = std::min(low[0], values[i]);
-    high[0] = std::max(high[0], values[i]);
-  }
-  return {*std::min_element(low, low + kLanes), *std::max_element(high, high + kLanes)};
+  for (; i < count; ++i) take(0, values[i]);
+  const bool finite = std::all_of(fine, fine + kLanes, [](std::int64_t mask) { return mask != 0; });
+  return {*std::min_element(low, low + kLanes), *std::max_element(high, high + kLanes), finite};
 }
 
-EMPLACE_CLONES void clamp(double* values, double low, double high, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const double raised = values[i] < low ? low : values[i];
-    values[i] = raised > high ? high : raised;
-  }
+EMPLACE_CLONES void replace_nan(double* values, double by, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) values[i] = values[i] == values[i] ? values[i] : by;
 }
 
-EMPLACE_CLONES void scale(double* values, double low, double range, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) values[i] = (values[i] - low) / range;
+inline double normalise(double weight, double minimum, double maximum, double low, double range) {
+  const double raised = weight < minimum ? minimum : weight;
+  const double clamped = raised > maximum ? maximum : raised;
+  return (clamped - low) / range;
 }
 
-EMPLACE_CLONES void add_times(const double* values, double times, double* totals, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) totals[i] += times * values[i];
+EMPLACE_CLONES void add_normalised(const double* raw, const WeighedColumn& column, double* totals, std::size_t count) {
+  const double minimum = column.minimum, maximum = column.maximum, low = column.low, range = column.range;
+  const double times = column.multiplier;
+  for (std::size_t i = 0; i < count; ++i) totals[i] += times * normalise(raw[i], minimum, maximum, low, range);
 }
 
-EMPLACE_CLONES bool all_finite(const double* values, std::size_t count) {
-  std::uint8_t fine = 1;
-  for (std::size_t i = 0; i < count; ++i) {
-    const bool finite =
-        values[i] <= std::numeric_limits<double>::max() && values[i] >= std::numeric_limits<double>::lowest();
-    fine = static_cast<std::uint8_t>(fine & finite);
-  }
-  return fine != 0;
-}
-
-bool all_finite(const std::vector<double>& values) { return all_finite(values.data(), values.size()); }
-
-std::string fault_of(const Weights& weights, std::size_t hosts) {
-  const bool sizes =
-      weights.raw.size() == hosts && (weights.multipliers.empty() || weights.multipliers.size() == hosts);
-  if (!sizes) return fmt::format("wanted {} weights, found {}", hosts, weights.raw.size());
-  const bool bounds = std::isfinite(weights.minimum.value_or(0)) && std::isfinite(weights.maximum.value_or(0));
-  if (!bounds || !all_finite(weights.raw) || !all_finite(weights.multipliers))
-    return "wanted finite weights, found others";
-  return {};
+EMPLACE_CLONES void add_normalised(const double* raw, const double* times, const WeighedColumn& column, double* totals,
+                                   std::size_t count) {
+  const double minimum = column.minimum, maximum = column.maximum, low = column.low, range = column.range;
+  for (std::size_t i = 0; i < count; ++i) totals[i] += times[i] * normalise(raw[i], minimum, maximum, low, range);
 }
 
 // Nova's steps: no weight leaves the weigher's own bounds; 0 and 1 are the bounds, or the least and greatest weight at
 // hand.
-std::vector<double> normalise(const Weights& weights) {
+WeighedColumn column_of(const Weigher& weigher, double multiplier, const Weights& weights, const Range& raw) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  std::vector<double> values = weights.raw;
-  if (weights.minimum || weights.maximum) {
-    clamp(values.data(), weights.minimum.value_or(-kInfinity), weights.maximum.value_or(kInfinity), values.size());
-  }
-  const Range range = range_of(values.data(), values.size());
-  const double low = weights.minimum.value_or(range.low), high = weights.maximum.value_or(range.high);
-  if (low == high) return std::vector<double>(values.size(), 0.0);
-  scale(values.data(), low, high - low, values.size());
-  return values;
+  const double minimum = weights.minimum.value_or(-kInfinity), maximum = weights.maximum.value_or(kInfinity);
+  const auto clamped = [&](double weight) { return std::min(std::max(weight, minimum), maximum); };
+  const double low = weights.minimum.value_or(clamped(raw.low)), high = weights.maximum.value_or(clamped(raw.high));
+  return {weigher.traits().id, multiplier, {}, {}, minimum, maximum, low, high - low};
+}
+
+std::string fault_of(const Weights& weights, const Range& raw, std::size_t hosts) {
+  const bool sizes =
+      weights.raw.size() == hosts && (weights.multipliers.empty() || weights.multipliers.size() == hosts);
+  if (!sizes) return fmt::format("wanted {} weights, found {}", hosts, weights.raw.size());
+  const bool bounds = std::isfinite(weights.minimum.value_or(0)) && std::isfinite(weights.maximum.value_or(0));
+  const auto& multipliers = weights.multipliers;
+  const bool multiply = multipliers.empty() || range_of(multipliers.data(), multipliers.size()).finite;
+  if (!bounds || !raw.finite || !multiply) return "wanted finite weights, found others";
+  return {};
 }
 
 void add_weigher(const Weigher& weigher, double multiplier, const Query& query, const Asked& asked, Ranking& ranking) {
   auto weights = weigher.weigh(query, asked.rows);
-  if (weights) std::ranges::replace_if(weights->multipliers, [](double m) { return std::isnan(m); }, multiplier);
-  const std::string fault = weights ? fault_of(*weights, asked.rows.size()) : weights.error().message;
+  Range raw{0, 0, true};
+  if (weights) replace_nan(weights->multipliers.data(), multiplier, weights->multipliers.size());
+  if (weights && !weights->raw.empty()) raw = range_of(weights->raw.data(), weights->raw.size());
+  const std::string fault = weights ? fault_of(*weights, raw, asked.rows.size()) : weights.error().message;
   if (!fault.empty()) {
     ranking.degraded.push_back({weigher.traits().id, fault});
     return;
   }
-  WeighedColumn column{weigher.traits().id,
-                       multiplier,
-                       {},
-                       in_callers_order(normalise(*weights), asked),
-                       in_callers_order(std::move(weights->multipliers), asked)};
+  WeighedColumn column = column_of(weigher, multiplier, *weights, raw);
   column.raw = in_callers_order(std::move(weights->raw), asked);
-  if (column.multipliers.empty()) {
-    add_times(column.normalised.data(), multiplier, ranking.totals.data(), ranking.totals.size());
-  } else {
-    for (std::size_t i = 0; i < ranking.totals.size(); ++i)
-      ranking.totals[i] += column.multipliers[i] * column.normalised[i];
+  column.multipliers = in_callers_order(std::move(weights->multipliers), asked);
+  if (column.range != 0) {
+    double* totals = ranking.totals.data();
+    const std::size_t hosts = ranking.totals.size();
+    column.multipliers.empty() ? add_normalised(column.raw.data(), column, totals, hosts)
+                               : add_normalised(column.raw.data(), column.multipliers.data(), column, totals, hosts);
   }
   ranking.weights.push_back(std::move(column));
+}
+
+// ---- the greatest totals
+
+constexpr std::size_t kBlock = 64;
+
+EMPLACE_CLONES double greatest(const double* values) {
+  double high[8];
+  for (std::size_t lane = 0; lane < 8; ++lane) high[lane] = values[lane];
+  for (std::size_t i = 8; i < kBlock; i += 8) {
+    for (std::size_t lane = 0; lane < 8; ++lane)
+      high[lane] = values[i + lane] > high[lane] ? values[i + lane] : high[lane];
+  }
+  return *std::max_element(high, high + 8);
+}
+
+// Positions, rising, among which are the `wanted` best: as many blocks have a total that is not below the wanted-th
+// greatest total of any block, so whatever is below that is not needed.
+std::vector<std::uint32_t> leaders(const std::vector<double>& totals, std::size_t wanted) {
+  const std::size_t blocks = totals.size() / kBlock;
+  std::vector<std::uint32_t> all;
+  if (wanted == 0) return all;
+  if (blocks < 2 * wanted) {
+    all.resize(totals.size());
+    std::iota(all.begin(), all.end(), 0u);
+    return all;
+  }
+  std::vector<double> highest(blocks);
+  for (std::size_t block = 0; block < blocks; ++block) highest[block] = greatest(totals.data() + block * kBlock);
+  std::vector<double> sorted = highest;
+  std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(wanted - 1), sorted.end(),
+                   std::greater<>());
+  const double enough = sorted[wanted - 1];
+  for (std::size_t block = 0; block <= blocks; ++block) {
+    if (block < blocks && highest[block] < enough) continue;
+    for (std::size_t i = block * kBlock; i < std::min(totals.size(), (block + 1) * kBlock); ++i) {
+      if (totals[i] >= enough) all.push_back(static_cast<std::uint32_t>(i));
+    }
+  }
+  return all;
 }
 
 double multiplier_of(const Rules& rules, std::size_t weigher) {
@@ -143,6 +177,10 @@ double multiplier_of(const Rules& rules, std::size_t weigher) {
 }
 
 }  // namespace
+
+double WeighedColumn::normalised(std::size_t host) const {
+  return range == 0 ? 0 : normalise(raw[host], minimum, maximum, low, range);
+}
 
 Ranking rank_by_weight(const Rules& rules, const Query& query, std::span<const std::uint32_t> hosts, std::size_t wanted,
                        Ties ties) {
@@ -152,8 +190,7 @@ Ranking rank_by_weight(const Rules& rules, const Query& query, std::span<const s
   for (std::size_t i = 0; i < rules.weighers.size() && hosts.size() > 1; ++i) {
     add_weigher(*rules.weighers[i], multiplier_of(rules, i), query, asked, ranking);
   }
-  std::vector<std::uint32_t> order(hosts.size());
-  std::iota(order.begin(), order.end(), 0u);
+  std::vector<std::uint32_t> order = leaders(ranking.totals, wanted);
   TieBreak tie(query, hosts);
   best_first(order, wanted, [&](std::uint32_t a, std::uint32_t b) {
     if (ranking.totals[a] != ranking.totals[b]) return ranking.totals[a] > ranking.totals[b];

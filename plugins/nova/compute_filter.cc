@@ -11,7 +11,7 @@ namespace {
 enum Reason : std::uint8_t { kPasses, kDisabled, kMaintenance, kDown, kServiceDisabled, kForcedDown, kNotHeard };
 
 // As hosts.state has them.
-constexpr std::uint32_t kStateDisabled = 1, kStateMaintenance = 2, kStateDown = 3;
+constexpr std::uint32_t kStateEnabled = 0, kStateDisabled = 1, kStateMaintenance = 2, kStateDown = 3;
 
 Reason judge_state(std::optional<std::uint32_t> state) {
   if (state == kStateDisabled) return kDisabled;
@@ -27,11 +27,13 @@ class ComputeFilter : public plugin::Filter {
     if (shared_.specs->of(call)->rebuild) return;
     const auto states = call.picture().column<std::uint32_t>("hosts", "state");
     const Snapshot& snapshot = shared_.hosts->of(call);
-    const auto candidates = call.candidates();
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const Reason reason = judge(states.get(candidates[i]), snapshot.hosts.find(candidates[i]), call.now_us());
-      if (reason != kPasses) verdicts.refuse(i, reason);
-    }
+    for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
+      const HostBlock& hosts = snapshot.columns.block_of(first);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const Reason reason = judge(states.get(rows[i]), hosts, rows[i] % kBlockRows, call.now_us());
+        if (reason != kPasses) verdicts.refuse(at + i, reason);
+      }
+    });
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
@@ -52,15 +54,21 @@ class ComputeFilter : public plugin::Filter {
   }
 
  private:
-  Reason judge(std::optional<std::uint32_t> state, const HostState* host, std::int64_t now_us) const {
+  Reason judge(std::optional<std::uint32_t> state, const HostBlock& hosts, std::uint32_t i, std::int64_t now_us) const {
+    const bool fresh = std::abs(now_us - hosts.heard_us[i]) <= shared_.options.service_down_time_us;
+    if (state == kStateEnabled && hosts.service[i] == ServiceState::kHeard && fresh) return kPasses;
     const Reason by_state = judge_state(state);
-    if (by_state != kPasses || !host || !host->service) return by_state;
-    if (host->service->disabled) return kServiceDisabled;
-    if (host->service->forced_down) return kForcedDown;
-    // Nova raises for a service without any heartbeat; here it only fails itself.
-    if (!host->service->heartbeat_us) return kNotHeard;
-    return std::abs(now_us - *host->service->heartbeat_us) <= shared_.options.service_down_time_us ? kPasses
-                                                                                                   : kNotHeard;
+    if (by_state != kPasses) return by_state;
+    switch (hosts.service[i]) {
+      case ServiceState::kNone:
+        return kPasses;
+      case ServiceState::kDisabled:
+        return kServiceDisabled;
+      case ServiceState::kForcedDown:
+        return kForcedDown;
+      default:
+        return kNotHeard;
+    }
   }
 
   plugin::Refusal not_heard(const plugin::Call& call, std::uint32_t row) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace emplace {
 namespace {
@@ -41,7 +42,7 @@ Candidates considered(const Query& query) {
 // Books what filter `index` took out of `before`.
 void book(const Candidates& before, std::span<const std::uint8_t> reasons, std::size_t index, Screened& screened) {
   for (std::uint32_t w = 0; w < before.words().size(); ++w) {
-    std::uint64_t refused = before.words()[w] & ~screened.kept.words()[w];
+    std::uint64_t refused = before.words()[w] & ~std::as_const(screened.kept).words()[w];
     screened.counts[index] += static_cast<std::uint32_t>(std::popcount(refused));
     for (; refused != 0; refused &= refused - 1) {
       const std::uint32_t row = w * 64 + static_cast<std::uint32_t>(std::countr_zero(refused));
@@ -61,7 +62,10 @@ void apply_filter(const Query& query, const Filter& filter, std::span<std::uint8
     return;
   }
   // A filter can only take away.
-  for (std::size_t w = 0; w < before.words().size(); ++w) screened.kept.words()[w] &= before.words()[w];
+  const auto kept = std::as_const(screened.kept).words();
+  for (std::size_t w = 0; w < kept.size(); ++w) {
+    if (kept[w] & ~before.words()[w]) screened.kept.words()[w] &= before.words()[w];
+  }
 }
 
 }  // namespace

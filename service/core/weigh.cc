@@ -8,6 +8,7 @@
 
 #include "service/core/best_first.h"
 #include "service/core/clones.h"
+#include "service/core/numbers.h"
 #include "service/core/rank.h"
 
 namespace emplace {
@@ -17,18 +18,21 @@ using Rows = std::span<const std::uint32_t>;
 
 // The hosts by rising row: weighers are asked in that order, whatever the caller's is.
 struct Asked {
-  std::vector<std::uint32_t> rows;
+  Rows rows;
+  std::vector<std::uint32_t> sorted;     // what rows are, where the caller's were not
   std::vector<std::uint32_t> positions;  // of each row in the caller's order; empty: the same
 };
 
 Asked by_row(Rows hosts) {
-  Asked asked{{hosts.begin(), hosts.end()}, {}};
-  if (std::is_sorted(hosts.begin(), hosts.end())) return asked;
+  Asked asked{hosts, {}, {}};
+  if (is_rising(hosts)) return asked;
   asked.positions.resize(hosts.size());
   std::iota(asked.positions.begin(), asked.positions.end(), 0u);
   std::stable_sort(asked.positions.begin(), asked.positions.end(),
                    [&](std::uint32_t a, std::uint32_t b) { return hosts[a] < hosts[b]; });
-  std::sort(asked.rows.begin(), asked.rows.end());
+  asked.sorted.assign(hosts.begin(), hosts.end());
+  std::sort(asked.sorted.begin(), asked.sorted.end());
+  asked.rows = asked.sorted;  // moving a vector leaves its values where they are
   return asked;
 }
 
@@ -37,34 +41,6 @@ std::vector<double> in_callers_order(std::vector<double> values, const Asked& as
   std::vector<double> back(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) back[asked.positions[i]] = values[i];
   return back;
-}
-
-// Several running values at once, since a single one would be a chain of waits.
-constexpr std::size_t kLanes = 32;
-
-struct Range {
-  double low, high;
-  bool finite;  // all are
-};
-
-// The least of all is the same in any order.
-EMPLACE_CLONES Range range_of(const double* values, std::size_t count) {
-  constexpr double kMost = std::numeric_limits<double>::max();
-  double low[kLanes], high[kLanes];
-  std::int64_t fine[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) low[lane] = high[lane] = values[0], fine[lane] = -1;
-  const auto take = [&](std::size_t lane, double value) {
-    low[lane] = value < low[lane] ? value : low[lane];
-    high[lane] = value > high[lane] ? value : high[lane];
-    fine[lane] &= value >= -kMost && value <= kMost ? -1 : 0;
-  };
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
-  }
-  for (; i < count; ++i) take(0, values[i]);
-  const bool finite = std::all_of(fine, fine + kLanes, [](std::int64_t mask) { return mask != 0; });
-  return {*std::min_element(low, low + kLanes), *std::max_element(high, high + kLanes), finite};
 }
 
 EMPLACE_CLONES void replace_nan(double* values, double by, std::size_t count) {
@@ -99,28 +75,25 @@ WeighedColumn column_of(const Weigher& weigher, double multiplier, const Weights
   return {weigher.traits().id, multiplier, {}, {}, minimum, maximum, low, high - low};
 }
 
-std::string fault_of(const Weights& weights, const Range& raw, std::size_t hosts) {
+std::string fault_of(const Weights& weights, bool finite, std::size_t hosts) {
   const bool sizes =
       weights.raw.size() == hosts && (weights.multipliers.empty() || weights.multipliers.size() == hosts);
   if (!sizes) return fmt::format("wanted {} weights, found {}", hosts, weights.raw.size());
   const bool bounds = std::isfinite(weights.minimum.value_or(0)) && std::isfinite(weights.maximum.value_or(0));
-  const auto& multipliers = weights.multipliers;
-  const bool multiply = multipliers.empty() || range_of(multipliers.data(), multipliers.size()).finite;
-  if (!bounds || !raw.finite || !multiply) return "wanted finite weights, found others";
+  if (!bounds || !finite || !all_finite(weights.multipliers)) return "wanted finite weights, found others";
   return {};
 }
 
 void add_weigher(const Weigher& weigher, double multiplier, const Query& query, const Asked& asked, Ranking& ranking) {
   auto weights = weigher.weigh(query, asked.rows);
-  Range raw{0, 0, true};
   if (weights) replace_nan(weights->multipliers.data(), multiplier, weights->multipliers.size());
-  if (weights && !weights->raw.empty()) raw = range_of(weights->raw.data(), weights->raw.size());
-  const std::string fault = weights ? fault_of(*weights, raw, asked.rows.size()) : weights.error().message;
+  const auto raw = weights && !weights->raw.empty() ? finite_range_of(weights->raw) : std::nullopt;
+  const std::string fault = weights ? fault_of(*weights, raw.has_value(), asked.rows.size()) : weights.error().message;
   if (!fault.empty()) {
     ranking.degraded.push_back({weigher.traits().id, fault});
     return;
   }
-  WeighedColumn column = column_of(weigher, multiplier, *weights, raw);
+  WeighedColumn column = column_of(weigher, multiplier, *weights, *raw);
   column.raw = in_callers_order(std::move(weights->raw), asked);
   column.multipliers = in_callers_order(std::move(weights->multipliers), asked);
   if (column.range != 0) {
@@ -136,16 +109,6 @@ void add_weigher(const Weigher& weigher, double multiplier, const Query& query, 
 
 constexpr std::size_t kBlock = 64;
 
-EMPLACE_CLONES double greatest(const double* values) {
-  double high[8];
-  for (std::size_t lane = 0; lane < 8; ++lane) high[lane] = values[lane];
-  for (std::size_t i = 8; i < kBlock; i += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane)
-      high[lane] = values[i + lane] > high[lane] ? values[i + lane] : high[lane];
-  }
-  return *std::max_element(high, high + 8);
-}
-
 // Positions, rising, among which are the `wanted` best: as many blocks have a total that is not below the wanted-th
 // greatest total of any block, so whatever is below that is not needed.
 std::vector<std::uint32_t> leaders(const std::vector<double>& totals, std::size_t wanted) {
@@ -158,7 +121,8 @@ std::vector<std::uint32_t> leaders(const std::vector<double>& totals, std::size_
     return all;
   }
   std::vector<double> highest(blocks);
-  for (std::size_t block = 0; block < blocks; ++block) highest[block] = greatest(totals.data() + block * kBlock);
+  for (std::size_t block = 0; block < blocks; ++block)
+    highest[block] = range_of(std::span(totals).subspan(block * kBlock, kBlock)).high;
   std::vector<double> sorted = highest;
   std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(wanted - 1), sorted.end(),
                    std::greater<>());

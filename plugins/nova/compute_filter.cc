@@ -13,10 +13,10 @@ enum Reason : std::uint8_t { kPasses, kDisabled, kMaintenance, kDown, kServiceDi
 // As hosts.state has them.
 constexpr std::uint32_t kStateEnabled = 0, kStateDisabled = 1, kStateMaintenance = 2, kStateDown = 3;
 
-Reason judge_state(std::optional<std::uint32_t> state) {
+Reason judge_state(std::uint32_t state) {
   if (state == kStateDisabled) return kDisabled;
   if (state == kStateMaintenance) return kMaintenance;
-  return state == kStateDown || !state ? kDown : kPasses;
+  return state == kStateDown ? kDown : kPasses;
 }
 
 class ComputeFilter : public plugin::Filter {
@@ -29,8 +29,14 @@ class ComputeFilter : public plugin::Filter {
     const Snapshot& snapshot = shared_.hosts->of(call);
     for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
       const HostBlock& hosts = snapshot.columns.block_of(first);
+      const std::uint32_t* state = states.values_from(first);
+      const unsigned char* valid = states.validity_from(first);
+      const bool services_up = all_services_up(hosts, call.now_us());
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Reason reason = judge(states.get(rows[i]), hosts, rows[i] % kBlockRows, call.now_us());
+        const std::uint32_t row = rows[i] - first;
+        const bool known = !valid || ((valid[row >> 3] >> (row & 7)) & 1);
+        if (services_up && known && state[row] == kStateEnabled) continue;
+        const Reason reason = judge(known ? state[row] : kStateDown, hosts, row, call.now_us());
         if (reason != kPasses) verdicts.refuse(at + i, reason);
       }
     });
@@ -54,9 +60,17 @@ class ComputeFilter : public plugin::Filter {
   }
 
  private:
-  Reason judge(std::optional<std::uint32_t> state, const HostBlock& hosts, std::uint32_t i, std::int64_t now_us) const {
-    const bool fresh = std::abs(now_us - hosts.heard_us[i]) <= shared_.options.service_down_time_us;
-    if (state == kStateEnabled && hosts.service[i] == ServiceState::kHeard && fresh) return kPasses;
+  bool is_recent(std::int64_t heard_us, std::int64_t now_us) const {
+    return std::abs(now_us - heard_us) <= shared_.options.service_down_time_us;
+  }
+
+  bool all_services_up(const HostBlock& hosts, std::int64_t now_us) const {
+    if (hosts.any_other) return false;
+    const bool none = hosts.first_heard_us > hosts.last_heard_us;
+    return none || (is_recent(hosts.first_heard_us, now_us) && is_recent(hosts.last_heard_us, now_us));
+  }
+
+  Reason judge(std::uint32_t state, const HostBlock& hosts, std::uint32_t i, std::int64_t now_us) const {
     const Reason by_state = judge_state(state);
     if (by_state != kPasses) return by_state;
     switch (hosts.service[i]) {
@@ -66,6 +80,8 @@ class ComputeFilter : public plugin::Filter {
         return kServiceDisabled;
       case ServiceState::kForcedDown:
         return kForcedDown;
+      case ServiceState::kHeard:
+        return is_recent(hosts.heard_us[i], now_us) ? kPasses : kNotHeard;
       default:
         return kNotHeard;
     }

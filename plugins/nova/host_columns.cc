@@ -1,5 +1,7 @@
 #include "host_columns.h"
 
+#include <algorithm>
+
 #include "host_states.h"
 
 namespace emplace::nova {
@@ -36,10 +38,30 @@ HostColumns::HostColumns() : supports_(std::make_shared<Supports>()) {}
 void HostColumns::set(std::uint32_t row, const HostState* state) {
   HostBlock& block = blocks_.open(row);
   const std::uint32_t i = row % kBlockRows;
+  if (touched_.empty() || touched_.back() != row - i) touched_.push_back(row - i);
   block.service[i] = state ? judge(state->service) : ServiceState::kNone;
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
   block.support[i] = state ? position_of(*state) : 0;
   block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
+}
+
+void HostBlock::summarise() {
+  first_heard_us = std::numeric_limits<std::int64_t>::max(), last_heard_us = std::numeric_limits<std::int64_t>::min();
+  any_other = false;
+  for (std::uint32_t i = 0; i < kBlockRows; ++i) {
+    any_other = any_other || (service[i] != ServiceState::kNone && service[i] != ServiceState::kHeard);
+    if (service[i] != ServiceState::kHeard) continue;
+    first_heard_us = std::min(first_heard_us, heard_us[i]);
+    last_heard_us = std::max(last_heard_us, heard_us[i]);
+  }
+  distinct_supports.assign(support.begin(), support.end());
+  std::ranges::sort(distinct_supports);
+  distinct_supports.erase(std::unique(distinct_supports.begin(), distinct_supports.end()), distinct_supports.end());
+}
+
+void HostColumns::finish() {
+  for (const std::uint32_t row : touched_) blocks_.open(row).summarise();
+  touched_.clear();
 }
 
 const HostBlock& HostColumns::block_of(std::uint32_t row) const {

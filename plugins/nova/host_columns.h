@@ -32,7 +32,13 @@ struct HostBlock {
   std::array<std::uint32_t, kBlockRows> support{};  // position in supports()
   std::array<double, kBlockRows> least_disk_gb;     // disk_available_least; infinite: not known
 
+  // What holds for all of them, so that most blocks need not be looked at host by host.
+  std::int64_t first_heard_us = 0, last_heard_us = 0;  // of those with kHeard
+  bool any_other = false;                              // some service is neither kNone nor kHeard
+  std::vector<std::uint32_t> distinct_supports{0};
+
   HostBlock() { least_disk_gb.fill(std::numeric_limits<double>::infinity()); }
+  void summarise();
 };
 
 class HostColumns {
@@ -40,6 +46,8 @@ class HostColumns {
   HostColumns();
   // A host without a state has what a host has of which nothing is known.
   void set(std::uint32_t row, const HostState* state);
+  // After the last set(): works out what holds for whole blocks.
+  void finish();
   // Of a host in which nothing was ever set: of one without a state.
   const HostBlock& block_of(std::uint32_t row) const;
   // The first is that of hosts that say nothing. Grows with what was ever seen.
@@ -53,6 +61,7 @@ class HostColumns {
   std::uint32_t position_of(const HostState& state);
 
   Blocks<HostBlock> blocks_;
+  std::vector<std::uint32_t> touched_;  // first rows of blocks that changed since finish()
   std::shared_ptr<Supports> supports_;  // shared between versions until one has more
 };
 

@@ -170,6 +170,7 @@ std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) con
   for (std::uint32_t row = 0; row < after.table("hosts").rows(); ++row) {
     set_host(*made, after, row);
   }
+  made->columns.finish();
   for (std::uint32_t row = 0; row < after.table("aggregates").rows(); ++row) {
     if (auto data = metadata(after, row)) made->aggregates.set(row, std::move(data));
   }
@@ -186,6 +187,7 @@ std::shared_ptr<const Snapshot> HostStates::next(const Snapshot& index, const pl
                                                  const plugin::View& after, const plugin::Changes& changes) const {
   auto made = std::make_shared<Snapshot>(index);
   for (const std::uint32_t row : changed(changes, "hosts", {"nova_state"})) set_host(*made, after, row);
+  made->columns.finish();
   const auto aggregates = changed(changes, "aggregates", {"metadata"});
   for (const std::uint32_t row : aggregates) made->aggregates.set(row, metadata(after, row));
   if (!aggregates.empty()) {

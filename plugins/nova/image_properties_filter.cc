@@ -76,8 +76,10 @@ class ImagePropertiesFilter : public plugin::Filter {
     std::vector<std::optional<Reason>> known(columns.supports().size());
     for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
       const HostBlock& hosts = columns.block_of(first);
+      const auto passes = [&](std::uint32_t support) { return known[support] == kPasses; };
+      if (std::ranges::all_of(hosts.distinct_supports, passes)) return;
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        const std::uint32_t support = hosts.support[rows[i] % kBlockRows];
+        const std::uint32_t support = hosts.support[rows[i] - first];
         if (!known[support]) known[support] = judge(columns.supports()[support], wanted);
         if (*known[support] != kPasses) verdicts.refuse(at + i, *known[support]);
       }

@@ -1,6 +1,7 @@
 // RAMWeigher, CPUWeigher, DiskWeigher: what is free, higher wins, 0 as the lower bound when Nova normalises. The
 // multiplier of a host is the least that its aggregates' metadata name, else the profile's.
 #include <array>
+#include <cstring>
 
 #include "amounts.h"
 #include "rules.h"
@@ -13,7 +14,16 @@ using Free = void (*)(const Amounts&, Amounts::Candidates candidates, const Host
 
 // The candidates' values, out of those of their block.
 void pick(const double* block, std::uint32_t first, Amounts::Candidates candidates, double* values) {
-  for (std::size_t i = 0; i < candidates.size(); ++i) values[i] = block[candidates[i] - first];
+  constexpr std::size_t kTogether = 8;  // neighbours, as most are
+  std::size_t i = 0;
+  for (; i + kTogether <= candidates.size(); i += kTogether) {
+    if (candidates[i + kTogether - 1] - candidates[i] == kTogether - 1) {
+      std::memcpy(values + i, block + (candidates[i] - first), kTogether * sizeof(double));
+    } else {
+      for (std::size_t j = i; j < i + kTogether; ++j) values[j] = block[candidates[j] - first];
+    }
+  }
+  for (; i < candidates.size(); ++i) values[i] = block[candidates[i] - first];
 }
 
 class ResourceWeigher : public plugin::Weigher {

@@ -28,6 +28,16 @@ void for_each_block(std::span<const std::uint32_t> candidates, Body body) {
   }
 }
 
+// Whether the first `rows` rows of a block are valid, by the bitmap that starts at it (null: all are).
+inline bool all_valid(const unsigned char* bits, std::size_t rows) {
+  if (!bits) return true;
+  for (std::size_t i = 0; i < rows / 8; ++i) {
+    if (bits[i] != 0xff) return false;
+  }
+  const unsigned rest = (1u << rows % 8) - 1;
+  return rest == 0 || (bits[rows / 8] & rest) == rest;
+}
+
 // Blocks of which versions share what did not change. A Block is what is kept of kBlockRows rows.
 template <typename Block>
 class Blocks {

@@ -31,11 +31,11 @@ class ComputeFilter : public plugin::Filter {
       const HostBlock& hosts = snapshot.columns.block_of(first);
       const std::uint32_t* state = states.values_from(first);
       const unsigned char* valid = states.validity_from(first);
-      const bool services_up = all_services_up(hosts, call.now_us());
+      const bool only_state_counts = all_valid(valid, rows.back() - first + 1) && all_services_up(hosts, call.now_us());
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const std::uint32_t row = rows[i] - first;
+        if (only_state_counts && state[row] == kStateEnabled) continue;
         const bool known = !valid || ((valid[row >> 3] >> (row & 7)) & 1);
-        if (services_up && known && state[row] == kStateEnabled) continue;
         const Reason reason = judge(known ? state[row] : kStateDown, hosts, row, call.now_us());
         if (reason != kPasses) verdicts.refuse(at + i, reason);
       }

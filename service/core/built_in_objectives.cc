@@ -33,7 +33,8 @@ void gather(const Picture& picture, Column<double> column, Rows hosts, double* a
         std::lower_bound(hosts.begin() + static_cast<std::ptrdiff_t>(i), hosts.end(), (chunk + 1) * kChunkRows) -
         hosts.begin());
     pick(values, chunk * kChunkRows, hosts.subspan(i, end - i), amounts + i);
-    for (std::size_t j = i; j < end && validity; ++j) {
+    const bool all_valid = !validity || all_ones(validity, hosts[i] % kChunkRows, hosts[end - 1] % kChunkRows);
+    for (std::size_t j = i; j < end && !all_valid; ++j) {
       if (!bit(validity, hosts[j] % kChunkRows)) quality[j] = Quality::kNoData;
     }
     i = end;

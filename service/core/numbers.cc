@@ -12,8 +12,9 @@ namespace {
 
 // As the compiler's own vectors: it does not make them from a running minimum, since that would treat NaN and -0 in
 // another order than the loop does. Here neither counts.
-using Lanes = double __attribute__((vector_size(64)));
+using Lanes = double __attribute__((vector_size(32)));
 constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(double);
+constexpr std::size_t kChains = 4;  // a single one would wait for itself
 
 // `zero`: the sum of all times 0, which is NaN when one is not finite.
 struct Found {
@@ -21,20 +22,25 @@ struct Found {
 };
 
 EMPLACE_CLONES void find_range(const double* values, std::size_t count, Found& found) {
-  Lanes low[2], high[2], zero[2] = {}, value;
-  for (int half = 0; half < 2; ++half) std::memcpy(&low[half], values, sizeof value), high[half] = low[half];
+  Lanes low[kChains], high[kChains], zero[kChains] = {}, value;
+  for (std::size_t chain = 0; chain < kChains; ++chain) {
+    std::memcpy(&low[chain], values, sizeof value);
+    high[chain] = low[chain];
+  }
   std::size_t i = 0;
-  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-    for (std::size_t half = 0; half < 2; ++half) {
-      std::memcpy(&value, values + i + half * kLanes, sizeof value);
-      low[half] = value < low[half] ? value : low[half];
-      high[half] = value > high[half] ? value : high[half];
-      zero[half] += value * 0.0;
+  for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
+    for (std::size_t chain = 0; chain < kChains; ++chain) {
+      std::memcpy(&value, values + i + chain * kLanes, sizeof value);
+      low[chain] = value < low[chain] ? value : low[chain];
+      high[chain] = value > high[chain] ? value : high[chain];
+      zero[chain] += value * 0.0;
     }
   }
-  low[0] = low[1] < low[0] ? low[1] : low[0];
-  high[0] = high[1] > high[0] ? high[1] : high[0];
-  zero[0] += zero[1];
+  for (std::size_t chain = 1; chain < kChains; ++chain) {
+    low[0] = low[chain] < low[0] ? low[chain] : low[0];
+    high[0] = high[chain] > high[0] ? high[chain] : high[0];
+    zero[0] += zero[chain];
+  }
   std::memcpy(found.low, &low[0], sizeof value);
   std::memcpy(found.high, &high[0], sizeof value);
   std::memcpy(found.zero, &zero[0], sizeof value);
@@ -89,6 +95,18 @@ std::optional<Range> finite_range_of(std::span<const double> values) {
     if (zero != 0) return std::nullopt;
   }
   return Range{*std::min_element(found.low, found.low + kLanes), *std::max_element(found.high, found.high + kLanes)};
+}
+
+bool all_ones(const std::byte* bits, std::uint32_t first, std::uint32_t last) {
+  const std::uint32_t from = first / 8, to = last / 8;
+  const unsigned head = 0xffu << first % 8, tail = 0xffu >> (7 - last % 8);
+  const auto has = [&](std::uint32_t i, unsigned wanted) {
+    return (std::to_integer<unsigned>(bits[i]) & wanted) == wanted;
+  };
+  if (from == to) return has(from, head & tail & 0xffu);
+  bool all = has(from, head & 0xffu) && has(to, tail);
+  for (std::uint32_t i = from + 1; i < to && all; ++i) all = has(i, 0xffu);
+  return all;
 }
 
 bool is_rising(std::span<const std::uint32_t> values) { return any_falling(values.data(), values.size()) == 0; }

@@ -2,6 +2,7 @@
 // Total; `rows` rise.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -24,6 +25,9 @@ bool all_nan(std::span<const double> values);
 
 // values[rows[i] - first]. Rows are mostly neighbours, and those are copied together.
 void pick(const double* values, std::uint32_t first, std::span<const std::uint32_t> rows, double* picked);
+
+// Whether the bits `first` to `last` are 1; least significant first.
+bool all_ones(const std::byte* bits, std::uint32_t first, std::uint32_t last);
 
 bool is_rising(std::span<const std::uint32_t> values);
 

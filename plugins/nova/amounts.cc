@@ -1,6 +1,7 @@
 #include "amounts.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace emplace::nova {
@@ -66,6 +67,29 @@ constexpr Attribute kAmounts[] = {
     {"disk_allocation_ratio", [](const Amounts& a, std::uint32_t host) { return Value(a.disk_ratio(host)); }},
 };
 
+using Columns = std::initializer_list<const plugin::Column<double>*>;
+
+std::uint32_t block_start(Amounts::Candidates candidates) { return candidates.front() / kBlockRows * kBlockRows; }
+
+// Throws unless each candidate, all of one block, has a value in each column.
+void require(Columns columns, Amounts::Candidates candidates) {
+  const std::uint32_t first = block_start(candidates);
+  const std::size_t bytes = (candidates.back() - first) / 8 + 1;
+  std::array<unsigned char, kBlockRows / 8> valid;
+  valid.fill(0xff);
+  for (const auto* column : columns) {
+    const unsigned char* bits = column->validity_from(first);
+    for (std::size_t i = 0; bits && i < bytes; ++i) valid[i] &= bits[i];
+  }
+  if (std::ranges::all_of(valid, [](unsigned char byte) { return byte == 0xff; })) return;
+  for (const std::uint32_t host : candidates) {
+    const std::uint32_t i = host - first;
+    if (((valid[i >> 3] >> (i & 7)) & 1) == 0) {
+      throw plugin::Error("wanted the amounts of each host, found one without");
+    }
+  }
+}
+
 }  // namespace
 
 Amounts::Amounts(const plugin::View& picture)
@@ -94,6 +118,33 @@ double Amounts::free_disk_mb(std::uint32_t host, const HostState* state) const {
   const Value* least = state ? state->attributes.find("disk_available_least") : nullptr;
   if (least && least->whole()) free_gb = std::min(free_gb, static_cast<double>(*least->whole()));
   return free_gb * 1024;
+}
+
+void Amounts::free_ram_mb(Candidates candidates, std::span<double> free) const {
+  require({&memory_, &memory_reserved_, &memory_used_}, candidates);
+  const std::uint32_t first = block_start(candidates);
+  const double *total = memory_.values_from(first), *reserved = memory_reserved_.values_from(first),
+               *used = memory_used_.values_from(first);
+  for (std::size_t i = 0; i < free.size(); ++i) free[i] = total[i] - reserved[i] - used[i];
+}
+
+void Amounts::free_vcpus(Candidates candidates, std::span<double> free) const {
+  require({&vcpus_, &cpu_ratio_, &vcpus_reserved_, &vcpus_used_}, candidates);
+  const std::uint32_t first = block_start(candidates);
+  const double *total = vcpus_.values_from(first), *ratio = cpu_ratio_.values_from(first),
+               *reserved = vcpus_reserved_.values_from(first), *used = vcpus_used_.values_from(first);
+  for (std::size_t i = 0; i < free.size(); ++i) free[i] = total[i] * ratio[i] - (reserved[i] + used[i]);
+}
+
+void Amounts::free_disk_mb(Candidates candidates, const HostBlock& hosts, std::span<double> free) const {
+  require({&disk_, &disk_reserved_, &disk_used_}, candidates);
+  const std::uint32_t first = block_start(candidates);
+  const double *total = disk_.values_from(first), *reserved = disk_reserved_.values_from(first),
+               *used = disk_used_.values_from(first);
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    const double free_gb = total[i] - reserved[i] - used[i];
+    free[i] = (hosts.least_disk_gb[i] < free_gb ? hosts.least_disk_gb[i] : free_gb) * 1024;
+  }
 }
 
 Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostState* state) const {

@@ -28,6 +28,13 @@ class Amounts {
   double disk_mb_used(std::uint32_t host) const { return (at(disk_reserved_, host) + at(disk_used_, host)) * 1024; }
   // The lesser of free_disk_gb and disk_available_least, where the latter is known.
   double free_disk_mb(std::uint32_t host, const HostState* state) const;
+
+  // The same for the first hosts of a block, as many as `free` takes; candidates are those rows of it that are needed.
+  using Candidates = std::span<const std::uint32_t>;
+  void free_ram_mb(Candidates candidates, std::span<double> free) const;
+  void free_vcpus(Candidates candidates, std::span<double> free) const;
+  void free_disk_mb(Candidates candidates, const HostBlock& hosts, std::span<double> free) const;
+
   double instances(std::uint32_t host) const { return at(vm_count_, host); }
 
   // The HostState attribute of that name: amounts from the columns, all else from nova_state; None when there is none,

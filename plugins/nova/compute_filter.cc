@@ -11,12 +11,12 @@ namespace {
 enum Reason : std::uint8_t { kPasses, kDisabled, kMaintenance, kDown, kServiceDisabled, kForcedDown, kNotHeard };
 
 // As hosts.state has them.
-constexpr std::uint32_t kStateDisabled = 1, kStateMaintenance = 2, kStateDown = 3;
+constexpr std::uint32_t kStateEnabled = 0, kStateDisabled = 1, kStateMaintenance = 2, kStateDown = 3;
 
-Reason judge_state(std::optional<std::uint32_t> state) {
+Reason judge_state(std::uint32_t state) {
   if (state == kStateDisabled) return kDisabled;
   if (state == kStateMaintenance) return kMaintenance;
-  return state == kStateDown || !state ? kDown : kPasses;
+  return state == kStateDown ? kDown : kPasses;
 }
 
 class ComputeFilter : public plugin::Filter {
@@ -27,11 +27,19 @@ class ComputeFilter : public plugin::Filter {
     if (shared_.specs->of(call)->rebuild) return;
     const auto states = call.picture().column<std::uint32_t>("hosts", "state");
     const Snapshot& snapshot = shared_.hosts->of(call);
-    const auto candidates = call.candidates();
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const Reason reason = judge(states.get(candidates[i]), snapshot.hosts.find(candidates[i]), call.now_us());
-      if (reason != kPasses) verdicts.refuse(i, reason);
-    }
+    for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
+      const HostBlock& hosts = snapshot.columns.block_of(first);
+      const std::uint32_t* state = states.values_from(first);
+      const unsigned char* valid = states.validity_from(first);
+      const bool only_state_counts = all_valid(valid, rows.back() - first + 1) && all_services_up(hosts, call.now_us());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::uint32_t row = rows[i] - first;
+        if (only_state_counts && state[row] == kStateEnabled) continue;
+        const bool known = !valid || ((valid[row >> 3] >> (row & 7)) & 1);
+        const Reason reason = judge(known ? state[row] : kStateDown, hosts, row, call.now_us());
+        if (reason != kPasses) verdicts.refuse(at + i, reason);
+      }
+    });
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
@@ -52,15 +60,31 @@ class ComputeFilter : public plugin::Filter {
   }
 
  private:
-  Reason judge(std::optional<std::uint32_t> state, const HostState* host, std::int64_t now_us) const {
+  bool is_recent(std::int64_t heard_us, std::int64_t now_us) const {
+    return std::abs(now_us - heard_us) <= shared_.options.service_down_time_us;
+  }
+
+  bool all_services_up(const HostBlock& hosts, std::int64_t now_us) const {
+    if (hosts.any_other) return false;
+    const bool none = hosts.first_heard_us > hosts.last_heard_us;
+    return none || (is_recent(hosts.first_heard_us, now_us) && is_recent(hosts.last_heard_us, now_us));
+  }
+
+  Reason judge(std::uint32_t state, const HostBlock& hosts, std::uint32_t i, std::int64_t now_us) const {
     const Reason by_state = judge_state(state);
-    if (by_state != kPasses || !host || !host->service) return by_state;
-    if (host->service->disabled) return kServiceDisabled;
-    if (host->service->forced_down) return kForcedDown;
-    // Nova raises for a service without any heartbeat; here it only fails itself.
-    if (!host->service->heartbeat_us) return kNotHeard;
-    return std::abs(now_us - *host->service->heartbeat_us) <= shared_.options.service_down_time_us ? kPasses
-                                                                                                   : kNotHeard;
+    if (by_state != kPasses) return by_state;
+    switch (hosts.service[i]) {
+      case ServiceState::kNone:
+        return kPasses;
+      case ServiceState::kDisabled:
+        return kServiceDisabled;
+      case ServiceState::kForcedDown:
+        return kForcedDown;
+      case ServiceState::kHeard:
+        return is_recent(hosts.heard_us[i], now_us) ? kPasses : kNotHeard;
+      default:
+        return kNotHeard;
+    }
   }
 
   plugin::Refusal not_heard(const plugin::Call& call, std::uint32_t row) const {

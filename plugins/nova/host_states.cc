@@ -57,6 +57,12 @@ std::shared_ptr<const HostState> host_state(const plugin::View& view, std::uint3
   return attributes && attributes->dict() ? std::make_shared<const HostState>(compile(*attributes)) : nullptr;
 }
 
+void set_host(Snapshot& snapshot, const plugin::View& view, std::uint32_t row) {
+  auto state = host_state(view, row);
+  snapshot.columns.set(row, state.get());
+  snapshot.hosts.set(row, std::move(state));
+}
+
 std::shared_ptr<const Metadata> metadata(const plugin::View& view, std::uint32_t row) {
   const auto text = view.column<std::string_view>("aggregates", "metadata").get(row);
   const auto object = text ? parse_json(*text) : std::nullopt;
@@ -64,6 +70,20 @@ std::shared_ptr<const Metadata> metadata(const plugin::View& view, std::uint32_t
   auto made = std::make_shared<Metadata>();
   for (const auto& [key, value] : *object->dict()) made->emplace_back(key, value.str());
   return made;
+}
+
+// What the aggregates say, for all hosts.
+void set_multipliers(Snapshot& snapshot, const plugin::View& view) {
+  std::vector<const Metadata*> aggregates;
+  for (std::uint32_t row = 0; row < view.table("aggregates").rows(); ++row) {
+    aggregates.push_back(snapshot.aggregates.find(row));
+  }
+  snapshot.multipliers.start(aggregates);
+  if (!snapshot.multipliers.any()) return;
+  const auto memberships = view.column<std::span<const std::uint32_t>>("hosts", "aggregates");
+  for (std::uint32_t row = 0; row < memberships.rows(); ++row) {
+    snapshot.multipliers.set(row, memberships.get(row).value_or(std::span<const std::uint32_t>()));
+  }
 }
 
 std::optional<Instances::Placed> instance(const plugin::View& view, std::uint32_t row) {
@@ -148,11 +168,13 @@ Instances Instances::of(const std::vector<Placed>& all) {
 std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) const {
   auto made = std::make_shared<Snapshot>();
   for (std::uint32_t row = 0; row < after.table("hosts").rows(); ++row) {
-    if (auto state = host_state(after, row)) made->hosts.set(row, std::move(state));
+    set_host(*made, after, row);
   }
+  made->columns.finish();
   for (std::uint32_t row = 0; row < after.table("aggregates").rows(); ++row) {
     if (auto data = metadata(after, row)) made->aggregates.set(row, std::move(data));
   }
+  set_multipliers(*made, after);
   std::vector<Instances::Placed> placed;
   for (std::uint32_t row = 0; row < after.table("vms").rows(); ++row) {
     if (const auto is = instance(after, row)) placed.push_back(*is);
@@ -164,10 +186,17 @@ std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) con
 std::shared_ptr<const Snapshot> HostStates::next(const Snapshot& index, const plugin::View& before,
                                                  const plugin::View& after, const plugin::Changes& changes) const {
   auto made = std::make_shared<Snapshot>(index);
-  for (const std::uint32_t row : changed(changes, "hosts", {"nova_state"}))
-    made->hosts.set(row, host_state(after, row));
-  for (const std::uint32_t row : changed(changes, "aggregates", {"metadata"})) {
-    made->aggregates.set(row, metadata(after, row));
+  for (const std::uint32_t row : changed(changes, "hosts", {"nova_state"})) set_host(*made, after, row);
+  made->columns.finish();
+  const auto aggregates = changed(changes, "aggregates", {"metadata"});
+  for (const std::uint32_t row : aggregates) made->aggregates.set(row, metadata(after, row));
+  if (!aggregates.empty()) {
+    set_multipliers(*made, after);
+  } else if (made->multipliers.any()) {
+    const auto memberships = after.column<std::span<const std::uint32_t>>("hosts", "aggregates");
+    for (const std::uint32_t row : changed(changes, "hosts", {"aggregates"})) {
+      made->multipliers.set(row, memberships.get(row).value_or(std::span<const std::uint32_t>()));
+    }
   }
   for (const std::uint32_t row : changed(changes, "vms", {"id", "host"})) {
     const auto was = instance(before, row), is = instance(after, row);

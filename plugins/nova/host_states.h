@@ -7,6 +7,7 @@
 // block.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,6 +17,8 @@
 #include <vector>
 
 #include "emplace/plugin.hpp"
+#include "host_columns.h"
+#include "multipliers.h"
 #include "value.h"
 
 namespace emplace::nova {
@@ -37,28 +40,22 @@ struct HostState {
 std::optional<std::int64_t> parse_time_us(std::string_view text);
 HostState compile(const Value& attributes);
 
-// Rows of a table to values that are shared between versions, in blocks.
+// Rows of a table to values that are shared between versions.
 template <typename T>
 class Rows {
  public:
   const T* find(std::uint32_t row) const {
-    const std::size_t block = row / kBlock;
-    return block < blocks_.size() && blocks_[block] ? (*blocks_[block])[row % kBlock].get() : nullptr;
+    const Block* block = blocks_.find(row);
+    return block ? (*block)[row % kBlockRows].get() : nullptr;
   }
   void set(std::uint32_t row, std::shared_ptr<const T> value) {
-    const std::size_t block = row / kBlock;
-    if (block >= blocks_.size()) blocks_.resize(block + 1);
-    auto next = blocks_[block] ? std::make_shared<Block>(*blocks_[block]) : std::make_shared<Block>(kBlock);
-    (*next)[row % kBlock] = std::move(value);
-    blocks_[block] = std::move(next);
+    blocks_.open(row)[row % kBlockRows] = std::move(value);
   }
-  bool empty() const { return blocks_.empty(); }
-  std::uint32_t end() const { return static_cast<std::uint32_t>(blocks_.size() * kBlock); }
+  std::uint32_t end() const { return blocks_.end(); }
 
  private:
-  static constexpr std::size_t kBlock = 256;
-  using Block = std::vector<std::shared_ptr<const T>>;
-  std::vector<std::shared_ptr<const Block>> blocks_;
+  using Block = std::array<std::shared_ptr<const T>, kBlockRows>;
+  Blocks<Block> blocks_;
 };
 
 // Which hosts hold an instance; a claim elsewhere counts as well.
@@ -87,11 +84,11 @@ class Instances {
   std::vector<std::shared_ptr<const Shard>> shards_;
 };
 
-using Metadata = std::vector<std::pair<std::string, std::string>>;
-
 struct Snapshot {
   Rows<HostState> hosts;
+  HostColumns columns;  // of them
   Rows<Metadata> aggregates;
+  Multipliers multipliers;  // of the hosts in them
   Instances instances;
 };
 

@@ -44,13 +44,13 @@ bool supports(const std::vector<std::string>& combination, const Wanted& wanted)
   });
 }
 
-Reason judge(const HostState* host, const Wanted& wanted) {
-  if (!host || host->supported_instances.empty()) return kNothingSupported;
-  const bool supported = std::ranges::any_of(host->supported_instances,
-                                             [&](const auto& combination) { return supports(combination, wanted); });
+Reason judge(const Support& host, const Wanted& wanted) {
+  if (host.instances.empty()) return kNothingSupported;
+  const bool supported =
+      std::ranges::any_of(host.instances, [&](const auto& combination) { return supports(combination, wanted); });
   if (!supported) return kNotSupported;
-  if (!wanted.version || host->hypervisor_version == 0) return kPasses;
-  return wanted.version->satisfied_by(version_text(host->hypervisor_version)) ? kPasses : kVersion;
+  if (!wanted.version || host.hypervisor_version == 0) return kPasses;
+  return wanted.version->satisfied_by(version_text(host.hypervisor_version)) ? kPasses : kVersion;
 }
 
 std::string joined(const std::vector<std::string>& parts) {
@@ -72,12 +72,18 @@ class ImagePropertiesFilter : public plugin::Filter {
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const Wanted wanted = wanted_of(*shared_.specs->of(call), shared_.options);
     if (wanted.properties.empty()) return;
-    const Snapshot& snapshot = shared_.hosts->of(call);
-    const auto candidates = call.candidates();
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const Reason reason = judge(snapshot.hosts.find(candidates[i]), wanted);
-      if (reason != kPasses) verdicts.refuse(i, reason);
-    }
+    const HostColumns& columns = shared_.hosts->of(call).columns;
+    std::vector<std::optional<Reason>> known(columns.supports().size());
+    for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
+      const HostBlock& hosts = columns.block_of(first);
+      const auto passes = [&](std::uint32_t support) { return known[support] == kPasses; };
+      if (std::ranges::all_of(hosts.distinct_supports, passes)) return;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::uint32_t support = hosts.support[rows[i] - first];
+        if (!known[support]) known[support] = judge(columns.supports()[support], wanted);
+        if (*known[support] != kPasses) verdicts.refuse(at + i, *known[support]);
+      }
+    });
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t row, std::uint8_t reason) const override {

@@ -1,50 +1,19 @@
 // RAMWeigher, CPUWeigher, DiskWeigher: what is free, higher wins, 0 as the lower bound when Nova normalises. The
 // multiplier of a host is the least that its aggregates' metadata name, else the profile's.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "amounts.h"
-#include "extra_specs_ops.h"
 #include "rules.h"
 
 namespace emplace::nova {
 namespace {
 
-// Multipliers that aggregates set for one weigher.
-class Multipliers {
- public:
-  Multipliers(const plugin::View& picture, const Rows<Metadata>& aggregates, std::string_view key)
-      : memberships_(picture.column<std::span<const std::uint32_t>>("hosts", "aggregates")) {
-    for (std::uint32_t row = 0; row < aggregates.end(); ++row) add(row, aggregates.find(row), key);
-  }
-  bool any() const { return any_; }
-  // Nothing: the profile's. A text that is no number makes Nova fall back to its configuration, whatever the others
-  // say.
-  std::optional<double> of(std::uint32_t host) const {
-    std::optional<double> least;
-    for (const std::uint32_t row : memberships_.get(host).value_or(std::span<const std::uint32_t>())) {
-      if (row >= found_.size() || !found_[row]) continue;
-      if (!std::isfinite(*found_[row])) return std::nullopt;
-      least = std::min(least.value_or(*found_[row]), *found_[row]);
-    }
-    return least;
-  }
-
- private:
-  void add(std::uint32_t row, const Metadata* metadata, std::string_view key) {
-    const auto& value = found_.emplace_back();
-    if (!metadata) return;
-    for (const auto& [name, text] : *metadata) {
-      if (name == key) found_[row] = python_float(text).value_or(std::nan(""));
-    }
-    any_ = any_ || value.has_value();
-  }
-
-  plugin::Column<std::span<const std::uint32_t>> memberships_;
-  std::vector<std::optional<double>> found_;  // by row of aggregates; not finite: no number
-  bool any_ = false;
-};
+// Writes what is free on the first hosts of the block that the candidates lie in.
+using Free = void (*)(const Amounts&, Amounts::Candidates candidates, const HostBlock&, std::span<double>);
 
 // A host with numbers that overflow must not take the weigher from all others: the service refuses what is not finite.
 double finite(double value) {
@@ -52,7 +21,19 @@ double finite(double value) {
   return std::isnan(value) ? 0 : std::clamp(value, -kMost, kMost);
 }
 
-using Free = double (*)(const Amounts&, std::uint32_t, const HostState*);
+// The candidates' values, out of those of their block.
+void pick(const double* block, std::uint32_t first, Amounts::Candidates candidates, double* values) {
+  constexpr std::size_t kTogether = 8;  // neighbours, as most are
+  std::size_t i = 0;
+  for (; i + kTogether <= candidates.size(); i += kTogether) {
+    if (candidates[i + kTogether - 1] - candidates[i] == kTogether - 1) {
+      std::memcpy(values + i, block + (candidates[i] - first), kTogether * sizeof(double));
+    } else {
+      for (std::size_t j = i; j < i + kTogether; ++j) values[j] = block[candidates[j] - first];
+    }
+  }
+  for (; i < candidates.size(); ++i) values[i] = block[candidates[i] - first];
+}
 
 class ResourceWeigher : public plugin::Weigher {
  public:
@@ -62,15 +43,16 @@ class ResourceWeigher : public plugin::Weigher {
   void weigh(const plugin::Call& call, plugin::Weights& weights) const override {
     const Snapshot& snapshot = shared_.hosts->of(call);
     const Amounts amounts(call.picture());
-    const Multipliers multipliers(call.picture(), snapshot.aggregates, multiplier_);
+    const auto* multipliers = snapshot.multipliers.find(multiplier_);  // by host
+    std::array<double, kBlockRows> free;
+    for_each_block(call.candidates(), [&](std::uint32_t first, Amounts::Candidates rows, std::size_t at) {
+      free_(amounts, rows, snapshot.columns.block_of(first), std::span(free).first(rows.back() - first + 1));
+      pick(free.data(), first, rows, weights.values() + at);
+      std::transform(weights.values() + at, weights.values() + at + rows.size(), weights.values() + at, finite);
+      const auto* own = multipliers ? multipliers->find(first) : nullptr;
+      if (own) pick(own->values.data(), first, rows, weights.multipliers() + at);
+    });
     weights.set_minimum(0);
-    const auto candidates = call.candidates();
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const std::uint32_t host = candidates[i];
-      weights.set(i, finite(free_(amounts, host, snapshot.hosts.find(host))));
-      const auto multiplier = multipliers.any() ? multipliers.of(host) : std::nullopt;
-      if (multiplier) weights.set_multiplier(i, *multiplier);
-    }
   }
 
  private:
@@ -86,13 +68,17 @@ void add_resource_weighers(plugin::Plugin& plugin, const Shared& shared) {
     plugin.add(name, std::make_unique<ResourceWeigher>(shared, multiplier, free));
   };
   add("RAMWeigher", "ram_weight_multiplier",
-      [](const Amounts& amounts, std::uint32_t host, const HostState*) { return amounts.free_ram_mb(host); });
-  add("CPUWeigher", "cpu_weight_multiplier", [](const Amounts& amounts, std::uint32_t host, const HostState*) {
-    return amounts.vcpus_total(host) * amounts.cpu_ratio(host) - amounts.vcpus_used(host);
-  });
-  add("DiskWeigher", "disk_weight_multiplier", [](const Amounts& amounts, std::uint32_t host, const HostState* state) {
-    return amounts.free_disk_mb(host, state);
-  });
+      [](const Amounts& amounts, Amounts::Candidates rows, const HostBlock&, auto free) {
+        amounts.free_ram_mb(rows, free);
+      });
+  add("CPUWeigher", "cpu_weight_multiplier",
+      [](const Amounts& amounts, Amounts::Candidates rows, const HostBlock&, auto free) {
+        amounts.free_vcpus(rows, free);
+      });
+  add("DiskWeigher", "disk_weight_multiplier",
+      [](const Amounts& amounts, Amounts::Candidates rows, const HostBlock& hosts, auto free) {
+        amounts.free_disk_mb(rows, hosts, free);
+      });
 }
 
 }  // namespace emplace::nova

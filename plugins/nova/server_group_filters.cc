@@ -88,6 +88,15 @@ class ServerGroupAntiAffinityFilter : public plugin::Filter {
     const auto rule = anti_affinity(call, *spec, shared_.hosts->of(call).instances);
     if (!rule) return;
     const auto candidates = call.candidates();
+    // A host without members passes, unless none may be anywhere.
+    if (rule->limit > 0) {
+      for (const auto& [host, count] : rule->members) {
+        const auto at = std::ranges::lower_bound(candidates, host);
+        const bool asked = at != candidates.end() && *at == host;
+        if (asked && !rule->passes(host)) verdicts.refuse(static_cast<std::size_t>(at - candidates.begin()), 1);
+      }
+      return;
+    }
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (!rule->passes(candidates[i])) verdicts.refuse(i, 1);
     }

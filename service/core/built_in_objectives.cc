@@ -5,6 +5,7 @@
 #include "service/core/built_in_rules.h"
 #include "service/core/cells.h"
 #include "service/core/clones.h"
+#include "service/core/numbers.h"
 
 namespace emplace {
 namespace {
@@ -31,12 +32,8 @@ void gather(const Picture& picture, Column<double> column, Rows hosts, double* a
     const auto end = static_cast<std::size_t>(
         std::lower_bound(hosts.begin() + static_cast<std::ptrdiff_t>(i), hosts.end(), (chunk + 1) * kChunkRows) -
         hosts.begin());
-    bool all_valid = true;
-    for (std::size_t j = i; j < end; ++j) {
-      const std::uint32_t row = hosts[j] % kChunkRows;
-      amounts[j] = values[row];
-      all_valid &= validity == nullptr || bit(validity, row);
-    }
+    pick(values, chunk * kChunkRows, hosts.subspan(i, end - i), amounts + i);
+    const bool all_valid = !validity || all_ones(validity, hosts[i] % kChunkRows, hosts[end - 1] % kChunkRows);
     for (std::size_t j = i; j < end && !all_valid; ++j) {
       if (!bit(validity, hosts[j] % kChunkRows)) quality[j] = Quality::kNoData;
     }
@@ -139,20 +136,20 @@ EMPLACE_CLONES void add_free_share(const Lanes& capacity, const Lanes& free, dou
   }
 }
 
-// Whole copies of 1/1, 1/2, 1/4 and 1/8 of the host in a share of at most 1 (so that the conversions are exact), as a
-// share of the host, averaged over the four.
+// Whole copies of 1/1, 1/2, 1/4 and 1/8 of the host in a share of at most 1, as a share of the host, averaged over the
+// four.
 inline double in_whole_copies(double share) {
-  return (static_cast<double>(static_cast<int>(share)) + static_cast<int>(share * 2) / 2.0 +
-          static_cast<int>(share * 4) / 4.0 + static_cast<int>(share * 8) / 8.0) /
-         4;
+  return (std::floor(share) + std::floor(share * 2) / 2 + std::floor(share * 4) / 4 + std::floor(share * 8) / 8) / 4;
 }
 
+// Without any resource nothing changes, so that the difference is 0. A choice between the two would keep the compiler
+// from doing several hosts at once.
 EMPLACE_CLONES void write_stranded(const FreeShares& shares, double* out, std::size_t hosts) {
   for (std::size_t i = 0; i < hosts; ++i) {
-    const double resources = shares.resources[i] > 0 ? shares.resources[i] : 1;
+    const double resources = shares.resources[i] > 1 ? shares.resources[i] : 1;
     const double before = shares.total_before[i] / resources - in_whole_copies(shares.least_before[i]);
     const double after = shares.total_after[i] / resources - in_whole_copies(shares.least_after[i]);
-    out[i] = shares.resources[i] > 0 ? 100 * (after - before) : 0;
+    out[i] = 100 * (after - before);
   }
 }
 

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
-#include "service/core/clones.h"
+#include "service/core/numbers.h"
 
 namespace emplace {
 namespace {
@@ -12,19 +13,21 @@ namespace {
 // Beyond this a sum of costs could overflow; no objective's unit needs it.
 constexpr double kMaxCost = 1e300;
 
-EMPLACE_CLONES bool all_finite(const double* values, const Quality* quality, std::size_t hosts) {
-  std::uint8_t fine = 1;
-  for (std::size_t i = 0; i < hosts; ++i) {
-    const bool finite = values[i] <= kMaxCost && values[i] >= -kMaxCost;  // false for NaN
-    fine = static_cast<std::uint8_t>(fine & (finite | (quality[i] == Quality::kNoData)));
+// Of the costs that there are: what stands for a missing one does not matter.
+bool all_costs_within(const Costs& costs, double limit) {
+  if (all_within(costs.values, limit)) return true;
+  for (std::size_t i = 0; i < costs.values.size(); ++i) {
+    const bool within = costs.values[i] <= limit && costs.values[i] >= -limit;  // false for NaN
+    if (!within && costs.quality[i] != Quality::kNoData) return false;
   }
-  return fine != 0;
+  return true;
 }
 
 std::size_t count_of(const Costs& costs, Quality quality) {
   return static_cast<std::size_t>(std::count(costs.quality.begin(), costs.quality.end(), quality));
 }
 
+// Every host is taken away: the profile would rather have no answer than one without this objective.
 void take_all_away(CostTable& table) {
   table.hosts.clear();
   table.columns.clear();
@@ -69,8 +72,13 @@ std::string fault_of(const Costs& costs, std::size_t hosts) {
   if (costs.values.size() != hosts || costs.quality.size() != hosts) {
     return fmt::format("wanted {} costs, found {} with {} qualities", hosts, costs.values.size(), costs.quality.size());
   }
-  if (!all_finite(costs.values.data(), costs.quality.data(), hosts)) return "wanted finite costs, found others";
+  if (!all_costs_within(costs, kMaxCost)) return "wanted finite costs, found others";
   return {};
+}
+
+bool any_missing(const CostColumn& column) {
+  return !column.quality.empty() &&
+         std::memchr(column.quality.data(), static_cast<int>(Quality::kNoData), column.quality.size()) != nullptr;
 }
 
 CostTable evaluate(const Rules& rules, const Query& query, const Candidates& kept) {
@@ -81,6 +89,7 @@ CostTable evaluate(const Rules& rules, const Query& query, const Candidates& kep
   }
   table.complete.assign(table.hosts.size(), 1);
   for (const CostColumn& column : table.columns) {
+    if (!any_missing(column)) continue;
     for (std::size_t i = 0; i < table.hosts.size(); ++i) table.complete[i] &= column.quality[i] != Quality::kNoData;
   }
   return table;

@@ -24,6 +24,8 @@ struct CostColumn {
   std::vector<Quality> quality;
 };
 
+bool any_missing(const CostColumn& column);
+
 struct CostTable {
   std::vector<std::uint32_t> hosts;       // rows, rising
   std::vector<CostColumn> columns;        // only objectives that took part

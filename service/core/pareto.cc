@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "service/core/clones.h"
+#include "service/core/numbers.h"
 
 namespace emplace {
 namespace {
@@ -53,12 +54,8 @@ constexpr std::size_t kBlock = 512;
 using Lanes = std::array<double, kBlock>;
 using Flags = std::array<std::uint8_t, kBlock>;
 
-struct Range {
-  double low, high;
-};
-
 void load(const std::vector<double>& column, std::span<const std::uint32_t> block, Lanes& values) {
-  for (std::size_t i = 0; i < block.size(); ++i) values[i] = column[block[i]];
+  pick(column.data(), 0, block, values.data());
 }
 
 template <typename Body>
@@ -68,18 +65,20 @@ void for_each_block(std::span<const std::uint32_t> among, Body body) {
   }
 }
 
-Range range_of(const std::vector<double>& column, std::span<const std::uint32_t> among) {
+Range range_among(const std::vector<double>& column, std::span<const std::uint32_t> among) {
   Range range{column[among.front()], column[among.front()]};
-  for (const std::uint32_t i : among) {
-    range.low = column[i] < range.low ? column[i] : range.low;
-    range.high = column[i] > range.high ? column[i] : range.high;
-  }
+  Lanes values;
+  for_each_block(among, [&](std::span<const std::uint32_t> block) {
+    load(column, block, values);
+    const auto [low, high] = range_of(std::span(values).first(block.size()));
+    range = {std::min(range.low, low), std::max(range.high, high)};
+  });
   return range;
 }
 
 std::uint32_t least_key(const Boxes& boxes, std::span<const std::uint32_t> among) {
   std::vector<Range> ranges;
-  for (const auto& column : boxes.columns) ranges.push_back(range_of(column, among));
+  for (const auto& column : boxes.columns) ranges.push_back(range_among(column, among));
   std::uint32_t best = among.front();
   double best_key = std::numeric_limits<double>::infinity();
   Lanes values, keys;
@@ -90,6 +89,7 @@ std::uint32_t least_key(const Boxes& boxes, std::span<const std::uint32_t> among
       load(boxes.columns[k], block, values);
       add_scaled(values.data(), ranges[k].low, ranges[k].high - ranges[k].low, keys.data(), block.size());
     }
+    if (range_of(std::span(keys).first(block.size())).low >= best_key) return;
     for (std::size_t i = 0; i < block.size(); ++i) {
       if (keys[i] < best_key) best_key = keys[i], best = block[i];
     }
@@ -296,6 +296,7 @@ Boxes quantise(const CostTable& costs) {
   for (const CostColumn& column : costs.columns) {
     auto& numbers = boxes.columns.emplace_back(boxes.hosts);
     floor_boxes(column.values.data(), column.resolution, numbers.data(), boxes.hosts);
+    if (!any_missing(column)) continue;
     for (std::size_t i = 0; i < boxes.hosts; ++i) {
       if (column.quality[i] == Quality::kNoData) numbers[i] = kMissingBox;
     }

@@ -17,8 +17,14 @@ using Hosts = std::vector<std::uint32_t>;  // indices into CostTable::hosts
 
 // What is in `all` (rising) and not in `some` (rising).
 Hosts without(const Hosts& all, std::span<const std::uint32_t> some) {
-  Hosts rest;
-  std::set_difference(all.begin(), all.end(), some.begin(), some.end(), std::back_inserter(rest));
+  Hosts rest(all.size() + 1);  // each step writes, the next one over what was not meant
+  std::size_t count = 0, next = 0;
+  for (const std::uint32_t host : all) {
+    while (next < some.size() && some[next] < host) ++next;
+    rest[count] = host;
+    count += next == some.size() || some[next] != host;
+  }
+  rest.resize(count);
   return rest;
 }
 

@@ -40,8 +40,12 @@ struct WeighedColumn {
   std::string id;
   double multiplier = 1;  // of the profile; per host where multipliers is not empty
   std::vector<double> raw;
-  std::vector<double> normalised;  // 0..1 over the hosts at hand
   std::vector<double> multipliers;
+  double minimum, maximum;  // no weight counts as less or more
+  double low, range;        // 0 and 1 of the hosts at hand are low and low + range; range 0: all are 0
+
+  // 0..1. The arithmetic of the totals, so that it need not be kept for each host.
+  double normalised(std::size_t host) const;
 };
 
 struct Ranking {

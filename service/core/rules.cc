@@ -4,16 +4,32 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 
 #include "service/core/built_in_rules.h"
 #include "service/core/last_good.h"
+#include "service/core/numbers.h"
 
 namespace emplace {
 namespace {
 
 constexpr std::size_t kMaxObjectives = 6;
+
+// Where the bits of a byte are that are 1.
+struct BitPlaces {
+  std::array<std::uint8_t, 8> bits{};
+  std::uint8_t count = 0;
+};
+constexpr std::array<BitPlaces, 256> kBitPlaces = [] {
+  std::array<BitPlaces, 256> all;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    for (std::uint8_t i = 0; i < 8; ++i) {
+      if ((byte >> i) & 1u) all[byte].bits[all[byte].count++] = i;
+    }
+  }
+  return all;
+}();
+
 constexpr double kMaxWeight = 1e9;
 constexpr double kMaxResolution = 1e15;
 constexpr std::array<std::string_view, 6> kMethods{"chebyshev",    "knee",   "lexicographic",
@@ -125,20 +141,26 @@ Result<void> check_method(const Profile& profile) {
 
 }  // namespace
 
-std::size_t Candidates::count() const {
-  std::size_t count = 0;
-  for (const std::uint64_t word : words_) count += static_cast<std::size_t>(std::popcount(word));
-  return count;
+std::size_t Candidates::count() const { return count_bits(words_); }
+
+std::shared_ptr<const std::vector<std::uint32_t>> Candidates::list_rows() {
+  if (!listed_) listed_ = std::make_shared<const std::vector<std::uint32_t>>(to_rows());
+  return listed_;
 }
 
 std::vector<std::uint32_t> Candidates::to_rows() const {
-  std::vector<std::uint32_t> rows;
-  rows.reserve(count());
+  if (listed_) return *listed_;
+  std::vector<std::uint32_t> rows(count() + 8);  // each step writes 8, the next one over those it did not mean
+  std::uint32_t* at = rows.data();
   for (std::uint32_t w = 0; w < words_.size(); ++w) {
-    for (std::uint64_t word = words_[w]; word != 0; word &= word - 1) {
-      rows.push_back(w * 64 + static_cast<std::uint32_t>(std::countr_zero(word)));
+    if (words_[w] == 0) continue;
+    for (std::uint32_t byte = 0; byte < 8; ++byte) {
+      const auto& places = kBitPlaces[(words_[w] >> (byte * 8)) & 0xff];
+      for (std::uint32_t i = 0; i < 8; ++i) at[i] = w * 64 + byte * 8 + places.bits[i];
+      at += places.count;
     }
   }
+  rows.resize(rows.size() - 8);
   return rows;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,16 +27,22 @@ class Candidates {
   explicit Candidates(std::uint32_t rows = 0) : rows_(rows), words_((rows + 63) / 64) {}
   std::uint32_t rows() const { return rows_; }
   bool has(std::uint32_t row) const { return (words_[row >> 6] >> (row & 63)) & 1u; }
-  void insert(std::uint32_t row) { words_[row >> 6] |= std::uint64_t{1} << (row & 63); }
-  void erase(std::uint32_t row) { words_[row >> 6] &= ~(std::uint64_t{1} << (row & 63)); }
-  std::span<std::uint64_t> words() { return words_; }
+  void insert(std::uint32_t row) { words()[row >> 6] |= std::uint64_t{1} << (row & 63); }
+  void erase(std::uint32_t row) { words()[row >> 6] &= ~(std::uint64_t{1} << (row & 63)); }
+  std::span<std::uint64_t> words() {
+    listed_.reset();
+    return words_;
+  }
   std::span<const std::uint64_t> words() const { return words_; }
   std::size_t count() const;
   std::vector<std::uint32_t> to_rows() const;  // rising
+  // The same, kept until the set changes: most filters are asked about the set of the one before.
+  std::shared_ptr<const std::vector<std::uint32_t>> list_rows();
 
  private:
   std::uint32_t rows_;
   std::vector<std::uint64_t> words_;
+  std::shared_ptr<const std::vector<std::uint32_t>> listed_;  // null: not listed since it changed
 };
 
 enum class CostClass : std::uint8_t { kCheap, kMedium, kExpensive };

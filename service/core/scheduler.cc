@@ -151,7 +151,10 @@ Result<std::optional<ClaimsTaken>> Scheduler::take_first(const Placement& placem
 Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<ClaimOrder> orders, Deadline deadline,
                                     const std::optional<IdempotencyKey>& key) {
   // The store may still be writing after our deadline, so what it calls owns all it needs.
-  auto records = [answered = Placement(placement), key](std::span<const Claim> claims) mutable {
+  // It may call this more than once. What does not depend on the claims is written beforehand, since the store makes one
+  // batch after the other.
+  auto records = [answered = Placement(placement), document = decision_document(placement),
+                  key](std::span<const Claim> claims) mutable {
     for (std::size_t i = 0; i < claims.size(); ++i) answered.instances[i].claim = claims[i];
     ClaimRecords result;
     result.decision = DecisionRecord{answered.decision_id,
@@ -159,7 +162,7 @@ Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<Clai
                                      answered.rules->profile.name,
                                      answered.version,
                                      replay_request(answered),
-                                     decision_document(answered),
+                                     document,
                                      answered.now_us};
     if (key) {
       const int status = answered.request->options.start ? 202 : 200;

@@ -2,19 +2,26 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <utility>
 
 namespace emplace {
 namespace {
 
+// Bit i: byte i of 8, each of them 0 or 1. The factor moves byte i to bit 56 + i.
+std::uint64_t bits_of(const std::uint8_t* flags) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, flags, sizeof bytes);
+  return (bytes * 0x0102040810204080u) >> 56;
+}
+
+// Chunks hold memory for all their rows, those beyond the table's end are not alive.
 Candidates living(const Picture& picture) {
   Candidates living(picture.rows(Table::kHosts));
   const auto alive = picture[hosts::alive];
-  for (std::uint32_t row = 0; row < living.rows(); row += kChunkRows) {
-    const std::uint8_t* values = alive.values(row / kChunkRows);
-    const std::uint32_t rows = std::min(kChunkRows, living.rows() - row);
-    for (std::uint32_t i = 0; i < rows; ++i) {
-      living.words()[(row + i) >> 6] |= std::uint64_t{values[i] == 1} << (i & 63);
-    }
+  for (std::uint32_t w = 0; w < living.words().size(); ++w) {
+    const std::uint8_t* flags = alive.values(w * 64 / kChunkRows) + w * 64 % kChunkRows;
+    for (unsigned i = 0; i < 8; ++i) living.words()[w] |= bits_of(flags + i * 8) << (i * 8);
   }
   return living;
 }
@@ -35,7 +42,7 @@ Candidates considered(const Query& query) {
 // Books what filter `index` took out of `before`.
 void book(const Candidates& before, std::span<const std::uint8_t> reasons, std::size_t index, Screened& screened) {
   for (std::uint32_t w = 0; w < before.words().size(); ++w) {
-    std::uint64_t refused = before.words()[w] & ~screened.kept.words()[w];
+    std::uint64_t refused = before.words()[w] & ~std::as_const(screened.kept).words()[w];
     screened.counts[index] += static_cast<std::uint32_t>(std::popcount(refused));
     for (; refused != 0; refused &= refused - 1) {
       const std::uint32_t row = w * 64 + static_cast<std::uint32_t>(std::countr_zero(refused));
@@ -55,7 +62,10 @@ void apply_filter(const Query& query, const Filter& filter, std::span<std::uint8
     return;
   }
   // A filter can only take away.
-  for (std::size_t w = 0; w < before.words().size(); ++w) screened.kept.words()[w] &= before.words()[w];
+  const auto kept = std::as_const(screened.kept).words();
+  for (std::size_t w = 0; w < kept.size(); ++w) {
+    if (kept[w] & ~before.words()[w]) screened.kept.words()[w] &= before.words()[w];
+  }
 }
 
 }  // namespace

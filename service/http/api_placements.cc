@@ -120,7 +120,7 @@ void post_placement(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
     return finish(place(room, *exchange, *order));
   }
   on_line(room, finish, [&room, exchange, order = *std::move(order)] {
-    return once(room, order.key, [&] { return place(room, *exchange, order); });
+    return once_stored(room, order.key, [&] { return place(room, *exchange, order); });
   });
 }
 

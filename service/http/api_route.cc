@@ -108,22 +108,37 @@ Result<std::optional<IdempotencyKey>> idempotency_key(const Exchange& exchange) 
                                       sha256_hex(request.method + ' ' + request.path + '\n' + request.body)});
 }
 
+namespace {
+
+Response replayed(const RememberedAnswer& answer) {
+  Response response = answer.status == 204 ? no_content() : json_response(answer.body, answer.status);
+  response.headers.emplace_back("Idempotency-Replayed", "true");
+  return response;
+}
+
+}  // namespace
+
 Result<Response> once(const ApiRoom& room, const std::optional<IdempotencyKey>& key,
                       const std::function<Result<Response>()>& make) {
   if (!key) return make();
   const auto known = room.parts.store.remembered(*key, room.deadline());
   if (!known) return tl::unexpected(known.error());
-  const auto again = [](const RememberedAnswer& answer) {
-    Response response = answer.status == 204 ? no_content() : json_response(answer.body, answer.status);
-    response.headers.emplace_back("Idempotency-Replayed", "true");
-    return response;
-  };
-  if (*known) return again(**known);
+  if (*known) return replayed(**known);
   Result<Response> made = make();
   if (made || made.error().code == ErrorCode::kInvalid) return made;
   // Of two calls with one key at the same time the store lets one through; the other gets its answer.
   const auto raced = room.parts.store.remembered(*key, room.deadline());
-  if (raced && *raced) return again(**raced);
+  if (raced && *raced) return replayed(**raced);
+  return made;
+}
+
+Result<Response> once_stored(const ApiRoom& room, const std::optional<IdempotencyKey>& key,
+                             const std::function<Result<Response>()>& make) {
+  Result<Response> made = make();
+  if (made || !key) return made;
+  const auto known = room.parts.store.remembered(*key, room.deadline());
+  if (known && *known) return replayed(**known);
+  if (!known && known.error().code == ErrorCode::kUnprocessable) return tl::unexpected(known.error());
   return made;
 }
 

@@ -19,8 +19,9 @@ void LocalTable::end_row(Values& column, bool valid, std::int64_t observed_at_us
   const std::uint32_t row = column.rows++;
   if (row / 8 >= column.validity.size()) column.validity.push_back(0);
   if (valid) column.validity[row / 8] = static_cast<std::uint8_t>(column.validity[row / 8] | (1u << (row % 8)));
-  column.observed_at.push_back(observed_at_us);
-  column.observed = column.observed || observed_at_us != 0;
+  if (observed_at_us == 0) return;
+  column.observed_at.resize(column.rows);
+  column.observed_at.back() = observed_at_us;
 }
 
 void LocalTable::add_text(std::optional<std::string_view> value) {
@@ -31,12 +32,15 @@ void LocalTable::add_text(std::optional<std::string_view> value) {
 }
 
 const emplace_table& LocalTable::seal() {
+  chunks_.reserve(values_.size());  // columns point at them
+  columns_.reserve(values_.size());
   for (Values& values : values_) {
+    if (!values.observed_at.empty()) values.observed_at.resize(values.rows);
     // A table without rows has chunks whose pointers are still good to form.
     if (values.bytes.empty()) values.bytes.resize(1);
     chunks_.push_back({sizeof(emplace_chunk), values.rows, values.bytes.data(), values.validity.data(),
                        values.offsets.empty() ? nullptr : values.offsets.data(),
-                       values.observed ? values.observed_at.data() : nullptr});
+                       values.observed_at.empty() ? nullptr : values.observed_at.data()});
     values.column.chunks = &chunks_.back();
     columns_.push_back(values.column);
   }

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,16 +41,15 @@ class LocalTable {
     std::size_t used = 0;              // bytes of them
     std::vector<std::uint8_t> validity;
     std::vector<std::uint32_t> offsets;
-    std::vector<std::int64_t> observed_at;
-    bool observed = false;  // some row has a time
+    std::vector<std::int64_t> observed_at;  // empty: no row has a time
     std::uint32_t rows = 0;
   };
   static void append(Values& column, const void* value, std::size_t size);
   static void end_row(Values& column, bool valid, std::int64_t observed_at_us);
 
   const char* name_;
-  std::deque<Values> values_;
-  std::deque<emplace_chunk> chunks_;
+  std::vector<Values> values_;
+  std::vector<emplace_chunk> chunks_;
   std::vector<emplace_column> columns_;
   emplace_table table_{};
 };

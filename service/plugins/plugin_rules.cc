@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "service/core/numbers.h"
 #include "service/plugins/loaded_plugin.h"
 
 namespace emplace {
@@ -50,6 +51,11 @@ tl::unexpected<Error> not_finite(const char* what, std::size_t i, double found) 
   return fail(ErrorCode::kUnavailable, fmt::format("wanted a finite {} for candidate {}, found {}", what, i, found));
 }
 
+tl::unexpected<Error> first_not_finite(const char* what, const std::vector<double>& values) {
+  const auto at = std::ranges::find_if(values, [](double value) { return !std::isfinite(value); });
+  return not_finite(what, static_cast<std::size_t>(at - values.begin()), *at);
+}
+
 constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
 // ---- filters
@@ -68,7 +74,8 @@ class PluginFilter final : public Filter {
   const RuleTraits& traits() const override { return rule_.traits(); }
 
   Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
-    const std::vector<std::uint32_t> rows = kept.to_rows();
+    const auto listed = kept.list_rows();
+    const std::vector<std::uint32_t>& rows = *listed;
     std::vector<std::uint64_t> keep((rows.size() + 63) / 64);
     std::vector<std::uint8_t> why(rows.size());
     emplace_verdicts verdicts{sizeof(emplace_verdicts), 0, keep.data(), why.data()};
@@ -209,9 +216,10 @@ class PluginWeigher final : public Weigher {
         [&](const emplace_call& call, emplace_error& error) {
           return weigher_.weigh(weigher_.self, &call, &weights, &error);
         },
-        [&] {
+        [&]() -> Result<void> {
           result.raw = values;
-          result.multipliers = multipliers;
+          if (!all_finite(result.raw)) return first_not_finite("weight", result.raw);
+          if (!all_nan(multipliers)) result.multipliers = multipliers;
           return accept(weights, result);
         });
     return weighed ? Result<Weights>(std::move(result)) : tl::unexpected(weighed.error());
@@ -220,13 +228,9 @@ class PluginWeigher final : public Weigher {
  private:
   static Result<void> accept(const emplace_weights& weights, Weights& result) {
     if (const auto checked = check_count(weights.count, result.raw.size()); !checked) return checked;
-    bool own = false;  // some host has a multiplier of its own
-    for (std::size_t i = 0; i < result.raw.size(); ++i) {
-      if (!std::isfinite(result.raw[i])) return not_finite("weight", i, result.raw[i]);
+    for (std::size_t i = 0; i < result.multipliers.size(); ++i) {
       if (std::isinf(result.multipliers[i])) return not_finite("multiplier", i, result.multipliers[i]);
-      own = own || !std::isnan(result.multipliers[i]);
     }
-    if (!own) result.multipliers.clear();
     if (weights.has_minimum) result.minimum = weights.minimum;
     if (weights.has_maximum) result.maximum = weights.maximum;
     if (!std::isfinite(result.minimum.value_or(0)) || !std::isfinite(result.maximum.value_or(0))) {

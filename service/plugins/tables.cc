@@ -157,7 +157,7 @@ emplace_column PictureTables::column(int index, std::uint32_t rows) {
 
 RequestTables::RequestTables(const TableLayout& layout, const Query& query) {
   for (const auto& [table, columns] : layout.request()) {
-    LocalTable& local = locals_.emplace_back(request_table_name(table));
+    LocalTable& local = *locals_.emplace_back(std::make_unique<LocalTable>(request_table_name(table)));
     for (const int column : columns) fill_request_column(table, column, query, local);
     tables_.push_back(local.seal());
   }

@@ -81,7 +81,7 @@ class RequestTables {
   std::span<const emplace_table> tables() const { return tables_; }
 
  private:
-  std::deque<LocalTable> locals_;
+  std::vector<std::unique_ptr<LocalTable>> locals_;
   std::vector<emplace_table> tables_;
 };
 

@@ -15,11 +15,11 @@
 namespace emplace {
 namespace {
 
-constexpr sql::Statement kPlacedVms{
-    "placed_vms", "SELECT v.id, h.name FROM vms v JOIN hosts h ON h.id = v.host_id WHERE v.id = ANY($1::uuid[])"};
-
-constexpr sql::Statement kClaimedVms{"claimed_vms",
-                                     "SELECT vm FROM claims WHERE vm = ANY($1::uuid[]) AND state = 'held'"};
+// Where vms are; no host: a held claim.
+constexpr sql::Statement kKnownVms{
+    "known_vms",
+    "SELECT v.id, h.name FROM vms v JOIN hosts h ON h.id = v.host_id WHERE v.id = ANY($1::uuid[]) UNION ALL"
+    " SELECT vm, NULL FROM claims WHERE vm = ANY($1::uuid[]) AND state = 'held'"};
 
 constexpr sql::Statement kInsertClaims{
     "insert_claims",
@@ -195,9 +195,13 @@ void Batch::read() {
     if (!claim.placed_on.empty() && !ledger_.hosts.contains(claim.placed_on))
       throw pqxx::serialization_failure("a vm moved");
   if (vms.empty()) return;
-  for (const auto& row : sql::run(transaction_, kPlacedVms, sql::array_of(vms)))
-    placed_.emplace(sql::uuid(row[0]), sql::text(row[1]));
-  for (const auto& row : sql::run(transaction_, kClaimedVms, sql::array_of(vms))) claimed_.insert(sql::uuid(row[0]));
+  for (const auto& row : sql::run(transaction_, kKnownVms, sql::array_of(vms))) {
+    if (row[1].is_null()) {
+      claimed_.insert(sql::uuid(row[0]));
+    } else {
+      placed_.emplace(sql::uuid(row[0]), sql::text(row[1]));
+    }
+  }
 }
 
 // What makes room comes first.

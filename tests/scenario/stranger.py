@@ -12,7 +12,7 @@ import sys
 
 from service import ROOT, Service, scratch_directory
 
-ISOLATIONS = ["in-process"]
+ISOLATIONS = ["in-process", "worker"]
 NAME = "temperature"
 # With the vm and what must stay free, 4,096 MiB are exactly enough.
 HOSTS = [{"name": f"h{i}", "vcpus": 16, "memory_mib": memory_mib, "disk_gib": 100}

@@ -75,7 +75,9 @@ TEST(RankByWeight, DoesNotWeighASingleHost) {
 TEST(RankByWeight, TakesAWeighersOwnBounds) {
   const Ranking ranking = weigh({{.raw = {-4, 5, 10}, .minimum = 0}}, {0, 1, 2});
   EXPECT_EQ(ranking.weights[0].raw, (std::vector<double>{-4, 5, 10}));
-  EXPECT_EQ(ranking.weights[0].normalised, (std::vector<double>{0, 0.5, 1}));
+  const WeighedColumn& column = ranking.weights[0];
+  EXPECT_EQ((std::vector{column.normalised(0), column.normalised(1), column.normalised(2)}),
+            (std::vector<double>{0, 0.5, 1}));
 }
 
 TEST(RankByWeight, GivesNothingWhereAllAreEqual) {

@@ -101,6 +101,9 @@ class Weights {
   Weights(emplace_weights& raw, std::uint32_t count) : raw_(&raw) { raw.count = count; }
   void set(std::size_t candidate, double value) { raw_->values[candidate] = value; }
   void set_multiplier(std::size_t candidate, double multiplier) { raw_->multipliers[candidate] = multiplier; }
+  // All of them, to be written by candidate; a multiplier that is NaN is the profile's.
+  double* values() { return raw_->values; }
+  double* multipliers() { return raw_->multipliers; }
   void set_minimum(double value) { raw_->has_minimum = 1, raw_->minimum = value; }
   void set_maximum(double value) { raw_->has_maximum = 1, raw_->maximum = value; }
 

@@ -93,6 +93,14 @@ class Column {
     return times ? times[within(row)] : 0;
   }
   std::uint32_t rows() const { return rows_; }
+  // For loops over neighbours: the values of the rows from `row` to the end of its chunk, valid or not (types of a
+  // fixed width), and where their validity starts, for a row that is a multiple of 8 (null: all of the chunk are
+  // valid).
+  const T* values_from(std::uint32_t row) const { return static_cast<const T*>(chunk(row).values) + within(row); }
+  const unsigned char* validity_from(std::uint32_t row) const {
+    const auto* bits = chunk(row).validity;
+    return bits ? bits + (within(row) >> 3) : nullptr;
+  }
 
  private:
   const emplace_chunk& chunk(std::uint32_t row) const {

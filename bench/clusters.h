@@ -1,0 +1,34 @@
+// What the benchmarks of a decision share: pictures of generated clusters, kept for the whole run, and requests.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "service/core/picture.h"
+#include "service/core/request.h"
+
+namespace emplace {
+
+// Hosts of three sizes, filled to different degrees, in four zones and one rack per forty.
+const Picture& picture_of(std::int64_t hosts);
+
+// The cluster of Nova's own benchmark, as Nova reports it: each host with its nova_state (service, supported instances,
+// stats), some in an aggregate that sets a multiplier, one of 64 switched off. `now_us`: when the services were heard
+// from.
+const Picture& nova_picture_of(std::int64_t hosts);
+inline constexpr std::int64_t kNovaNowUs = 1'795'250'230'000'000;  // 2026-11-21T08:37:10Z
+
+PlacementRequest request_for(double vcpus, double memory_mib, double disk_gib);
+// A RequestSpec with an image that asks for an architecture and a hypervisor.
+PlacementRequest nova_request();
+
+// Times a loop that adds up these columns and does nothing else: what a decision can't be faster than.
+void read_all(benchmark::State& state, const Picture& picture, std::span<const Column<double>> columns);
+
+// s_per_host, from range(0).
+void set_rates(benchmark::State& state);
+
+}  // namespace emplace

@@ -1,0 +1,69 @@
+// A decision as nova-scheduler makes it, by the real plugin: Nova's default filters, then its RAM, CPU and disk
+// weighers. Beside it a loop that only reads the columns that those touch.
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <stdexcept>
+
+#include "bench/clusters.h"
+#include "service/core/decision.h"
+#include "service/plugins/plugins.h"
+
+namespace emplace {
+namespace {
+
+constexpr std::int64_t kLongestMs = 60'000;  // what is timed here must not be set aside
+
+Result<Plugins> load_plugins() {
+  PluginSettings settings;
+  settings.directory = EMPLACE_BUILT_PLUGINS;
+  settings.prober = {EMPLACE_PROBE, 20000};
+  const std::vector<PluginChoice> choices{{"libemplace_nova.so", "in-process", kLongestMs, "{}"}};
+  return Plugins::load(settings, choices);
+}
+
+const Rules& nova_rules() {
+  static const auto plugins = load_plugins();
+  if (!plugins) throw std::runtime_error(plugins.error().message);
+  static const Rules rules = [] {
+    Profile profile;
+    profile.name = "nova";
+    profile.method = RankMethod::kNova;
+    profile.filters = {"ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter",
+                       "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"};
+    profile.weighers = {{"RAMWeigher"}, {"CPUWeigher"}, {"DiskWeigher"}};
+    return *resolve(profile, *plugins->add_to({}));
+  }();
+  return rules;
+}
+
+void decide(benchmark::State& state, const PlacementRequest& request, const Picture& picture) {
+  const Rules& rules = nova_rules();
+  const Query query = *bind(request, request.vm, picture, kNovaNowUs);
+  const Decision once = decide(rules, query, 4);  // the plugin has seen the picture
+  if (!once.screened.degraded.empty() || !once.ranking.degraded.empty()) state.SkipWithError("degraded");
+  for (auto _ : state) benchmark::DoNotOptimize(decide(rules, query, 4));
+  state.counters["kept"] = static_cast<double>(once.costs.hosts.size());
+  set_rates(state);
+}
+
+// A cluster and a request as Nova has them.
+void decide_nova(benchmark::State& state) { decide(state, nova_request(), nova_picture_of(state.range(0))); }
+BENCHMARK(decide_nova)->RangeMultiplier(10)->Range(1000, 100000)->Unit(benchmark::kMicrosecond);
+
+// The same rules on hosts of which Nova reported nothing but amounts.
+void decide_nova_plain(benchmark::State& state) { decide(state, request_for(4, 8192, 40), picture_of(state.range(0))); }
+BENCHMARK(decide_nova_plain)->RangeMultiplier(10)->Range(1000, 1000000)->Unit(benchmark::kMicrosecond);
+
+// Reference: the amounts that Nova's three weighers read.
+void read_nova_columns(benchmark::State& state) {
+  const std::array columns{
+      hosts::memory_mib,        hosts::memory_reserved_mib, hosts::memory_used_mib,      hosts::vcpus,
+      hosts::vcpus_used,        hosts::vcpus_reserved,      hosts::cpu_allocation_ratio, hosts::disk_gib,
+      hosts::disk_reserved_gib, hosts::disk_used_gib};
+  read_all(state, picture_of(state.range(0)), columns);
+}
+BENCHMARK(read_nova_columns)->RangeMultiplier(10)->Range(1000, 1000000)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace emplace

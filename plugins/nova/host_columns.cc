@@ -1,0 +1,85 @@
+#include "host_columns.h"
+
+#include <algorithm>
+
+#include "host_states.h"
+
+namespace emplace::nova {
+namespace {
+
+// Nova raises for a service without any heartbeat; here it only fails itself.
+ServiceState judge(const std::optional<Service>& service) {
+  if (!service) return ServiceState::kNone;
+  if (service->disabled) return ServiceState::kDisabled;
+  if (service->forced_down) return ServiceState::kForcedDown;
+  return service->heartbeat_us ? ServiceState::kHeard : ServiceState::kNeverHeard;
+}
+
+double least_disk_gb(const Value& attributes) {
+  const Value* least = attributes.find("disk_available_least");
+  const auto whole = least ? least->whole() : std::nullopt;
+  return whole ? static_cast<double>(*whole) : std::numeric_limits<double>::infinity();
+}
+
+// Different for different Supports: each text is preceded by its length.
+std::string key_of(const HostState& state) {
+  std::string key = std::to_string(state.hypervisor_version);
+  for (const auto& combination : state.supported_instances) {
+    key += ';';
+    for (const std::string& part : combination) key += std::to_string(part.size()) + ':' + part;
+  }
+  return key;
+}
+
+}  // namespace
+
+HostColumns::HostColumns() : supports_(std::make_shared<Supports>()) {}
+
+void HostColumns::set(std::uint32_t row, const HostState* state) {
+  HostBlock& block = blocks_.open(row);
+  const std::uint32_t i = row % kBlockRows;
+  if (touched_.empty() || touched_.back() != row - i) touched_.push_back(row - i);
+  block.service[i] = state ? judge(state->service) : ServiceState::kNone;
+  block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
+  block.support[i] = state ? position_of(*state) : 0;
+  block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
+}
+
+void HostBlock::summarise() {
+  first_heard_us = std::numeric_limits<std::int64_t>::max(), last_heard_us = std::numeric_limits<std::int64_t>::min();
+  any_other = false;
+  for (std::uint32_t i = 0; i < kBlockRows; ++i) {
+    any_other = any_other || (service[i] != ServiceState::kNone && service[i] != ServiceState::kHeard);
+    if (service[i] != ServiceState::kHeard) continue;
+    first_heard_us = std::min(first_heard_us, heard_us[i]);
+    last_heard_us = std::max(last_heard_us, heard_us[i]);
+  }
+  distinct_supports.assign(support.begin(), support.end());
+  std::ranges::sort(distinct_supports);
+  distinct_supports.erase(std::unique(distinct_supports.begin(), distinct_supports.end()), distinct_supports.end());
+}
+
+void HostColumns::finish() {
+  for (const std::uint32_t row : touched_) blocks_.open(row).summarise();
+  touched_.clear();
+}
+
+const HostBlock& HostColumns::block_of(std::uint32_t row) const {
+  static const HostBlock kNothingKnown;
+  const HostBlock* block = blocks_.find(row);
+  return block ? *block : kNothingKnown;
+}
+
+std::uint32_t HostColumns::position_of(const HostState& state) {
+  if (state.supported_instances.empty()) return 0;
+  std::string key = key_of(state);
+  const auto at = supports_->positions.find(key);
+  if (at != supports_->positions.end()) return at->second;
+  if (supports_.use_count() > 1) supports_ = std::make_shared<Supports>(*supports_);
+  const auto position = static_cast<std::uint32_t>(supports_->all.size());
+  supports_->all.push_back({state.supported_instances, state.hypervisor_version});
+  supports_->positions.emplace(std::move(key), position);
+  return position;
+}
+
+}  // namespace emplace::nova

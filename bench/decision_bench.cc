@@ -4,10 +4,12 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <array>
 
 #include "bench/clusters.h"
 #include "service/core/decision.h"
+#include "service/core/numbers.h"
 
 namespace emplace {
 namespace {
@@ -42,9 +44,15 @@ class FreeWeigher final : public Weigher {
   double default_multiplier() const override { return 1; }
   Result<Weights> weigh(const Query& query, std::span<const std::uint32_t> hosts) const override {
     const auto free = query.picture[free_];
-    Weights weights{{}, {}, 0};
-    weights.raw.reserve(hosts.size());
-    for (const std::uint32_t host : hosts) weights.raw.push_back(free[host]);
+    Weights weights{std::vector<double>(hosts.size()), {}, 0};
+    for (std::size_t i = 0; i < hosts.size();) {
+      const std::uint32_t chunk = hosts[i] / kChunkRows;
+      const auto end =
+          std::lower_bound(hosts.begin() + static_cast<std::ptrdiff_t>(i), hosts.end(), (chunk + 1) * kChunkRows);
+      const auto count = static_cast<std::size_t>(end - hosts.begin()) - i;
+      pick(free.values(chunk), chunk * kChunkRows, hosts.subspan(i, count), weights.raw.data() + i);
+      i += count;
+    }
     return weights;
   }
 

@@ -3,39 +3,13 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
-#include <stdexcept>
 
 #include "bench/clusters.h"
+#include "bench/nova_rules.h"
 #include "service/core/decision.h"
-#include "service/plugins/plugins.h"
 
 namespace emplace {
 namespace {
-
-constexpr std::int64_t kLongestMs = 60'000;  // what is timed here must not be set aside
-
-Result<Plugins> load_plugins() {
-  PluginSettings settings;
-  settings.directory = EMPLACE_BUILT_PLUGINS;
-  settings.prober = {EMPLACE_PROBE, 20000};
-  const std::vector<PluginChoice> choices{{"libemplace_nova.so", "in-process", kLongestMs, "{}"}};
-  return Plugins::load(settings, choices);
-}
-
-const Rules& nova_rules() {
-  static const auto plugins = load_plugins();
-  if (!plugins) throw std::runtime_error(plugins.error().message);
-  static const Rules rules = [] {
-    Profile profile;
-    profile.name = "nova";
-    profile.method = RankMethod::kNova;
-    profile.filters = {"ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter",
-                       "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"};
-    profile.weighers = {{"RAMWeigher"}, {"CPUWeigher"}, {"DiskWeigher"}};
-    return *resolve(profile, *plugins->add_to({}));
-  }();
-  return rules;
-}
 
 void decide(benchmark::State& state, const PlacementRequest& request, const Picture& picture) {
   const Rules& rules = nova_rules();

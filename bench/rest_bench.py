@@ -58,9 +58,41 @@ def memory_mib(process):
     return int(fields["VmRSS"].split()[0]) / 1024
 
 
+def cpu_seconds(process):
+    """What emplaced and all its children (PostgreSQL) used so far."""
+    parents, used = {}, {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(pid)] = int(fields[1])
+        used[int(pid)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def belongs(pid):
+        while pid > 1 and pid != process.pid:
+            pid = parents.get(pid, 0)
+        return pid == process.pid
+
+    own = used[process.pid]
+    return own, sum(used[pid] for pid in used if belongs(pid)) - own
+
+
+def measure(what, service, connections, seconds, body, rate=0):
+    """CPU time per answer tells what the same work takes on a machine that does nothing else."""
+    before = cpu_seconds(service.process)
+    result = load(service, connections, seconds, body, rate)
+    own, store = (after - start for after, start in zip(cpu_seconds(service.process), before))
+    result["cpu"] = [used / max(result["answers"], 1) * 1e6 for used in (own, store, result["cpu_s"])]
+    row(what, result)
+    return result
+
+
 def row(what, result):
     bad = {status: count for status, count in result["statuses"].items() if not status.startswith("2")}
-    print(f"| {what} | {result['per_s']:,} /s | {result['p50_ms']:.2f} ms | {result['p99_ms']:.2f} ms |"
+    print(f"| {what} | {result['per_s']:,} /s | {result['p50_ms']:.2f} ms | {result['p99_ms']:.2f} ms | "
+          f"{' + '.join(f'{used:.0f}' for used in result['cpu'])} µs |"
           f"{f' other statuses: {bad}' if bad else ''}", flush=True)
 
 
@@ -80,14 +112,13 @@ def main():
         print(f"{options.hosts:,} hosts, {10 * options.hosts:,} vms, {os.cpu_count()} cores\n")
         print(f"first start {first_start_s:.2f} s; start with this store {service.start_s:.2f} s; "
               f"resident {memory_mib(service.process):.0f} MiB\n")
-        print("| what | rate | p50 | p99 |\n|---|---|---|---|")
+        print("| what | rate | p50 | p99 | CPU each: service + PostgreSQL + client |\n|---|---|---|---|---|")
         load(service, 8, 1, dry_run)  # warm
-        fastest = load(service, 16, options.seconds, dry_run)
-        row("dry run, 16 connections", fastest)
-        row("dry run at half of that", load(service, 16, options.seconds, dry_run, fastest["per_s"] / 2))
+        fastest = measure("dry run, 16 connections", service, 16, options.seconds, dry_run)
+        measure("dry run at half of that", service, 16, options.seconds, dry_run, fastest["per_s"] / 2)
         for connections in (1, 32, 128):
             body = {"vm": vm, "claim": True, "ttl_s": 3600, "alternates": 0, "explain": "none"}
-            row(f"durable claim, {connections} clients", load(service, connections, options.seconds, body))
+            measure(f"durable claim, {connections} clients", service, connections, options.seconds, body)
         print(f"\nresident afterwards {memory_mib(service.process):.0f} MiB")
 
 

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -93,10 +94,11 @@ class Load {
     for (const auto& [status, count] : statuses_)
       statuses += fmt::format("{}\"{}\":{}", statuses.empty() ? "" : ",", status, count);
     fmt::print(
-        "{{\"per_s\":{:.0f},\"answers\":{},\"p50_ms\":{:.3f},\"p99_ms\":{:.3f},\"max_ms\":{:.3f},\"statuses\":{{{}}}}}"
+        "{{\"per_s\":{:.0f},\"answers\":{},\"cpu_s\":{:.3f},\"p50_ms\":{:.3f},\"p99_ms\":{:.3f},\"max_ms\":{:.3f},"
+        "\"statuses\":{{{}}}}}"
         "\n",
-        static_cast<double>(latencies_us_.size()) / elapsed_s_, latencies_us_.size(), at(0.5) / 1000, at(0.99) / 1000,
-        at(1) / 1000, statuses);
+        static_cast<double>(latencies_us_.size()) / elapsed_s_, latencies_us_.size(),
+        static_cast<double>(std::clock()) / CLOCKS_PER_SEC, at(0.5) / 1000, at(0.99) / 1000, at(1) / 1000, statuses);
   }
 
  private:

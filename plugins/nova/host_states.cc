@@ -129,8 +129,10 @@ HostState compile(const Value& attributes) {
 
 std::vector<std::uint32_t> Instances::hosts(const plugin::Uuid& id) const {
   std::vector<std::uint32_t> found;
-  if (shards_.empty() || !shards_[shard_of(id)]) return found;
-  for (const Entry& entry : *shards_[shard_of(id)]) {
+  const ShardBlock* block = shards_.find(shard_of(id));
+  const auto shard = block ? (*block)[shard_of(id) % kBlockRows] : nullptr;
+  if (!shard) return found;
+  for (const Entry& entry : *shard) {
     if (entry.id == id) found.push_back(entry.host);
   }
   return found;
@@ -146,8 +148,7 @@ void Instances::change(Shard& shard, const plugin::Uuid& id, std::uint32_t host,
 }
 
 void Instances::change(const plugin::Uuid& id, std::uint32_t host, std::int32_t count) {
-  if (shards_.empty()) shards_.resize(kShards);
-  auto& shard = shards_[shard_of(id)];
+  auto& shard = shards_.open(shard_of(id))[shard_of(id) % kBlockRows];
   auto next = shard ? std::make_shared<Shard>(*shard) : std::make_shared<Shard>();
   change(*next, id, host, count);
   shard = std::move(next);
@@ -161,7 +162,9 @@ Instances Instances::of(const std::vector<Placed>& all) {
     change(*shard, placed.id, placed.host, +1);
   }
   Instances made;
-  made.shards_.assign(shards.begin(), shards.end());
+  for (std::uint32_t i = 0; i < kShards; ++i) {
+    if (shards[i]) made.shards_.open(i)[i % kBlockRows] = std::move(shards[i]);
+  }
   return made;
 }
 

@@ -77,11 +77,12 @@ class Instances {
     std::uint32_t host;
     std::int32_t count;
   };
-  static constexpr std::size_t kShards = 4096;
+  static constexpr std::uint32_t kShards = 4096;
   using Shard = std::vector<Entry>;
   static void change(Shard& shard, const plugin::Uuid& id, std::uint32_t host, std::int32_t count);
-  static std::size_t shard_of(const plugin::Uuid& id) { return (id[15] | (std::size_t{id[14]} << 8)) % kShards; }
-  std::vector<std::shared_ptr<const Shard>> shards_;
+  static std::uint32_t shard_of(const plugin::Uuid& id) { return (id[15] | (std::uint32_t{id[14]} << 8)) % kShards; }
+  using ShardBlock = std::array<std::shared_ptr<const Shard>, kBlockRows>;
+  Blocks<ShardBlock> shards_;
 };
 
 struct Snapshot {

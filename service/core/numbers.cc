@@ -59,7 +59,7 @@ EMPLACE_CLONES std::uint32_t any_falling(const std::uint32_t* values, std::size_
 
 EMPLACE_CLONES std::int64_t any_beyond(const double* values, std::size_t count, double limit) {
   std::int64_t beyond = 0;
-  for (std::size_t i = 0; i < count; ++i) beyond |= (values[i] <= limit) & (values[i] >= -limit) ? 0 : -1;
+  for (std::size_t i = 0; i < count; ++i) beyond |= ((values[i] <= limit) & (values[i] >= -limit)) ? 0 : -1;
   return beyond;
 }
 

@@ -99,8 +99,8 @@ Result<std::optional<IdempotencyKey>> idempotency_key(const Exchange& exchange);
 // The answer that this key got before, or what `make` says.
 Result<Response> once(const ApiRoom& room, const std::optional<IdempotencyKey>& key,
                       const std::function<Result<Response>()>& make);
-// The same for a `make` that stores its answer in the transaction that does everything else, which fails when the key has
-// one: then nothing is asked before, only when `make` fails.
+// The same for a `make` that stores its answer in the transaction that does everything else, which fails when the key
+// has one: then nothing is asked before, only when `make` fails.
 Result<Response> once_stored(const ApiRoom& room, const std::optional<IdempotencyKey>& key,
                              const std::function<Result<Response>()>& make);
 // `answer` for a Store call that remembers it.

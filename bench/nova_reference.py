@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""A decision by real Nova beside ours, in one run: the default filters and weighers of nova-scheduler (Debian's python3-nova)
+in process, on the cluster of ../shared/testbed/openstack/bench, and decision_bench's decide_nova. CPU time, the least of several
+runs of each, since other programs can only add to it. Nova runs all of its weighers, and once more only the three that the
+plugin has.
+
+usage: nova_reference.py BUILD_DIRECTORY [--hosts 1000 10000] [--shared DIRECTORY]
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SYSTEM_PYTHON = "/usr/bin/python3"  # the one that python3-nova is installed for
+THREE = [f"nova.scheduler.weights.{module}.{name}" for module, name in
+         (("ram", "RAMWeigher"), ("cpu", "CPUWeigher"), ("disk", "DiskWeigher"))]
+
+
+def load_bench(path):
+    spec = importlib.util.spec_from_file_location("nova_sched_bench", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def least_ms(decide, seconds=3):
+    times = []
+    while len(times) < 3 or sum(times) < seconds * 1e3:
+        start = time.process_time()
+        decide()
+        times.append((time.process_time() - start) * 1e3)
+    return min(times)
+
+
+def time_nova(path, sizes):
+    """In SYSTEM_PYTHON: prints {"hosts": {"all": ms, "three": ms}} as JSON."""
+    bench = load_bench(path)
+    bench.CONF([], project="nova", default_config_files=[])
+    bench.objects.register_all()
+    bench.CONF.set_override("service_down_time", 10**9)
+    filters = list(bench.CONF.filter_scheduler.enabled_filters)
+    result = {}
+    for hosts in sizes:
+        result[hosts] = {}
+        for name, classes in (("all", None), ("three", THREE)):
+            if classes:
+                bench.CONF.set_override("weight_classes", classes, group="filter_scheduler")
+            cluster = bench.Bench(hosts, filters, False)
+            states, spec = cluster.states(), cluster.spec("plain")
+            result[hosts][name] = least_ms(lambda: cluster.sched._get_sorted_hosts(spec, states, 0))
+            bench.CONF.clear_override("weight_classes", group="filter_scheduler")
+    print(json.dumps(result))
+
+
+def time_ours(build, sizes):
+    done = subprocess.run(
+        [os.path.join(build, "bin/decision_bench"), f"--benchmark_filter=decide_nova/({'|'.join(map(str, sizes))})$",
+         "--benchmark_min_time=0.05", "--benchmark_repetitions=15", "--benchmark_format=json"],
+        check=True, capture_output=True, text=True)
+    least = {}
+    for run in json.loads(done.stdout)["benchmarks"]:
+        if run["run_type"] == "iteration":
+            hosts = int(run["name"].split("/")[1])
+            least[hosts] = min(least.get(hosts, float("inf")), run["cpu_time"] / 1e3)
+    return least
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("--hosts", type=int, nargs="+", default=[1000, 10000])
+    parser.add_argument("--shared", default=os.path.join(ROOT, "../shared"))
+    parser.add_argument("--time-nova", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    path = os.path.join(options.shared, "testbed/openstack/bench/nova_sched_bench.py")
+    if options.time_nova:
+        return time_nova(path, options.hosts)
+    if not os.path.exists(path):
+        print(f"skipped: no {os.path.normpath(path)}")
+        return 0
+    if subprocess.run([SYSTEM_PYTHON, "-c", "import nova"], capture_output=True, check=False).returncode != 0:
+        print("skipped: python3-nova is not installed (apt-get install --no-install-recommends python3-nova)")
+        return 0
+    done = subprocess.run([SYSTEM_PYTHON, __file__, options.build, "--time-nova", "--shared", options.shared, "--hosts",
+                           *map(str, options.hosts)], check=True, stdout=subprocess.PIPE, text=True)
+    nova = json.loads(done.stdout.splitlines()[-1])
+    ours = time_ours(options.build, options.hosts)
+    print("| hosts | Nova, default | Nova, three weighers | ours | ratio | ratio, three weighers |\n|---|---|---|---|---|---|")
+    for hosts in options.hosts:
+        every, three = nova[str(hosts)]["all"], nova[str(hosts)]["three"]
+        print(f"| {hosts:,} | {every:,.1f} ms | {three:,.1f} ms | {ours[hosts] * 1e3:,.0f} µs | {every / ours[hosts]:,.0f} | "
+              f"{three / ours[hosts]:,.0f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

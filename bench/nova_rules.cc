@@ -1,0 +1,51 @@
+#include "bench/nova_rules.h"
+
+#include <memory>
+#include <stdexcept>
+
+#include "service/plugins/plugins.h"
+
+namespace emplace {
+namespace {
+
+constexpr std::int64_t kNeverLateUs = 3'600'000'000;  // what is timed here must not be set aside
+
+template <typename T>
+T found_or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  return *std::move(result);
+}
+
+// Without the child that tries a plugin out first: valgrind can't follow that.
+Catalogue load_catalogue() {
+  PluginSettings settings;
+  settings.directory = EMPLACE_BUILT_PLUGINS;
+  const CheckedPlugin checked = found_or_throw(check_plugin(settings, {.path = "libemplace_nova.so"}));
+  const auto plugin =
+      found_or_throw(LoadedPlugin::load(checked.manifest, checked.configuration, kNeverLateUs, monotonic_tick()));
+  Catalogue catalogue;
+  for (const ManifestRule& rule : plugin->manifest().filters) {
+    catalogue.filters.push_back(make_filter(plugin, rule, std::make_shared<CallCounts>()));
+  }
+  for (const ManifestRule& rule : plugin->manifest().weighers) {
+    catalogue.weighers.push_back(make_weigher(plugin, rule, std::make_shared<CallCounts>()));
+  }
+  return catalogue;
+}
+
+}  // namespace
+
+const Rules& nova_rules() {
+  static const Rules rules = [] {
+    Profile profile;
+    profile.name = "nova";
+    profile.method = RankMethod::kNova;
+    profile.filters = {"ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter",
+                       "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"};
+    profile.weighers = {{"RAMWeigher"}, {"CPUWeigher"}, {"DiskWeigher"}};
+    return found_or_throw(resolve(profile, load_catalogue()));
+  }();
+  return rules;
+}
+
+}  // namespace emplace

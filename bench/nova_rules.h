@@ -1,0 +1,11 @@
+// Nova's default filters and its RAM, CPU and disk weighers, from the real plugin.
+#pragma once
+
+#include "service/core/rules.h"
+
+namespace emplace {
+
+// Loaded once. Throws when the plugin is not built.
+const Rules& nova_rules();
+
+}  // namespace emplace

@@ -21,8 +21,9 @@ Catalogue load_catalogue() {
   PluginSettings settings;
   settings.directory = EMPLACE_BUILT_PLUGINS;
   const CheckedPlugin checked = found_or_throw(check_plugin(settings, {.path = "libemplace_nova.so"}));
-  const auto plugin =
-      found_or_throw(LoadedPlugin::load(checked.manifest, checked.configuration, kNeverLateUs, monotonic_tick()));
+  const auto library = found_or_throw(LibraryFile::read(checked.manifest.library));
+  const auto plugin = found_or_throw(
+      LoadedPlugin::load({checked.manifest, checked.configuration, library, kNeverLateUs, monotonic_tick()}));
   Catalogue catalogue;
   for (const ManifestRule& rule : plugin->manifest().filters) {
     catalogue.filters.push_back(make_filter(plugin, rule, std::make_shared<CallCounts>()));

@@ -62,7 +62,7 @@ class DeafHypervisors : public Hypervisors {
  public:
   bool drives(const std::string&) const override { return false; }
   void start(StartOrder, Done done) override { done({}); }
-  void destroy(const std::string&, const Uuid&, Done done) override { done({}); }
+  void destroy(const std::string&, const Uuid&, std::optional<Uuid>, Done done) override { done({}); }
   void shut_down(const std::string&, const Uuid&, Done done) override { done({}); }
   void move(MoveOrder, std::function<void(const MoveProgress&)>, Done done) override { done({}); }
   Result<std::vector<DomainSeen>> domains(const std::string&, Deadline) override { return std::vector<DomainSeen>(); }

@@ -15,10 +15,23 @@ namespace {
 // Writes what is free on the first hosts of the block that the candidates lie in.
 using Free = void (*)(const Amounts&, Amounts::Candidates candidates, const HostBlock&, std::span<double>);
 
+bool all_finite(const double* values, std::size_t count) {
+  // An exponent of ones means an infinity or no number; adding one to it carries into the highest bit.
+  constexpr std::uint64_t kExponent = 0x7ff0'0000'0000'0000, kOne = 0x0010'0000'0000'0000;
+  std::uint64_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    found |= (bits & kExponent) + kOne;
+  }
+  return found >> 63 == 0;
+}
+
 // A host with numbers that overflow must not take the weigher from all others: the service refuses what is not finite.
-double finite(double value) {
+void make_finite(double* values, std::size_t count) {
+  if (all_finite(values, count)) return;
   constexpr double kMost = std::numeric_limits<double>::max();
-  return std::isnan(value) ? 0 : std::clamp(value, -kMost, kMost);
+  for (std::size_t i = 0; i < count; ++i) values[i] = std::isnan(values[i]) ? 0 : std::clamp(values[i], -kMost, kMost);
 }
 
 // The candidates' values, out of those of their block.
@@ -48,7 +61,7 @@ class ResourceWeigher : public plugin::Weigher {
     for_each_block(call.candidates(), [&](std::uint32_t first, Amounts::Candidates rows, std::size_t at) {
       free_(amounts, rows, snapshot.columns.block_of(first), std::span(free).first(rows.back() - first + 1));
       pick(free.data(), first, rows, weights.values() + at);
-      std::transform(weights.values() + at, weights.values() + at + rows.size(), weights.values() + at, finite);
+      make_finite(weights.values() + at, rows.size());
       const auto* own = multipliers ? multipliers->find(first) : nullptr;
       if (own) pick(own->values.data(), first, rows, weights.multipliers() + at);
     });

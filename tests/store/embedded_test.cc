@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "service/store/child_process.h"
@@ -91,6 +92,33 @@ TEST(EmbeddedPostgres, RefusesAnotherLayoutAndAnotherMajor) {
   EXPECT_NE(layout.error().message.find("layout version \"99\""), std::string::npos) << layout.error().message;
   ASSERT_FALSE(major);
   EXPECT_NE(major.error().message.find("made by PostgreSQL 9"), std::string::npos) << major.error().message;
+}
+
+// Path and size of each file of a database but its log and its signs of life.
+std::map<std::string, std::uintmax_t> files_of(const std::filesystem::path& cluster) {
+  std::map<std::string, std::uintmax_t> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster)) {
+    const std::string name = entry.path().filename();
+    if (entry.is_regular_file() && !name.starts_with("postmaster.")) files[entry.path()] = entry.file_size();
+  }
+  return files;
+}
+
+TEST(EmbeddedPostgres, RefusesATornDatabaseAndLeavesItAsItIs) {
+  for (const char* const torn : {"global/pg_control", "PG_VERSION"}) {
+    const TemporaryDirectory directory;
+    ASSERT_TRUE(EmbeddedPostgres::start(directory.path(), quiet_log()));
+    std::filesystem::remove(directory.path() / "pg" / torn);
+    const auto before = files_of(directory.path() / "pg");
+
+    const auto again = EmbeddedPostgres::start(directory.path(), quiet_log());
+
+    ASSERT_FALSE(again) << torn;
+    const std::string& message = again.error().message;
+    EXPECT_NE(message.find(directory.path().string()), std::string::npos) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    EXPECT_EQ(files_of(directory.path() / "pg"), before) << torn;
+  }
 }
 
 TEST(EmbeddedPostgres, TakesAShortSocketPathWhereTheDirectoryIsLong) {

@@ -214,10 +214,11 @@ void add_simulate(CLI::App& app, Session& session) {
   command->add_option("--hosts", options->hosts, "the hosts they are for")->required();
   command->add_option("--format", options->format)->check(CLI::IsMember({"csv", "huawei"}))->capture_default_str();
   command->add_option("--racks", options->racks, "huawei: topology_provider.csv, when it is not beside the hosts");
-  command->add_option("--policy", options->policies, "service, first-fit, best-fit; may be repeated")
+  command->add_option("--policy", options->policies, "service, in-process, first-fit, best-fit; may be repeated")
       ->allow_extra_args(false)
-      ->check(CLI::IsMember({"service", "first-fit", "best-fit"}));
+      ->check(CLI::IsMember({"service", "in-process", "first-fit", "best-fit"}));
   command->add_option("--profile", options->replay.profile, "the service's profile");
+  command->add_option("--profile-file", options->profile_file, "a profile as JSON, for in-process");
   command->add_option("--clients", options->replay.clients, "requests on their way at once")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();

@@ -91,7 +91,7 @@ void show_events(Session& session, const EventOptions& options);
 void examine(Session& session);  // doctor
 
 struct SimulateOptions {
-  std::string trace, hosts, racks, format = "csv";
+  std::string trace, hosts, racks, format = "csv", profile_file;
   std::vector<std::string> policies = {"service", "first-fit", "best-fit"};
   ReplayOptions replay;
 };

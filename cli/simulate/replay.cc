@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 
+#include "cli/in_process/decider.h"
 #include "cli/session.h"
 
 namespace emplace::cli {
@@ -209,6 +210,34 @@ Outcome replay_policy(const Trace& trace, Policy policy, const Progress& progres
   }
   outcome.seconds = since(start);
   judge(trace, all, outcome);
+  return outcome;
+}
+
+Outcome replay_in_process(const Trace& trace, const std::string& profile, const Progress& progress) {
+  Outcome outcome{.policy = "in-process"};
+  const auto checked = [](auto result) {
+    if (!result) throw Failure(kBadInput, result.error().message);
+    return *std::move(result);
+  };
+  Decider decider = checked(Decider::make(inventory_of(trace), profile));
+  std::map<std::string, std::size_t> host_of;
+  for (std::size_t i = 0; i < trace.hosts.size(); ++i) host_of[trace.hosts[i].name] = i;
+  Placements placements;
+  std::size_t done = 0;
+  for (const TraceEvent& event : trace.events) {
+    const auto start = Clock::now();
+    if (!event.arrives) {
+      decider.remove(trace.vms[event.vm].name);
+    } else if (const auto place = checked(decider.place(placement_of(trace.vms[event.vm], {})))) {
+      placements[event.vm] = {event.vm, host_of.at(place->host), {place->cells.begin(), place->cells.end()}};
+    }
+    const double took_s = since(start);
+    outcome.seconds += took_s;
+    if (event.arrives) outcome.latencies_ms.push_back(1000 * took_s);
+    progress(++done, trace.events.size());
+  }
+  std::sort(outcome.latencies_ms.begin(), outcome.latencies_ms.end());
+  judge(trace, placements, outcome);
   return outcome;
 }
 

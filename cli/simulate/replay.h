@@ -33,6 +33,9 @@ struct Outcome {
 using Progress = std::function<void(std::size_t done, std::size_t all)>;
 
 Outcome replay_policy(const Trace& trace, Policy policy, const Progress& progress);
+// The service's own straight line in this process, with its built-in rules.
+// `profile`: as JSON; empty: the default.
+Outcome replay_in_process(const Trace& trace, const std::string& profile, const Progress& progress);
 // The service must have no other hosts and no vms: Failure{kBadInput} otherwise.
 Outcome replay_service(const Trace& trace, Client& client, const ReplayOptions& options, const Progress& progress);
 

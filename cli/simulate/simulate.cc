@@ -96,6 +96,10 @@ Outcome run_policy(Session& session, const Trace& trace, const SimulateOptions& 
   const Progress progress = [&bar](std::size_t done, std::size_t all) { bar.show(done, all); };
   if (policy == "first-fit") return replay_policy(trace, Policy::kFirstFit, progress);
   if (policy == "best-fit") return replay_policy(trace, Policy::kBestFit, progress);
+  if (policy == "in-process") {
+    const std::string profile = options.profile_file.empty() ? std::string() : read_file(options.profile_file);
+    return replay_in_process(trace, profile, progress);
+  }
   return replay_service(trace, session.client(), options.replay, progress);
 }
 

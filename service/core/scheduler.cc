@@ -23,22 +23,6 @@ std::string host_name(const Instance& instance, std::size_t i) {
   return std::string((*instance.picture)[hosts::name][row]);
 }
 
-VmRow placed_row(const VmRequest& vm, const std::string& host) {
-  VmRow row;
-  row.id = vm.id;
-  row.name = vm.name;
-  row.host = host;
-  row.state = VmState::kClaimed;
-  row.project = vm.project;
-  row.group = vm.group;
-  row.vcpus = vm.vcpus;
-  row.memory_mib = vm.memory_mib;
-  row.disk_gib = vm.disk_gib;
-  row.numa_nodes = vm.numa_nodes;
-  row.spread = vm.spread;
-  return row;
-}
-
 std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>& picture, std::span<const Change> changes) {
   PictureBuilder builder(picture);
   for (const Change& change : changes) apply(builder, change);
@@ -48,11 +32,8 @@ std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>
 // The next instance of a multi-create is decided as if this one were there already.
 std::shared_ptr<const Picture> with_instance(const std::shared_ptr<const Picture>& picture, const VmRequest& vm,
                                              const std::string& host, std::uint32_t i) {
-  VmRow row = placed_row(vm, host);
+  VmRow row = placed_row(*picture, vm, host);
   if (row.id.is_zero()) row.id.bytes[15] = static_cast<std::uint8_t>(i + 1);  // any id that no real vm has
-  if (const std::uint32_t row_of_host = picture->find_host(host); row_of_host != kNoRow && vm.numa_nodes > 0) {
-    row.cells = cells_for(*picture, row_of_host, vm).value_or(std::vector<std::uint32_t>());
-  }
   const Change change = std::move(row);
   return with_changes(picture, {&change, 1});
 }
@@ -71,6 +52,25 @@ Error refusal(const Degraded& failed) {
 }
 
 }  // namespace
+
+VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host) {
+  VmRow row;
+  row.id = vm.id;
+  row.name = vm.name;
+  row.host = host;
+  row.state = VmState::kClaimed;
+  row.project = vm.project;
+  row.group = vm.group;
+  row.vcpus = vm.vcpus;
+  row.memory_mib = vm.memory_mib;
+  row.disk_gib = vm.disk_gib;
+  row.numa_nodes = vm.numa_nodes;
+  row.spread = vm.spread;
+  if (const std::uint32_t row_of_host = picture.find_host(host); row_of_host != kNoRow && vm.numa_nodes > 0) {
+    row.cells = cells_for(picture, row_of_host, vm).value_or(std::vector<std::uint32_t>());
+  }
+  return row;
+}
 
 Result<Placement> Scheduler::place(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
                                    Deadline deadline, std::optional<IdempotencyKey> key) {

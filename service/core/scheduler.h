@@ -56,6 +56,9 @@ struct Ambient {
   std::function<void(const Claim&, const Result<void>&)> start_ended = [](const Claim&, const Result<void>&) {};
 };
 
+// What a picture shows of a vm once it has its room on that host, with the cells that it would get there.
+VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host);
+
 class Scheduler {
  public:
   Scheduler(const Pictures& pictures, Claims& claims, Hypervisors& hypervisors, Ambient ambient)

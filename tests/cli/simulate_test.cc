@@ -50,6 +50,23 @@ void arrive(Trace& trace, TraceVm vm) {
   trace.vms.push_back(std::move(vm));
 }
 
+TEST(ReplayInProcess, BreaksNoRuleAndGivesRoomBack) {
+  Trace trace = two_racks();
+  trace.groups = {{"apart", "anti-affinity"}};
+  for (int i = 0; i < 4; ++i) arrive(trace, {.name = "apart" + std::to_string(i), .vcpus = 1, .memory_mib = 64, .group = "apart"});
+  arrive(trace, {.name = "big", .vcpus = 15, .memory_mib = 1024});
+  arrive(trace, {.name = "wide", .vcpus = 12, .memory_mib = 64, .numa_nodes = 2});
+  trace.events.push_back({10, false, 4});
+  arrive(trace, {.name = "again", .vcpus = 15, .memory_mib = 1024});
+
+  const Outcome outcome = replay_in_process(trace, "", kSilent);
+
+  EXPECT_EQ(outcome.violations, std::vector<std::string>());
+  EXPECT_EQ(outcome.placed, 6u);  // three hosts hold three of four that must be apart
+  EXPECT_EQ(outcome.refused, 1u);
+  EXPECT_EQ(outcome.latencies_ms.size(), 7u);
+}
+
 TEST(HuaweiTrace, ReadsGroupsRacksAndCells) {
   const Files files;
   const std::string requests = files.write(

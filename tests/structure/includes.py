@@ -20,7 +20,8 @@ ARROWS = {
     "service/plugins": {"service/core", "api"},
     "service": {"service/core", "service/store", "service/hypervisor", "service/openstack", "service/http",
                 "service/observe", "service/plugins", "api"},
-    "cli": {"api"},
+    "cli": {"cli/in_process", "api"},
+    "cli/in_process": {"service/core", "api"},  # decides without a service
     "cli/check": {"service/plugins", "service/core", "api"},  # sees plugins as the service does
 }
 FOLDERS_WE_DO_NOT_HAVE = {"common", "util", "utils", "misc", "helpers"}

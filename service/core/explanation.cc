@@ -1,5 +1,6 @@
 #include "service/core/explanation.h"
 
+#define XXH_INLINE_ALL  // hashes of a few bytes each, of every host
 #include <fmt/format.h>
 #include <xxhash.h>
 
@@ -193,15 +194,18 @@ void write_instances(JsonWriter& writer, const Placement& placement, ExplainLeve
   writer.close_list();
 }
 
-std::uint64_t hash_of(std::string_view text, std::uint64_t seed) { return XXH64(text.data(), text.size(), seed); }
+std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(text.data(), text.size(), seed);
+}
 
 // Sums of hashes, so that the order of rows makes no difference.
 std::uint64_t sum_of_refusals(const View& view) {
   const Screened& screened = view.decision().screened;
+  const auto names = view.picture[hosts::name];
   std::uint64_t sum = 0;
   for (std::uint32_t row = 0; row < screened.refused_by.size(); ++row) {
     if (screened.refused_by[row] == 0) continue;
-    sum += hash_of(view.host_name(row), std::uint64_t{screened.refused_by[row]} << 8 | screened.reasons[row]);
+    sum += hash_of(names[row], std::uint64_t{screened.refused_by[row]} << 8 | screened.reasons[row]);
   }
   return sum;
 }
@@ -209,16 +213,20 @@ std::uint64_t sum_of_refusals(const View& view) {
 std::uint64_t sum_of_costs(const View& view) {
   const CostTable& costs = view.decision().costs;
   const Ranking& ranking = view.decision().ranking;
+  const auto names = view.picture[hosts::name];
   std::uint64_t sum = 0;
+  std::vector<double> known;
   for (std::size_t i = 0; i < costs.hosts.size(); ++i) {
-    std::uint64_t hash = hash_of(view.host_name(costs.hosts[i]), 0);
-    const auto mix = [&](double value, std::uint64_t seed) { hash = XXH64(&value, sizeof value, hash ^ seed); };
+    known.clear();
+    std::uint64_t qualities = 0;
     for (const CostColumn& column : costs.columns) {
       const Quality quality = column.quality[i];
-      mix(quality == Quality::kNoData ? 0.0 : column.values[i], static_cast<std::uint64_t>(quality));
+      known.push_back(quality == Quality::kNoData ? 0.0 : column.values[i]);
+      qualities = qualities * 4 + static_cast<std::uint64_t>(quality);
     }
-    if (i < ranking.totals.size()) mix(ranking.totals[i], 0);
-    sum += hash;
+    if (i < ranking.totals.size()) known.push_back(ranking.totals[i]);
+    const std::uint64_t host = hash_of(names[costs.hosts[i]], qualities);
+    sum += XXH3_64bits_withSeed(known.data(), known.size() * sizeof(double), host);
   }
   return sum;
 }

@@ -1,6 +1,7 @@
-// Session: one connection to PostgreSQL, used by one thread, that another thread can cut off. A stopped PostgreSQL never
-// answers, whatever its timeouts say; so before each piece of work the thread says until when it expects to be done, and the
-// Watch shuts the socket down when that has passed: the thread's call then fails with pqxx::broken_connection.
+// Session: one connection to PostgreSQL, used by one thread, that another thread can cut off. A stopped PostgreSQL
+// never answers, whatever its timeouts say; so before each piece of work the thread says until when it expects to be
+// done, and the Watch shuts the socket down when that has passed: the thread's call then fails with
+// pqxx::broken_connection.
 //
 // A session never reconnects by itself in the middle of something: open() does, at the start of a piece of work.
 #pragma once
@@ -19,8 +20,8 @@
 
 namespace emplace {
 
-// Every statement of the store finds its rows by an index. A plan that was kept from when a table was nearly empty would
-// read all of it ever after.
+// Every statement of the store finds its rows by an index. A plan that was kept from when a table was nearly empty
+// would read all of it ever after.
 inline constexpr char kByIndex[] = "-cenable_seqscan=off";
 
 class Session {
@@ -43,8 +44,9 @@ class Session {
  private:
   const std::string connection_;
   std::unique_ptr<pqxx::connection> open_;
-  std::mutex mutex_;                   // of the two below
-  int socket_ = -1;                    // our own duplicate, so that it can't be closed under us
+  std::uint64_t opened_ = 0;  // how often this connection was
+  std::mutex mutex_;          // of the two below
+  int socket_ = -1;           // our own duplicate, so that it can't be closed under us
   std::optional<Deadline> answer_by_;
 };
 
@@ -66,7 +68,8 @@ class Watch {
 };
 
 // Whether a transaction whose commit got no answer was committed; nothing when that could not be learned until the
-// deadline, or until `stopping`. A backend that still holds it is ended first, so that the answer can't change afterwards.
+// deadline, or until `stopping`. A backend that still holds it is ended first, so that the answer can't change
+// afterwards.
 std::optional<bool> was_committed(Session& session, const std::string& transaction_id, Deadline deadline,
                                   const std::function<bool()>& stopping);
 

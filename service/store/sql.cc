@@ -16,12 +16,16 @@ Array& Array::bare(std::string_view text) {
 
 Array& Array::add(std::string_view text) {
   if (text_.size() > 1) text_ += ',';
-  text_ += '"';
+  const std::size_t before = text_.size();
+  text_.resize(before + 2 * text.size() + 2);  // room for the worst case
+  char* out = text_.data() + before;
+  *out++ = '"';
   for (const char c : text) {
-    if (c == '"' || c == '\\') text_ += '\\';
-    text_ += c;
+    if (c == '"' || c == '\\') *out++ = '\\';
+    *out++ = c;
   }
-  text_ += '"';
+  *out++ = '"';
+  text_.resize(static_cast<std::size_t>(out - text_.data()));
   return *this;
 }
 

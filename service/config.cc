@@ -2,22 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <cmath>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "service/core/json.h"
 
 namespace emplace {
 namespace {
 
+// Not what is inside: toml++ would work out its width first, which is undefined for numbers below 1.
 std::string found(const toml::node& node) {
+  if (node.is_table()) return "a table";
+  if (node.is_array()) return "a list";
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
   return shortened(text.str());
 }
 
-// Reads the keys of one table and keeps the first error. Each key that was asked for is known; finish() refuses the others.
+// Reads the keys of one table and keeps the first error. Each key that was asked for is known; finish() refuses the
+// others.
 class Section {
  public:
   Section(const std::string& file, std::string path, const toml::table& table, std::optional<Error>& error)

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 #include <rapidjson/document.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -203,7 +201,7 @@ class Fields {
   double number(const char* key, double otherwise = 0) { return maybe_number(key).value_or(otherwise); }
   std::optional<double> maybe_number(const char* key) {
     const Value* v = find(key, &Value::IsNumber);
-    return v ? std::optional(v->GetDouble()) : std::nullopt;
+    return v && check(key, std::isfinite(v->GetDouble())) ? std::optional(v->GetDouble()) : std::nullopt;
   }
   std::int64_t whole(const char* key, std::int64_t otherwise = 0) {
     const Value* v = find(key, &Value::IsInt64);
@@ -382,18 +380,6 @@ constexpr Reader kReaders[] = {
     {"aggregate_removed", read_aggregate_removed},
 };
 
-struct Reading {
-  rapidjson::MemoryStream text;
-  bool done = false;
-
-  bool operator()(rapidjson::Document& document) {
-    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
-    ExactNumbers<rapidjson::Document> numbers{document};
-    done = !rapidjson::Reader().Parse<kFlags>(text, numbers).IsError();
-    return done;
-  }
-};
-
 }  // namespace
 
 std::string to_json(const Change& change) {
@@ -406,10 +392,8 @@ std::string to_json(const Change& change) {
 }
 
 Result<Change> change_from_json(std::string_view json) {
-  Reading reading{rapidjson::MemoryStream(json.data(), json.size())};
   rapidjson::Document document;
-  document.Populate(reading);
-  if (!reading.done || !document.IsObject()) {
+  if (!read_exactly(json, document) || !document.IsObject()) {
     return fail(ErrorCode::kInvalid, fmt::format("change: wanted a JSON object, found {:.80}", json));
   }
   std::string wrong;
@@ -421,7 +405,8 @@ Result<Change> change_from_json(std::string_view json) {
     return fail(ErrorCode::kInvalid, fmt::format("change: unknown kind \"{}\"", shortened(kind)));
   }
   Change change = reader->read(fields);
-  if (!wrong.empty()) return fail(ErrorCode::kInvalid, fmt::format("change of kind {}: bad {}", kind, shortened(wrong)));
+  if (!wrong.empty())
+    return fail(ErrorCode::kInvalid, fmt::format("change of kind {}: bad {}", kind, shortened(wrong)));
   return change;
 }
 

@@ -68,8 +68,11 @@ std::optional<std::string_view> repeated_key(const rapidjson::Value& object) {
   return twice == keys.end() ? std::nullopt : std::optional(*twice);
 }
 
+// Not all of a path that a stranger made as long as he could.
 std::string join(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : path + '.' + std::string(name);
+  constexpr std::size_t kLong = 500;
+  if (path.size() > kLong) return path;
+  return path.empty() ? shortened(name) : path + '.' + shortened(name);
 }
 
 // A lone low surrogate ("\\udc00") passes the reader and would leave as bytes that are no UTF-8.

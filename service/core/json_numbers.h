@@ -1,11 +1,14 @@
 // ExactNumbers stands between a RapidJSON reader (with kParseNumbersAsStringsFlag) and the document that it fills, and
 // reads the numbers: to the nearest double, and whole ones as whole. RapidJSON's own reading to the nearest double
-// (kParseFullPrecisionFlag) takes 0e100 for 1.9e81, because it normalises a mantissa of zero.
+// (kParseFullPrecisionFlag) takes 0e100 for 1.9e81, because it normalises a mantissa of zero, and overflows at some
+// mantissas of 21 digits.
 //
 // For sources that read JSON only: RapidJSON takes a second to compile.
 #pragma once
 
 #include <rapidjson/document.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
 
 #include <cstdint>
 #include <optional>
@@ -35,6 +38,19 @@ struct ExactNumbers {
   bool StartArray() { return document.StartArray(); }
   bool EndArray(rapidjson::SizeType items) { return document.EndArray(items); }
 };
+
+// Whether the text is JSON, which is then in `document`.
+inline bool read_exactly(std::string_view json, rapidjson::Document& document) {
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+  rapidjson::MemoryStream text(json.data(), json.size());
+  bool done = false;
+  auto reading = [&](rapidjson::Document& target) {
+    ExactNumbers<rapidjson::Document> numbers{target};
+    return done = !rapidjson::Reader().Parse<kFlags>(text, numbers).IsError();
+  };
+  document.Populate(reading);
+  return done;
+}
 
 // Nothing unless the whole text is one that T holds.
 std::optional<std::int64_t> exact_int64(std::string_view number);

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "service/core/json_numbers.h"
+
 namespace emplace {
 namespace {
 
@@ -104,8 +106,9 @@ std::string found_in(const rapidjson::Document& document, const rapidjson::Point
 // Both texts were read by JsonDocument before, so they are JSON of bounded depth.
 Result<void> validate(const std::string& schema_json, const std::string& json) {
   rapidjson::Document schema_document, document;
-  schema_document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(schema_json.c_str());
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(json.c_str());
+  if (!read_exactly(schema_json, schema_document) || !read_exactly(json, document)) {
+    return fail(ErrorCode::kInternal, "JSON that was read once cannot be read again");
+  }
   const rapidjson::SchemaDocument schema(schema_document);
   rapidjson::SchemaValidator validator(schema);
   if (document.Accept(validator)) return {};

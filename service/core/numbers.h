@@ -9,14 +9,17 @@
 
 namespace emplace {
 
-struct Range {
+struct Extremes {
   double low, high;
 };
 
 // Of at least one number, none of them NaN.
-Range range_of(std::span<const double> values);
+Extremes range_of(std::span<const double> values);
 // Of at least one; nothing when one of them is not finite.
-std::optional<Range> finite_range_of(std::span<const double> values);
+std::optional<Extremes> finite_range_of(std::span<const double> values);
+
+// The same of what it copies.
+std::optional<Extremes> copy_finite(std::span<const double> values, double* to);
 
 // -limit <= value <= limit for all; false for NaN.
 bool all_within(std::span<const double> values, double limit);

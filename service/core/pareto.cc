@@ -65,8 +65,8 @@ void for_each_block(std::span<const std::uint32_t> among, Body body) {
   }
 }
 
-Range range_among(const std::vector<double>& column, std::span<const std::uint32_t> among) {
-  Range range{column[among.front()], column[among.front()]};
+Extremes range_among(const std::vector<double>& column, std::span<const std::uint32_t> among) {
+  Extremes range{column[among.front()], column[among.front()]};
   Lanes values;
   for_each_block(among, [&](std::span<const std::uint32_t> block) {
     load(column, block, values);
@@ -77,7 +77,7 @@ Range range_among(const std::vector<double>& column, std::span<const std::uint32
 }
 
 std::uint32_t least_key(const Boxes& boxes, std::span<const std::uint32_t> among) {
-  std::vector<Range> ranges;
+  std::vector<Extremes> ranges;
   for (const auto& column : boxes.columns) ranges.push_back(range_among(column, among));
   std::uint32_t best = among.front();
   double best_key = std::numeric_limits<double>::infinity();

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "service/core/numbers.h"
 #include "service/core/query.h"
 #include "service/core/result.h"
 
@@ -79,8 +80,8 @@ class Filter {
 enum class Quality : std::uint8_t { kOk, kStale, kNoData };
 
 struct Costs {
-  std::vector<double> values;    // one per host asked for; undefined where there is no data
-  std::vector<Quality> quality;  // as long as values
+  std::vector<double> values;      // one per host asked for; undefined where there is no data
+  std::vector<Quality> quality;    // as long as values
   std::string stale_because = {};  // where the values stand in for others: what a person has to know
 };
 
@@ -99,6 +100,7 @@ struct Weights {
   std::vector<double> raw;                           // one per host asked for
   std::vector<double> multipliers;                   // one per host, NaN: the profile's; or empty: that for all
   std::optional<double> minimum = {}, maximum = {};  // the weigher's own bounds for normalising
+  std::optional<Extremes> range = {};                // of raw, where it is known; then raw is finite
 };
 
 class Weigher {
@@ -153,8 +155,8 @@ Catalogue built_in_rules();
 // Of the default profile's rules (the above, and affinity.memory, affinity.network, affinity.data) those that the
 // catalogue has.
 Profile default_profile(const Catalogue& catalogue);
-// Fills in default weights, resolutions and multipliers. kInvalid naming the profile's key for an unknown rule or one named
-// twice, more than six objectives, a number out of range, objectives or weighers that the method would not read.
+// Fills in default weights, resolutions and multipliers. kInvalid naming the profile's key for an unknown rule or one
+// named twice, more than six objectives, a number out of range, objectives or weighers that the method would not read.
 Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue);
 
 std::string_view to_string(RankMethod method);

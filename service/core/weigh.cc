@@ -67,12 +67,17 @@ EMPLACE_CLONES void add_normalised(const double* raw, const double* times, const
 
 // Nova's steps: no weight leaves the weigher's own bounds; 0 and 1 are the bounds, or the least and greatest weight at
 // hand.
-WeighedColumn column_of(const Weigher& weigher, double multiplier, const Weights& weights, const Range& raw) {
+WeighedColumn column_of(const Weigher& weigher, double multiplier, const Weights& weights, const Extremes& raw) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const double minimum = weights.minimum.value_or(-kInfinity), maximum = weights.maximum.value_or(kInfinity);
   const auto clamped = [&](double weight) { return std::min(std::max(weight, minimum), maximum); };
   const double low = weights.minimum.value_or(clamped(raw.low)), high = weights.maximum.value_or(clamped(raw.high));
   return {weigher.traits().id, multiplier, {}, {}, minimum, maximum, low, high - low};
+}
+
+std::optional<Extremes> raw_range(const Weights& weights) {
+  if (weights.range || weights.raw.empty()) return weights.range;
+  return finite_range_of(weights.raw);
 }
 
 std::string fault_of(const Weights& weights, bool finite, std::size_t hosts) {
@@ -87,7 +92,7 @@ std::string fault_of(const Weights& weights, bool finite, std::size_t hosts) {
 void add_weigher(const Weigher& weigher, double multiplier, const Query& query, const Asked& asked, Ranking& ranking) {
   auto weights = weigher.weigh(query, asked.rows);
   if (weights) replace_nan(weights->multipliers.data(), multiplier, weights->multipliers.size());
-  const auto raw = weights && !weights->raw.empty() ? finite_range_of(weights->raw) : std::nullopt;
+  const auto raw = weights ? raw_range(*weights) : std::nullopt;
   const std::string fault = weights ? fault_of(*weights, raw.has_value(), asked.rows.size()) : weights.error().message;
   if (!fault.empty()) {
     ranking.degraded.push_back({weigher.traits().id, fault});
@@ -96,13 +101,22 @@ void add_weigher(const Weigher& weigher, double multiplier, const Query& query, 
   WeighedColumn column = column_of(weigher, multiplier, *weights, *raw);
   column.raw = in_callers_order(std::move(weights->raw), asked);
   column.multipliers = in_callers_order(std::move(weights->multipliers), asked);
-  if (column.range != 0) {
-    double* totals = ranking.totals.data();
-    const std::size_t hosts = ranking.totals.size();
-    column.multipliers.empty() ? add_normalised(column.raw.data(), column, totals, hosts)
-                               : add_normalised(column.raw.data(), column.multipliers.data(), column, totals, hosts);
-  }
   ranking.weights.push_back(std::move(column));
+}
+
+// For a stretch of hosts at a time, whose totals stay near the processor until all weighers are added.
+void add_up(Ranking& ranking) {
+  constexpr std::size_t kStretch = 1024;
+  for (std::size_t at = 0; at < ranking.totals.size(); at += kStretch) {
+    const std::size_t hosts = std::min(kStretch, ranking.totals.size() - at);
+    double* totals = ranking.totals.data() + at;
+    for (const WeighedColumn& column : ranking.weights) {
+      if (column.range == 0) continue;
+      const double* raw = column.raw.data() + at;
+      column.multipliers.empty() ? add_normalised(raw, column, totals, hosts)
+                                 : add_normalised(raw, column.multipliers.data() + at, column, totals, hosts);
+    }
+  }
 }
 
 // ---- the greatest totals
@@ -154,6 +168,7 @@ Ranking rank_by_weight(const Rules& rules, const Query& query, std::span<const s
   for (std::size_t i = 0; i < rules.weighers.size() && hosts.size() > 1; ++i) {
     add_weigher(*rules.weighers[i], multiplier_of(rules, i), query, asked, ranking);
   }
+  add_up(ranking);
   std::vector<std::uint32_t> order = leaders(ranking.totals, wanted);
   TieBreak tie(query, hosts);
   best_first(order, wanted, [&](std::uint32_t a, std::uint32_t b) {

@@ -58,6 +58,19 @@ tl::unexpected<Error> first_not_finite(const char* what, const std::vector<doubl
 
 constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
+// Buffers of NaN for plugins to write to. Each thread keeps its own: memory that is new costs more than weighing does.
+class Unset {
+ public:
+  std::span<double> get(std::size_t count) {
+    if (values_.size() < count) values_.resize(count, kUnset);
+    return std::span(values_).first(count);
+  }
+  void reset(std::span<double> used) { std::ranges::fill(used, kUnset); }
+
+ private:
+  std::vector<double> values_;
+};
+
 // ---- filters
 
 RuleValue value_of(std::uint32_t kind, double number, const char* text, std::size_t size) {
@@ -208,20 +221,24 @@ class PluginWeigher final : public Weigher {
   double default_multiplier() const override { return multiplier_; }
 
   Result<Weights> weigh(const Query& query, std::span<const std::uint32_t> hosts) const override {
-    std::vector<double> values(hosts.size(), kUnset), multipliers(hosts.size(), kUnset);
+    thread_local Unset for_values, for_multipliers;
+    const std::span<double> values = for_values.get(hosts.size()), multipliers = for_multipliers.get(hosts.size());
     emplace_weights weights{sizeof(emplace_weights), 0, values.data(), multipliers.data(), 0, 0, 0, 0};
     Weights result;
+    result.raw.resize(hosts.size());
     const auto weighed = rule_.run(
         query, hosts,
         [&](const emplace_call& call, emplace_error& error) {
           return weigher_.weigh(weigher_.self, &call, &weights, &error);
         },
         [&]() -> Result<void> {
-          result.raw = values;
-          if (!all_finite(result.raw)) return first_not_finite("weight", result.raw);
-          if (!all_nan(multipliers)) result.multipliers = multipliers;
+          result.range = copy_finite(values, result.raw.data());
+          if (!result.range) return first_not_finite("weight", result.raw);
+          if (!all_nan(multipliers)) result.multipliers.assign(multipliers.begin(), multipliers.end());
           return accept(weights, result);
         });
+    for_values.reset(values);
+    if (!all_nan(multipliers)) for_multipliers.reset(multipliers);
     return weighed ? Result<Weights>(std::move(result)) : tl::unexpected(weighed.error());
   }
 

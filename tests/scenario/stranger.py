@@ -1,6 +1,8 @@
 """A stranger writes a plugin: everything from an installed Emplace, nothing from its sources. `emplace plugin new`, a build of its
 own, its tests, `emplace plugin check`, and a service that decides with it, in each isolation.
 
+The same plugin with a defect, in a worker, spoils one answer and no more.
+
 usage: stranger.py BUILD_DIRECTORY
 """
 
@@ -13,6 +15,9 @@ import sys
 from service import ROOT, Service, scratch_directory
 
 ISOLATIONS = ["in-process", "worker"]
+# What the objective does for a vm of that size, beside its work.
+TROUBLE_MIB = 666
+FAULTS = {"crash": "__builtin_trap();", "hang": "for (volatile bool on = true; on;) {}"}
 NAME = "temperature"
 # With the vm and what must stay free, 4,096 MiB are exactly enough.
 HOSTS = [{"name": f"h{i}", "vcpus": 16, "memory_mib": memory_mib, "disk_gib": 100}
@@ -78,8 +83,46 @@ def decide(prefix, library, isolation):
         assert costs == {"h4": 12.5, "h3": 25, "h2": 50}, costs
         refused = {host["name"]: host["code"] for host in answer["hosts"]}
         assert refused == {"h1": f"{NAME}.room.full"}, refused
-        plugin = next(plugin for plugin in service.call("GET", "/v1/plugins")["plugins"] if plugin["id"] == NAME)
+        plugin = plugin_of(service)
         assert plugin["isolation"] == isolation and plugin["state"] == "running", plugin
+
+
+def write_faulty(prefix, directory, fault):
+    """The same plugin, but with a defect."""
+    source = os.path.join(directory, fault)
+    shutil.copytree(os.path.join(directory, NAME), source, ignore=shutil.ignore_patterns("build"))
+    path = os.path.join(source, f"{NAME}.cc")
+    with open(path, encoding="utf-8") as file:
+        before, objective, after = file.read().partition("const auto capacity")
+    assert objective, f"{path}: no objective that reads the capacity"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'{before}if (call.request().column<double>("memory_mib").get(0) == {TROUBLE_MIB}.0) {{ {FAULTS[fault]} }}\n'
+                   f"    {objective}{after}")
+    run("cmake", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}", cwd=source)
+    run("cmake", "--build", "build", cwd=source)
+    return os.path.join(source, "build", f"libemplace_{NAME}.so")
+
+
+def ask(service, memory_mib):
+    return service.call("POST", "/v1/placements", {"vm": {"name": "vm", "vcpus": 1, "memory_mib": memory_mib}, "dry_run": True})
+
+
+def plugin_of(service):
+    return next(plugin for plugin in service.call("GET", "/v1/plugins")["plugins"] if plugin["id"] == NAME)
+
+
+def degrade_one_answer(prefix, library):
+    """The answer that met the defect says so and still ranks; those before and after it are whole."""
+    with Service(prefix, config=configuration(library, "worker")) as service:
+        service.emplace("import", "-", stdin=json.dumps({"hosts": HOSTS}))
+        assert ask(service, 2048)["degraded"] == []
+        hit = ask(service, TROUBLE_MIB)
+        assert [one["plugin"] for one in hit["degraded"]] == [f"{NAME}.fill"] and len(hit["ranking"]) > 0, hit
+        service.wait_for("the worker is back", lambda: plugin_of(service)["state"] == "running")
+        whole = ask(service, 2048)
+        assert whole["degraded"] == [] and f"{NAME}.fill" in whole["ranking"][0]["costs"], whole
+        assert plugin_of(service)["restarts"] == 1, plugin_of(service)
+        return hit["degraded"][0]["why"]
 
 
 def main():
@@ -93,6 +136,8 @@ def main():
         for isolation in ISOLATIONS:
             decide(prefix, library, isolation)
             print(f"{isolation}: {NAME} took part in a decision")
+        for fault in FAULTS:
+            print(f"{fault}: one answer said: {degrade_one_answer(prefix, write_faulty(prefix, directory, fault))}")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

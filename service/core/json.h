@@ -151,8 +151,8 @@ class JsonFields {
   std::vector<bool> known_;
 };
 
-// At most 60 bytes of a text, cut between characters.
-std::string shortened(std::string_view text);
+// At most so many bytes of a text, cut between characters.
+std::string shortened(std::string_view text, std::size_t most = 60);
 
 // Whether a text can be a name, and if not why ("a name of 1 to 255 bytes without control characters").
 bool is_name(std::string_view text);

@@ -23,6 +23,7 @@ ApiRoutes all_routes() {
   add_claim_routes(routes);
   add_inventory_routes(routes);
   add_rule_routes(routes);
+  add_filter_routes(routes);
   return routes;
 }
 

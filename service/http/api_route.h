@@ -69,7 +69,8 @@ void add_host_routes(ApiRoutes& routes);
 void add_vm_routes(ApiRoutes& routes);
 void add_claim_routes(ApiRoutes& routes);
 void add_inventory_routes(ApiRoutes& routes);  // inventory, groups, aggregates
-void add_rule_routes(ApiRoutes& routes);       // plugins, profiles, filter, weigh
+void add_rule_routes(ApiRoutes& routes);       // plugins, profiles
+void add_filter_routes(ApiRoutes& routes);     // filter, weigh
 void add_operation_routes(ApiRoutes& routes);  // versions, events, metrics, health
 
 // Runs `job` on a line thread; a full queue finishes with kUnavailable.

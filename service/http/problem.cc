@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "service/core/json.h"
 #include "service/http/target.h"
 
 namespace emplace::http {
@@ -39,6 +40,9 @@ std::string member(std::string_view name, std::string_view value) {
   return "\"" + std::string(name) + "\":" + json_quoted(value) + ",";
 }
 
+// What clients send is quoted, and they may send a lot.
+constexpr std::size_t kLongestDetail = 600;
+
 struct Text {
   int status;
   std::string_view title;
@@ -49,7 +53,7 @@ struct Text {
 
 Response written(const Text& text, bool openstack_shape) {
   const std::string tail = member("title", text.title) + "\"status\":" + std::to_string(text.status) + "," +
-                           member("detail", text.detail) + member("code", text.code) +
+                           member("detail", shortened(text.detail, kLongestDetail)) + member("code", text.code) +
                            "\"request_id\":" + json_quoted(text.request_id) + "}";
   Response response;
   response.status = text.status;

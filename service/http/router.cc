@@ -4,7 +4,6 @@
 #include <optional>
 #include <stdexcept>
 
-#include "service/core/json.h"
 #include "service/http/problem.h"
 
 namespace emplace::http {
@@ -134,10 +133,10 @@ void Router::dispatch(const std::shared_ptr<const Request>& request, Reply reply
     return;
   }
   const bool found = !match.allow.empty();
-  Response response = problem(found ? 405 : 404, found ? "emplace.http.method_not_allowed" : "emplace.not_found",
-                              found ? "wanted one of " + match.allow + ", found " + shortened(request->method)
-                                    : "no such resource: " + shortened(request->path),
-                              request->id, wants_openstack_shape(*request));
+  Response response = problem(
+      found ? 405 : 404, found ? "emplace.http.method_not_allowed" : "emplace.not_found",
+      found ? "wanted one of " + match.allow + ", found " + request->method : "no such resource: " + request->path,
+      request->id, wants_openstack_shape(*request));
   if (found) response.headers.emplace_back("Allow", match.allow);
   reply.send(std::move(response));
 }

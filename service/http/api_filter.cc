@@ -1,0 +1,294 @@
+// Filter and weigh: what Nova's scheduler asks of its hosts, and what the filter and weigher in clients/nova ask in one
+// call: which of these hosts may it, and in which order would we take them.
+#include <algorithm>
+#include <map>
+
+#include "service/core/decision.h"
+#include "service/core/explanation.h"
+#include "service/core/request_json.h"
+#include "service/core/time_text.h"
+#include "service/http/api_route.h"
+#include "service/http/host_states.h"
+
+namespace emplace::http {
+namespace {
+
+// Nova takes alternates from the order of hosts, a few; ranking all of them would cost more than deciding.
+constexpr std::size_t kMostScored = 128;
+// Of a host that nobody knows: neither better nor worse than others.
+constexpr double kNeutralScore = 0.5;
+
+void write_texts(JsonWriter& writer, std::string_view key, const std::vector<std::string>& texts) {
+  writer.key(key).open_list();
+  for (const std::string& text : texts) writer.text(text);
+  writer.close_list();
+}
+
+// A question about given hosts: a request, the rules asked for, and the hosts in the order they were sent.
+struct Question {
+  std::shared_ptr<const PlacementRequest> request;
+  std::shared_ptr<const Rules> rules;
+  std::shared_ptr<const Picture> picture;
+  std::int64_t now_us = 0;
+  std::vector<std::uint32_t> rows;  // kNoRow: not in the picture, which this caller allows
+  std::vector<std::string> hosts;   // as the caller calls them
+  bool scores = false;
+  bool pass_unknown = false;
+};
+
+void copy(JsonWriter& writer, JsonFields& fields, std::string_view name) {
+  if (const auto value = fields.value(name)) writer.key(name).value(*value);
+}
+
+// The request without the hosts, as rules see it: with the options, the release and the clock that the caller names.
+Result<PlacementRequest> request_of(JsonFields& fields) {
+  JsonWriter asked;
+  asked.open();
+  copy(asked, fields, "vm");
+  copy(asked, fields, "request_spec");
+  asked.close();
+  auto request = parse_placement(asked.take());
+  if (!request) return request;
+  JsonWriter document;
+  document.open();
+  for (const std::string_view field : {"vm", "request_spec", "options", "release", "now"})
+    copy(document, fields, field);
+  document.close();
+  request->document = document.take();
+  return request;
+}
+
+void read_options(JsonFields& fields, JsonErrors& errors) {
+  std::string release;
+  fields.name("release", release);
+  const auto options = fields.value("options");
+  if (!options) return;
+  if (!options->is_object()) return fields.wanted("options", "an object of sections", *options);
+  for (std::size_t i = 0; i < options->size(); ++i) {
+    if (!options->member(i).is_object()) {
+      errors.add("options." + std::string(options->key(i)) + ": wanted an object, found " + options->member(i).found());
+    }
+  }
+}
+
+// What only a filter is asked for.
+void read_wishes(JsonFields& fields, Question& question, JsonErrors& errors) {
+  std::string unknown = "fail";
+  fields.name("unknown_hosts", unknown);
+  fields.flag("scores", question.scores);
+  question.pass_unknown = unknown == "pass";
+  if (unknown != "fail" && unknown != "pass") {
+    errors.add("unknown_hosts: wanted \"fail\" or \"pass\", found " + json_text(shortened(unknown)));
+  }
+}
+
+std::int64_t read_now(JsonFields& fields, std::int64_t now_us) {
+  const auto value = fields.value("now");
+  if (!value) return now_us;
+  const auto at = value->is_text() ? parse_time(value->text()) : std::nullopt;
+  if (!at) fields.wanted("now", "a time such as 2026-11-21T10:00:00Z", *value);
+  return at.value_or(now_us);
+}
+
+Result<void> find_hosts(Question& question) {
+  for (std::size_t i = 0; i < question.hosts.size(); ++i) {
+    const std::uint32_t row = question.picture->find_host(question.hosts[i]);
+    if (row == kNoRow && !question.pass_unknown) {
+      return fail(ErrorCode::kInvalid,
+                  "hosts[" + std::to_string(i) + "]: wanted the name of a host, found " + json_text(question.hosts[i]));
+    }
+    question.rows.push_back(row);
+  }
+  return {};
+}
+
+Result<void> read_hosts(const ApiRoom& room, JsonFields& fields, Question& question, JsonErrors& errors) {
+  const auto hosts = fields.value("hosts");
+  const auto states = fields.value("host_states");
+  if (hosts.has_value() == states.has_value()) {
+    return fail(ErrorCode::kInvalid,
+                std::string("hosts: wanted exactly one of hosts and host_states, found ") + (hosts ? "both" : "none"));
+  }
+  if (hosts) {
+    question.picture = room.parts.pictures.latest();
+    fields.names("hosts", question.hosts);
+    return errors.none() ? find_hosts(question) : errors.failure();
+  }
+  auto read = read_host_states(*states, question.now_us);
+  if (!read) return tl::unexpected(read.error());
+  question.picture = std::move(read->picture);
+  question.hosts = std::move(read->hosts);
+  for (const std::string& name : read->names) question.rows.push_back(question.picture->find_host(name));
+  return {};
+}
+
+// The rules that the call names, or those of its profile.
+Result<std::shared_ptr<const Rules>> rules_of(const ApiRoom& room, JsonFields& fields, std::string_view list,
+                                              JsonErrors& errors) {
+  std::string profile = "default";
+  fields.name("profile", profile);
+  std::vector<std::string> ids;
+  const bool named = fields.has(list);
+  fields.names(list, ids);
+  if (!errors.none()) return errors.failure();
+  if (!named) {
+    auto rules = room.parts.rule_book.find(profile);
+    if (rules && list == "weighers" && (*rules)->profile.method != RankMethod::kNova) {
+      return fail(ErrorCode::kInvalid,
+                  "weighers: wanted a list, or a profile of method nova, found profile " + json_text(profile));
+    }
+    return rules;
+  }
+  Profile asked;
+  asked.name = list;
+  asked.method = RankMethod::kNova;
+  if (list == "filters") asked.filters = ids;
+  for (const std::string& id : ids) {
+    if (list == "weighers") asked.weighers.push_back({id, {}});
+  }
+  return room.parts.rule_book.resolve_once(asked);
+}
+
+Result<Question> question_of(const ApiRoom& room, const Exchange& exchange, std::string_view list) {
+  const auto document = JsonDocument::parse(exchange.request->body);
+  if (!document) return tl::unexpected(document.error());
+  JsonErrors errors;
+  JsonFields fields(document->root(), "", errors);
+  if (!errors.none()) return errors.failure();
+  Question question;
+  question.now_us = read_now(fields, room.now_us());
+  if (list == "filters") read_wishes(fields, question, errors);
+  read_options(fields, errors);
+  auto rules = rules_of(room, fields, list, errors);
+  if (!rules) return tl::unexpected(rules.error());
+  question.rules = *std::move(rules);
+  // One call may ask for both lists, so that a client can send the same body to filter and to weigh.
+  std::vector<std::string> unused;
+  fields.names(list == "filters" ? "weighers" : "filters", unused);
+  auto request = request_of(fields);
+  if (!request) return tl::unexpected(request.error());
+  if (const auto read = read_hosts(room, fields, question, errors); !read) return tl::unexpected(read.error());
+  fields.refuse_unknown();
+  if (!errors.none()) return errors.failure();
+  // The hosts that are asked about are the candidates; Nova picks forced and ignored ones before it calls its filters.
+  request->vm.only_hosts.clear();
+  request->vm.ignore_hosts.clear();
+  question.request = std::make_shared<const PlacementRequest>(*std::move(request));
+  return question;
+}
+
+void write_degraded(JsonWriter& writer, const std::vector<Degraded>& degraded) {
+  writer.key("degraded").open_list();
+  for (const Degraded& one : degraded) writer.open().text("plugin", one.plugin).text("why", one.why).close();
+  writer.close_list();
+}
+
+// Only what is known of the hosts at hand; of a caller who asks for no scores, nothing but the verdicts.
+Decision judge(const Question& question, const Query& query) {
+  Decision decision;
+  const bool any = std::ranges::any_of(question.rows, [](std::uint32_t row) { return row != kNoRow; });
+  if (!any) return decision;
+  if (question.scores) return decide(*question.rules, query, kMostScored);
+  decision.screened = screen(*question.rules, query);
+  return decision;
+}
+
+// 1 for the host that we would take, falling evenly; hosts beyond those that are ranked have 0.
+void write_scores(JsonWriter& writer, const Question& question, const Decision& decision) {
+  const auto passed = static_cast<double>(decision.costs.hosts.size());
+  std::map<std::uint32_t, double> scores;
+  for (const std::uint32_t row : decision.costs.hosts) scores[row] = 0;
+  for (std::size_t i = 0; i < decision.ranking.order.size(); ++i) {
+    scores[decision.costs.hosts[decision.ranking.order[i].index]] = (passed - static_cast<double>(i)) / passed;
+  }
+  writer.key("scores").open();
+  for (std::size_t i = 0; i < question.rows.size(); ++i) {
+    const auto found = scores.find(question.rows[i]);
+    if (question.rows[i] == kNoRow) writer.number(question.hosts[i], kNeutralScore);
+    if (found != scores.end()) writer.number(question.hosts[i], found->second);
+  }
+  writer.close();
+}
+
+std::vector<std::string> unknown_hosts(const Question& question) {
+  std::vector<std::string> unknown;
+  for (std::size_t i = 0; i < question.rows.size(); ++i) {
+    if (question.rows[i] == kNoRow) unknown.push_back(question.hosts[i]);
+  }
+  return unknown;
+}
+
+std::vector<Degraded> all_degraded(const Question& question, const Decision& decision) {
+  std::vector<Degraded> all;
+  for (const auto* list : {&decision.screened.degraded, &decision.costs.degraded, &decision.ranking.degraded}) {
+    all.insert(all.end(), list->begin(), list->end());
+  }
+  for (const std::string& host : unknown_hosts(question)) {
+    all.push_back({"picture", "host " + json_text(host) + " is not known"});
+  }
+  return all;
+}
+
+Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
+  const auto question = question_of(room, exchange, "filters");
+  if (!question) return tl::unexpected(question.error());
+  PlacementRequest request = *question->request;
+  for (const std::uint32_t row : question->rows) {
+    if (row != kNoRow) request.vm.only_hosts.emplace_back((*question->picture)[hosts::name][row]);
+  }
+  const auto query = bind(request, request.vm, *question->picture, question->now_us);
+  if (!query) return tl::unexpected(query.error());
+  const Decision decision = judge(*question, *query);
+  const Screened& screened = decision.screened;
+  JsonWriter writer;
+  writer.open().key("passed").open_list();
+  for (std::size_t i = 0; i < question->rows.size(); ++i) {
+    const std::uint32_t row = question->rows[i];
+    if (row == kNoRow || screened.kept.has(row)) writer.text(question->hosts[i]);
+  }
+  writer.close_list().key("refused").open_list();
+  for (std::size_t i = 0; i < question->rows.size(); ++i) {
+    const std::uint32_t row = question->rows[i];
+    if (row == kNoRow || screened.refused_by[row] == 0) continue;
+    const Filter& filter = *question->rules->filters[screened.refused_by[row] - 1u];
+    write_refusal(writer, {"host", "filter"}, question->hosts[i], filter.traits().id,
+                  refusal_of(filter, *query, row, screened.reasons[row]));
+  }
+  writer.close_list();
+  if (question->pass_unknown) write_texts(writer, "unknown", unknown_hosts(*question));
+  if (question->scores) write_scores(writer, *question, decision);
+  write_degraded(writer, all_degraded(*question, decision));
+  write_texts(writer, "not_considered", not_considered(*question->rules, request));
+  writer.close();
+  return json_response(writer.take());
+}
+
+Result<Response> post_weigh(const ApiRoom& room, const Exchange& exchange) {
+  const auto question = question_of(room, exchange, "weighers");
+  if (!question) return tl::unexpected(question.error());
+  const auto query = bind(*question->request, question->request->vm, *question->picture, question->now_us);
+  if (!query) return tl::unexpected(query.error());
+  const Ranking ranking =
+      rank_by_weight(*question->rules, *query, question->rows, question->rows.size(), Ties::kKeepOrder);
+  JsonWriter writer;
+  writer.open().key("weights").open_list();
+  for (std::size_t i = 0; i < question->rows.size(); ++i) {
+    writer.open().text("host", question->hosts[i]).number("weight", ranking.totals[i]);
+    write_weighers(writer, ranking, i);
+    writer.close();
+  }
+  writer.close_list();
+  write_degraded(writer, ranking.degraded);
+  write_texts(writer, "not_considered", not_considered(*question->rules, *question->request));
+  writer.close();
+  return json_response(writer.take());
+}
+
+}  // namespace
+
+void add_filter_routes(ApiRoutes& routes) {
+  routes.push_back({"POST", "/v1/filter", Role::kPlanner, {}, Where::kWorker, post_filter});
+  routes.push_back({"POST", "/v1/weigh", Role::kPlanner, {}, Where::kWorker, post_weigh});
+}
+
+}  // namespace emplace::http

@@ -47,11 +47,11 @@ Result<void> check_properties(JsonValue schema) {
   }
   for (std::size_t i = 0; i < properties->size(); ++i) {
     const std::string name(properties->key(i));
-    if (const auto checked = check_property(name, properties->member(i)); !checked) return checked;
+    if (const auto checked = check_property(shortened(name), properties->member(i)); !checked) return checked;
     if (!properties->member(i).find("default") && !requires_key(schema, name)) {
-      return fail(
-          ErrorCode::kInvalid,
-          fmt::format("configuration.properties.{}: wanted a default or a place in \"required\", found neither", name));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("configuration.properties.{}: wanted a default or a place in \"required\", found neither",
+                              shortened(name)));
     }
   }
   return {};
@@ -112,11 +112,12 @@ Result<void> validate(const std::string& schema_json, const std::string& json) {
   const rapidjson::SchemaDocument schema(schema_document);
   rapidjson::SchemaValidator validator(schema);
   if (document.Accept(validator)) return {};
+  constexpr std::size_t kLong = 200;
   const auto key = validator.GetInvalidDocumentPointer();
-  return fail(ErrorCode::kInvalid, fmt::format("{}: wanted {}, found {}", text_of(key),
-                                               wanted_by(schema_document, validator.GetInvalidSchemaPointer(),
-                                                         validator.GetInvalidSchemaKeyword()),
-                                               found_in(document, key)));
+  const std::string wanted =
+      wanted_by(schema_document, validator.GetInvalidSchemaPointer(), validator.GetInvalidSchemaKeyword());
+  return fail(ErrorCode::kInvalid, fmt::format("{}: wanted {}, found {}", shortened(text_of(key), kLong),
+                                               shortened(wanted, kLong), shortened(found_in(document, key), kLong)));
 }
 
 Result<std::string> complete(const std::string& schema_json, std::string_view json) {

@@ -21,6 +21,13 @@ double least_disk_gb(const Value& attributes) {
   return whole ? static_cast<double>(*whole) : std::numeric_limits<double>::infinity();
 }
 
+// Nova tells hosts with 99 free devices or more apart no longer: what is scarce is the last ones.
+double pci_weight(const HostState* state) {
+  constexpr std::int64_t kMostDevices = 100;
+  const std::int64_t free = state && state->pci ? state->pci->free() : 0;
+  return static_cast<double>(kMostDevices - std::min(free, kMostDevices - 1));
+}
+
 // Different for different Supports: each text is preceded by its length.
 std::string key_of(const HostState& state) {
   std::string key = std::to_string(state.hypervisor_version);
@@ -35,6 +42,11 @@ std::string key_of(const HostState& state) {
 
 HostColumns::HostColumns() : supports_(std::make_shared<Supports>()) {}
 
+HostBlock::HostBlock() {
+  least_disk_gb.fill(std::numeric_limits<double>::infinity());
+  pci_weight.fill(nova::pci_weight(nullptr));
+}
+
 void HostColumns::set(std::uint32_t row, const HostState* state) {
   HostBlock& block = blocks_.open(row);
   const std::uint32_t i = row % kBlockRows;
@@ -43,6 +55,7 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
   block.support[i] = state ? position_of(*state) : 0;
   block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
+  block.pci_weight[i] = pci_weight(state);
 }
 
 void HostBlock::summarise() {

@@ -31,13 +31,14 @@ struct HostBlock {
   std::array<std::int64_t, kBlockRows> heard_us{};  // microseconds since the epoch
   std::array<std::uint32_t, kBlockRows> support{};  // position in supports()
   std::array<double, kBlockRows> least_disk_gb;     // disk_available_least; infinite: not known
+  std::array<double, kBlockRows> pci_weight;        // PCIWeigher's
 
   // What holds for all of them, so that most blocks need not be looked at host by host.
   std::int64_t first_heard_us = 0, last_heard_us = 0;  // of those with kHeard
   bool any_other = false;                              // some service is neither kNone nor kHeard
   std::vector<std::uint32_t> distinct_supports{0};
 
-  HostBlock() { least_disk_gb.fill(std::numeric_limits<double>::infinity()); }
+  HostBlock();
   void summarise();
 };
 

@@ -38,6 +38,15 @@ std::vector<std::vector<std::string>> supported_of(const Value& attributes) {
   return all;
 }
 
+// Primitives of NUMA cells and PCI pools would take a hundred times the memory of what is compiled from them.
+Value scalars_of(const Value& attributes) {
+  Value::Dict kept;
+  for (const auto& [key, value] : attributes.dict() ? *attributes.dict() : Value::Dict()) {
+    if (key != "numa_topology" && key != "pci_stats") kept.emplace_back(key, value);
+  }
+  return Value(std::move(kept));
+}
+
 // Digits from `text`, which become shorter by them.
 std::optional<int> take_number(std::string_view& text, std::size_t digits, std::string_view before) {
   if (!text.starts_with(before) || text.size() < before.size() + digits) return std::nullopt;
@@ -120,7 +129,12 @@ std::optional<std::int64_t> parse_time_us(std::string_view text) {
 }
 
 HostState compile(const Value& attributes) {
-  HostState state{attributes, service_of(attributes), supported_of(attributes), 0};
+  HostState state{scalars_of(attributes),
+                  service_of(attributes),
+                  supported_of(attributes),
+                  0,
+                  numa_topology_of(attributes.find("numa_topology")),
+                  pci_pools_of(attributes.find("pci_stats"))};
   if (const Value* version = attributes.find("hypervisor_version")) {
     state.hypervisor_version = version->whole().value_or(0);
   }

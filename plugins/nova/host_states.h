@@ -19,6 +19,8 @@
 #include "emplace/plugin.hpp"
 #include "host_columns.h"
 #include "multipliers.h"
+#include "numa_topology.h"
+#include "pci_pools.h"
 #include "value.h"
 
 namespace emplace::nova {
@@ -30,10 +32,12 @@ struct Service {
 };
 
 struct HostState {
-  Value attributes;  // a dict
+  Value attributes;  // a dict; without what is compiled into numa and pci
   std::optional<Service> service;
   std::vector<std::vector<std::string>> supported_instances;  // of architecture, hypervisor, mode
   std::int64_t hypervisor_version = 0;                        // 0: not known
+  std::optional<NumaTopology> numa;
+  std::optional<PciPools> pci;
 };
 
 // "2026-11-21T08:37:10.438461", in UTC.

@@ -14,6 +14,7 @@ namespace emplace::nova {
 struct Options {
   std::int64_t service_down_time_us = 60'000'000;
   std::string image_properties_default_architecture;  // empty: none
+  bool pack_numa_cells = false;                       // packing_host_numa_cells_allocation_strategy
 };
 
 struct Shared {
@@ -26,6 +27,8 @@ void add_compute_filter(plugin::Plugin& plugin, const Shared& shared);
 void add_capabilities_filter(plugin::Plugin& plugin, const Shared& shared);
 void add_image_properties_filter(plugin::Plugin& plugin, const Shared& shared);
 void add_server_group_filters(plugin::Plugin& plugin, const Shared& shared);
+void add_numa_filter(plugin::Plugin& plugin, const Shared& shared);
+void add_pci_rules(plugin::Plugin& plugin, const Shared& shared);
 void add_resource_weighers(plugin::Plugin& plugin, const Shared& shared);
 
 }  // namespace emplace::nova

@@ -71,6 +71,8 @@ Spec read(std::string_view text) {
   if (image) spec.image_properties = texts_of(image->fields().find("properties"));
   spec.group = group_of(data.find("instance_group"));
   spec.instance = parse_uuid(text_of(data.find("instance_uuid")));
+  spec.numa = numa_request_of(data.find("numa_topology"), data.find("network_metadata"));
+  spec.pci_requests = pci_requests_of(data.find("pci_requests"));
   return spec;
 }
 

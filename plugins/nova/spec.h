@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "emplace/view.hpp"
+#include "numa_request.h"
+#include "pci_pools.h"
 #include "value.h"
 
 namespace emplace::nova {
@@ -29,6 +31,8 @@ struct Spec {
   std::vector<std::pair<std::string, std::string>> image_properties;
   std::optional<Group> group;  // from_nova only
   std::optional<plugin::Uuid> instance;
+  NumaRequest numa;
+  std::vector<PciRequest> pci_requests;
 
   const std::string* image_property(std::string_view name) const;
 };

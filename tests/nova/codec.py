@@ -60,6 +60,8 @@ def compute_node(host):
     fields = {**COMPUTE, "hypervisor_hostname": host["node"], **host.get("compute", {})}
     fields["supported_hv_specs"] = [objects.HVSpec.from_list(item) for item in fields["supported_hv_specs"]]
     node = objects.ComputeNode(uuid=host["uuid"], host=host["host"], updated_at=None)
+    if isinstance(fields["numa_topology"], dict):  # a text in ComputeNode; as an object it can be made smaller
+        fields["numa_topology"] = json.dumps(fields["numa_topology"])
     for name, value in fields.items():
         setattr(node, name, revived(value))
     return node

@@ -24,6 +24,7 @@ def dicts_and_lists(case):
         for part in ("aggregates", "instances", "compute", "service"):
             if part in case["hosts"][i]:
                 yield ("hosts", i, part)
+        yield from (("hosts", i, "compute", *path) for path in object_paths(case["hosts"][i]["compute"]))
     yield from (("spec", *path) for path in object_paths(case["spec"]))
 
 

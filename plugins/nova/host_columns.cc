@@ -43,6 +43,11 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
   block.support[i] = state ? position_of(*state) : 0;
   block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
+  block.io_ops[i] = state ? static_cast<double>(state->io_ops) : 0;
+  block.failed_builds[i] = state ? static_cast<double>(state->failed_builds) : 0;
+  block.hypervisor_version[i] = state ? static_cast<double>(state->hypervisor_version) : 0;
+  const auto instances = state ? state->instances : std::nullopt;
+  block.instances[i] = instances ? static_cast<double>(*instances) : std::numeric_limits<double>::quiet_NaN();
 }
 
 void HostBlock::summarise() {

@@ -35,7 +35,9 @@ class Amounts {
   void free_vcpus(Candidates candidates, std::span<double> free) const;
   void free_disk_mb(Candidates candidates, const HostBlock& hosts, std::span<double> free) const;
 
-  double instances(std::uint32_t host) const { return at(vm_count_, host); }
+  // As many as Nova says, else as the picture has on the host.
+  void instances(Candidates candidates, const HostBlock& hosts, std::span<double> count) const;
+  double instances(std::uint32_t host, const HostState* state) const;
 
   // The HostState attribute of that name: amounts from the columns, all else from nova_state; None when there is none,
   // and for an amount that is not known.

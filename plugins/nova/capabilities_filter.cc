@@ -28,9 +28,16 @@ struct Requirement {
   std::string wanted;
 };
 
-std::vector<Requirement> requirements(const Spec& spec) {
+// Master reads the flavor's own word for address bits as a capability.
+std::optional<Requirement> address_bits(const std::string& key, const std::string& wanted, Release release) {
+  if (release != Release::kMaster || key != "hw:maxphysaddr_bits") return std::nullopt;
+  return Requirement{key, {"cpu_info", "maxphysaddr", "bits"}, true, ">= " + wanted};
+}
+
+std::vector<Requirement> requirements(const Spec& spec, Release release) {
   std::vector<Requirement> all;
   for (const auto& [key, wanted] : spec.extra_specs) {
+    if (auto bits = address_bits(key, wanted, release)) all.push_back(*std::move(bits));
     auto scope = split(key);
     const bool namespaced = scope.size() > 1;
     if (namespaced && scope.front() != kNamespace) continue;
@@ -92,7 +99,7 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
 
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const auto spec = shared_.specs->of(call);
-    const auto all = requirements(*spec);
+    const auto all = requirements(*spec, shared_.settings->of(call)->release);
     if (spec->rebuild || all.empty()) return;
     const Amounts amounts(call.picture());
     const Snapshot& snapshot = shared_.hosts->of(call);
@@ -104,7 +111,7 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
-    const auto all = requirements(*shared_.specs->of(call));
+    const auto all = requirements(*shared_.specs->of(call), shared_.settings->of(call)->release);
     const Amounts amounts(call.picture());
     const Capabilities capabilities(amounts, host, shared_.hosts->of(call).hosts.find(host));
     const Requirement* unmet = find_unmet(all, capabilities);

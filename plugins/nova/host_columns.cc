@@ -21,8 +21,8 @@ double least_disk_gb(const Value& attributes) {
   return whole ? static_cast<double>(*whole) : std::numeric_limits<double>::infinity();
 }
 
-// Nova tells hosts with 99 free devices or more apart no longer: what is scarce is the last ones.
-double pci_weight(const HostState* state) {
+// Nova does not tell hosts with 99 free devices and more apart: what is scarce is the last ones.
+double weight_of_devices(const HostState* state) {
   constexpr std::int64_t kMostDevices = 100;
   const std::int64_t free = state && state->pci ? state->pci->free() : 0;
   return static_cast<double>(kMostDevices - std::min(free, kMostDevices - 1));
@@ -44,7 +44,8 @@ HostColumns::HostColumns() : supports_(std::make_shared<Supports>()) {}
 
 HostBlock::HostBlock() {
   least_disk_gb.fill(std::numeric_limits<double>::infinity());
-  pci_weight.fill(nova::pci_weight(nullptr));
+  instances.fill(std::numeric_limits<double>::quiet_NaN());
+  pci_weight.fill(weight_of_devices(nullptr));
 }
 
 void HostColumns::set(std::uint32_t row, const HostState* state) {
@@ -55,7 +56,12 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
   block.support[i] = state ? position_of(*state) : 0;
   block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
-  block.pci_weight[i] = pci_weight(state);
+  block.pci_weight[i] = weight_of_devices(state);
+  block.io_ops[i] = state ? static_cast<double>(state->io_ops) : 0;
+  block.failed_builds[i] = state ? static_cast<double>(state->failed_builds) : 0;
+  block.hypervisor_version[i] = state ? static_cast<double>(state->hypervisor_version) : 0;
+  const auto instances = state ? state->instances : std::nullopt;
+  block.instances[i] = instances ? static_cast<double>(*instances) : std::numeric_limits<double>::quiet_NaN();
 }
 
 void HostBlock::summarise() {

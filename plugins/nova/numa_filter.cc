@@ -29,7 +29,8 @@ class Screening {
         cpu_ratio_(call.picture().column<double>("hosts", "cpu_allocation_ratio")),
         ram_ratio_(call.picture().column<double>("hosts", "ram_allocation_ratio")),
         wants_threads_(wants_threads(spec)),
-        fitting_(spec.numa, spec.pci_requests, shared.options.pack_numa_cells) {}
+        fitting_(spec.numa, spec.pci_requests, shared.settings->of(call)->packing_host_numa_cells_allocation_strategy) {
+  }
 
   bool asks() const { return wants_threads_ || !spec_.numa.cells.empty(); }
 

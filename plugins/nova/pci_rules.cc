@@ -1,10 +1,9 @@
 // PciPassthroughFilter: the host has the PCI devices that the instance asks for, wherever they lie. PCIWeigher: hosts
 // with fewer free devices first, so that those with many are kept for who needs them.
 #include <algorithm>
-#include <limits>
 
 #include "pci_pools.h"
-#include "rules.h"
+#include "weighing.h"
 
 namespace emplace::nova {
 namespace {
@@ -57,32 +56,18 @@ class PciPassthroughFilter : public plugin::Filter {
   const Shared shared_;
 };
 
-class PciWeigher : public plugin::Weigher {
- public:
-  explicit PciWeigher(const Shared& shared) : shared_(shared) {}
-
-  void weigh(const plugin::Call& call, plugin::Weights& weights) const override {
-    const Snapshot& snapshot = shared_.hosts->of(call);
-    const auto* multipliers = snapshot.multipliers.find("pci_weight_multiplier");
-    for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
-      const HostBlock& hosts = snapshot.columns.block_of(first);
-      for (std::size_t i = 0; i < rows.size(); ++i) weights.values()[at + i] = hosts.pci_weight[rows[i] - first];
-      const auto* own = multipliers ? multipliers->find(first) : nullptr;
-      for (std::size_t i = 0; own && i < rows.size(); ++i) {
-        weights.multipliers()[at + i] = own->values[rows[i] - first];
-      }
-    });
+struct PciWeight {
+  explicit PciWeight(const plugin::Call&) {}
+  static void fill(std::span<const std::uint32_t>, const HostBlock& hosts, std::span<double> out) {
+    std::copy_n(hosts.pci_weight.begin(), out.size(), out.begin());
   }
-
- private:
-  const Shared shared_;
 };
 
 }  // namespace
 
 void add_pci_rules(plugin::Plugin& plugin, const Shared& shared) {
   plugin.add("PciPassthroughFilter", std::make_unique<PciPassthroughFilter>(shared));
-  plugin.add("PCIWeigher", std::make_unique<PciWeigher>(shared));
+  plugin.add("PCIWeigher", std::make_unique<BlockWeigher<PciWeight>>(shared, Multiplier{"pci_weight_multiplier"}));
 }
 
 }  // namespace emplace::nova

@@ -10,6 +10,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 import service  # noqa: E402
 
 
+class Refused(Exception):
+    """An answer that is none."""
+
+
 class Emplace:
     def __init__(self):
         self.service = service.Service()
@@ -34,7 +38,7 @@ class Emplace:
             response = self.connection.getresponse()
         answer = response.read().decode()
         if response.status != 200:
-            raise AssertionError(f"{path}: {response.status} {answer[:2000]}\nasked: {text[:4000]}")
+            raise Refused(f"{path}: {response.status} {answer[:2000]}")
         return json.loads(answer)
 
     def filter(self, host_states, spec, filters, **more):

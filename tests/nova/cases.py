@@ -171,7 +171,7 @@ def multipliers(rng, case):
 @feature("AvailabilityZoneFilter")
 def zones(rng, case):
     give_metadata(rng, case, "availability_zone", ["z1", "z2", "z1,z2", " z2 ,z3", "nova", ""])
-    case["spec"]["availability_zone"] = rng.choice([None, "", "z1", "z1", "z2", "z3", "nova", "z1,z2"])
+    case["spec"]["availability_zone"] = rng.choice([None, "z1", "z1", "z2", "z3", "nova", "z1,z2"])
     if rng.random() < 0.3:
         options(case, "DEFAULT")["default_availability_zone"] = rng.choice(["z1", "z3"])
 
@@ -180,7 +180,7 @@ def zones(rng, case):
 def tenancy(rng, case):
     give_metadata(rng, case, "filter_tenant_id", ["p1", "p2", "p1,p2", " p2 , p3", "", ","])
     give_metadata(rng, case, "filter_tenant_id_2", ["p1", "p3"], 0.3)
-    case["spec"]["project_id"] = rng.choice([*PROJECTS, None, ""])
+    case["spec"]["project_id"] = rng.choice([*PROJECTS, None])
 
 
 @feature("AggregateTypeAffinityFilter")

@@ -40,7 +40,7 @@ struct HostState {
   std::int64_t failed_builds = 0;
   std::optional<std::int64_t> instances;           // where Nova says how many; it may differ from what is listed
   std::optional<std::string> host;                 // of several nodes the same; none: the host's own name
-  std::vector<std::pair<std::string, double>> metrics;
+  std::vector<std::pair<std::string, std::optional<double>>> metrics;  // some have no value but values per cell
 };
 
 // "2026-11-21T08:37:10.438461", in UTC.

@@ -184,42 +184,59 @@ class AvailabilityZoneFilter : public plugin::Filter {
     }
     if (spec->rebuild || spec->availability_zone.empty()) return;
     const Zones zones(call, *shared_.hosts, *options);
+    const auto said = zones.say_to(spec->availability_zone);
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!contains(zones.of(candidates[i]), spec->availability_zone)) verdicts.refuse(i, 1);
+      const Said here = said[zones.combination(candidates[i])];
+      const bool passes = here == Said::kNothing ? zones.own(candidates[i]) == spec->availability_zone : here == Said::kYes;
+      if (!passes) verdicts.refuse(i, 1);
     }
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
-    const Zones zones(call, *shared_.hosts, *shared_.settings->of(call));
-    return {"nova.availability_zone", shared_.specs->of(call)->availability_zone, joined(zones.of(host))};
+    const auto options = shared_.settings->of(call);
+    return {"nova.availability_zone", shared_.specs->of(call)->availability_zone,
+            Zones(call, *shared_.hosts, *options).of(host)};
   }
 
  private:
+  // What the aggregates of a combination say to the zone that is asked for.
+  enum class Said : std::uint8_t { kNothing, kYes, kNo };
+
   class Zones {
    public:
     Zones(const plugin::Call& call, const HostStates& hosts, const Options& options)
         : snapshot_(hosts.of(call)),
           own_(call.picture().column<std::uint32_t>("hosts", "zone")),
           texts_(call.picture().column<std::string_view>("strings", "text")),
-          default_(options.default_availability_zone) {
+          default_(options.default_availability_zone) {}
+
+    std::vector<Said> say_to(const std::string& zone) const {
+      std::vector<Said> said;
       for (const auto& combination : snapshot_.memberships.combinations()) {
-        by_combination_.push_back(Aggregates(snapshot_, combination).parts("availability_zone"));
+        const auto zones = Aggregates(snapshot_, combination).parts(kKey);
+        said.push_back(zones.empty() ? Said::kNothing : contains(zones, zone) ? Said::kYes : Said::kNo);
       }
+      return said;
     }
-    std::vector<std::string> of(std::uint32_t host) const {
-      const auto& named = by_combination_[snapshot_.memberships.position(host)];
-      if (!named.empty()) return named;
+    std::uint32_t combination(std::uint32_t host) const { return snapshot_.memberships.position(host); }
+    // Where its aggregates say nothing.
+    std::string_view own(std::uint32_t host) const {
       const auto code = own_.get(host);
-      return {code ? std::string(texts_.get(*code).value_or("")) : default_};
+      return code ? texts_.get(*code).value_or("") : default_;
+    }
+    std::string of(std::uint32_t host) const {
+      const auto& combination = snapshot_.memberships.combinations()[snapshot_.memberships.position(host)];
+      const auto zones = Aggregates(snapshot_, combination).parts(kKey);
+      return zones.empty() ? std::string(own(host)) : joined(zones);
     }
 
    private:
+    static constexpr std::string_view kKey = "availability_zone";
     const Snapshot& snapshot_;
     const plugin::Column<std::uint32_t> own_;
     const plugin::Column<std::string_view> texts_;
-    const std::string default_;
-    std::vector<std::vector<std::string>> by_combination_;
+    const std::string_view default_;  // of the options
   };
 
   const Shared shared_;

@@ -170,7 +170,7 @@ Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostSt
   }
   if (name == "num_io_ops") return Value(state ? state->io_ops : std::int64_t{0});
   if (name == "failed_builds") return Value(state ? state->failed_builds : std::int64_t{0});
-  const Value* found = state && has_attribute(name) ? state->attributes.find(name) : nullptr;
+  const Value* found = state ? state->attributes.find(name) : nullptr;
   if (found) return *found;
   return name == "host" && name_.valid(host) ? Value(std::string(name_[host])) : Value();
 }

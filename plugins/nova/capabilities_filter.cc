@@ -53,10 +53,14 @@ class Capabilities {
       : amounts_(amounts), host_(host), state_(state) {}
 
   bool applies(const Requirement& requirement) const {
-    return requirement.namespaced || has_attribute(requirement.scope.front()) || find_stat(requirement.scope.front());
+    const std::string& name = requirement.scope.front();
+    return requirement.namespaced || has_attribute(name) || find_stat(name) ||
+           (state_ && state_->attributes.find(name));
   }
   // What lies at the end of the scope; None when the way there ends early. A text on the way is read as JSON.
+  // Nova's host states hold the service in something that is no dict, so there is no way into it.
   Value walk(const std::vector<std::string>& scope) const {
+    if (scope.size() > 1 && scope.front() == "service") return Value();
     Value value = first(scope.front());
     for (std::size_t i = 1; i < scope.size() && !value.is_none(); ++i) {
       if (value.text()) value = parse_json(*value.text()).value_or(Value());

@@ -62,15 +62,14 @@ std::optional<std::int64_t> counted(const Value& attributes, std::string_view na
   return number ? std::optional(static_cast<std::int64_t>(*number)) : std::nullopt;
 }
 
-std::vector<std::pair<std::string, double>> metrics_of(const Value& attributes) {
-  std::vector<std::pair<std::string, double>> all;
+decltype(HostState::metrics) metrics_of(const Value& attributes) {
+  decltype(HostState::metrics) all;
   const Value* listed = attributes.find("metrics");
   if (!listed || !listed->list()) return all;
   for (const Value& item : *listed->list()) {
     const Value* name = item.fields().find("name");
     const Value* value = item.fields().find("value");
-    const auto number = value ? value->number() : std::nullopt;
-    if (name && name->text() && number) all.emplace_back(*name->text(), *number);
+    if (name && name->text()) all.emplace_back(*name->text(), value ? value->number() : std::nullopt);
   }
   return all;
 }

@@ -43,7 +43,7 @@ struct HostState {
   std::int64_t failed_builds = 0;
   std::optional<std::int64_t> instances;  // where Nova says how many; it may differ from what is listed
   std::optional<std::string> host;        // of several nodes the same; none: the host's own name
-  std::vector<std::pair<std::string, double>> metrics;
+  std::vector<std::pair<std::string, std::optional<double>>> metrics;  // some have no value but values per cell
   std::optional<NumaTopology> numa;
   std::optional<PciPools> pci;
 };

@@ -52,6 +52,7 @@ int sign(const T& a, const T& b) {
 int compare(const Value& a, const Value& b) {
   if (a.number() && b.number()) return sign(*a.number(), *b.number());
   if (a.text() && b.text()) return sign(*a.text(), *b.text());
+  if (a.find(kObject) && equal(a, b)) return 0;
   if (!a.list() || !b.list()) raise("values that can be compared", Value(List{a, b}));
   const auto [first, second] = std::ranges::mismatch(*a.list(), *b.list(), equal);
   const bool differ = first != a.list()->end() && second != b.list()->end();

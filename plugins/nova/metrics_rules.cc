@@ -6,9 +6,10 @@ namespace emplace::nova {
 namespace {
 
 // Null when the host has no metric of that name. Of two the later counts.
-const double* find_metric(const HostState* host, std::string_view name) {
-  const double* found = nullptr;
-  for (const auto& [known, value] : host ? host->metrics : decltype(HostState::metrics)()) {
+const std::optional<double>* find_metric(const HostState* host, std::string_view name) {
+  const std::optional<double>* found = nullptr;
+  if (!host) return found;
+  for (const auto& [known, value] : host->metrics) {
     if (known == name) found = &value;
   }
   return found;
@@ -67,8 +68,9 @@ class MetricsWeigher : public plugin::Weigher {
   static double value_of(const HostState* host, const Options& options, bool counts) {
     double sum = 0;
     for (const auto& [name, ratio] : options.metrics_weight_setting) {
-      if (const double* value = find_metric(host, name)) {
-        sum += *value * ratio;
+      if (const auto* value = find_metric(host, name)) {
+        if (!*value) throw plugin::Error("[metrics]weight_setting: wanted a value of " + name + ", found one per cell");
+        sum += **value * ratio;
       } else if (options.metrics_required) {
         throw plugin::Error("[metrics]weight_setting: wanted the metric " + name + " of each host, found one without");
       } else if (ratio != 0 && counts) {

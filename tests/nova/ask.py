@@ -18,6 +18,7 @@ class Emplace:
     def __init__(self):
         self.service = service.Service()
         self.connection = self.service.connection()
+        self.asked = 0
 
     def __enter__(self):
         return self
@@ -29,6 +30,7 @@ class Emplace:
     def _post(self, path, body):
         headers = {"Authorization": f"Bearer {self.service.token}", "Content-Type": "application/json"}
         text = json.dumps(body)
+        self.asked += 1
         try:
             self.connection.request("POST", path, text, headers)
             response = self.connection.getresponse()

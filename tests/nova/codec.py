@@ -15,13 +15,11 @@ what Nova's own code makes of it.
 import datetime
 import json
 
-from nova import conf, objects
+from nova import objects
 from nova.objects import base
 from nova.pci import stats as pci_stats
 from nova.scheduler import host_manager
 
-CONF = conf.CONF
-CONF([], project="nova", default_config_files=[])
 objects.register_all()
 
 CELL = "11111111-2222-3333-4444-555555555555"
@@ -130,9 +128,14 @@ def plain_instance(instance):
     return {name: plain(getattr(instance, name)) for name in ("project_id", "system_metadata") if is_set(instance, name)}
 
 
+def plain_metric(metric):
+    names = ("name", "value", "numa_membw_values")
+    return {name: plain(getattr(metric, name)) for name in names if is_set(metric, name)}
+
+
 SPECIAL = {
     "instances": lambda instances: {uuid: plain_instance(one) for uuid, one in instances.items()},
-    "metrics": lambda metrics: None if metrics is None else [{"name": m.name, "value": m.value} for m in metrics],
+    "metrics": lambda metrics: None if metrics is None else [plain_metric(one) for one in metrics],
     "service": lambda service: {key: plain(value) for key, value in service.items() if key in SERVICE},
 }
 

@@ -99,7 +99,8 @@ def compare(emplace, case):
 
 
 def report(emplace, case, difference):
-    small = shrink.shrink(case, lambda smaller: compare(emplace, smaller) is not None)
+    same_kind = difference[:50] if difference.startswith("raised") else difference.split(":")[0].split(" ")[0]
+    small = shrink.shrink(case, lambda smaller: (compare(emplace, smaller) or "").startswith(same_kind))
     print(f"DIFFERENT: {difference}\nsmall: {compare(emplace, small)}\n{json.dumps(small)}\n", flush=True)
 
 

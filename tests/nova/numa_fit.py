@@ -110,7 +110,7 @@ def main():
     parser.add_argument("--hosts", type=int, default=20, help="for each guest")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    program = pathlib.Path(options.build, "tests/nova/nova_numa_lines")
+    program = pathlib.Path(options.build, "bin/nova_numa_lines")
     compared = fits = different = 0
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ours:
         for seed in range(options.seed, options.seed + options.guests):

@@ -5,16 +5,24 @@ import logging
 import warnings
 
 import codec
+import master
+from nova import conf
 from nova import weights as nova_weights
 from nova.scheduler import filters as nova_filters
 from nova.scheduler import weights as nova_host_weights
 from oslo_utils import timeutils
 
+CONF = conf.CONF
+CONF([], project="nova", default_config_files=[])
 logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
 
 FILTERS = {one.__name__: one for one in nova_filters.HostFilterHandler().get_all_classes()}
-WEIGHERS = {one.__name__: one for one in nova_host_weights.HostWeightHandler().get_all_classes()}
+WEIGHERS = {one.__name__: one for one in nova_host_weights.HostWeightHandler().get_all_classes()} | master.WEIGHERS
+
+
+def filter_class(rule, release):
+    return (master.FILTERS if release == "master" else {}).get(rule, FILTERS[rule])
 
 
 class Raised(Exception):
@@ -32,11 +40,11 @@ def configured(case):
     timeutils.set_time_override(codec.time_of(case["now"]).replace(tzinfo=None))
     try:
         for section, name in given:
-            codec.CONF.set_override(name, case["options"][section][name], **({} if section == "DEFAULT" else {"group": section}))
+            CONF.set_override(name, case["options"][section][name], **({} if section == "DEFAULT" else {"group": section}))
         yield
     finally:
         for section, name in given:
-            codec.CONF.clear_override(name, **({} if section == "DEFAULT" else {"group": section}))
+            CONF.clear_override(name, **({} if section == "DEFAULT" else {"group": section}))
         timeutils.clear_time_override()
 
 
@@ -45,7 +53,7 @@ def passed(case, states, spec):
     with configured(case):
         for rule in case["filters"]:
             try:
-                states = list(FILTERS[rule]().filter_all(states, spec))
+                states = list(filter_class(rule, case["release"])().filter_all(states, spec))
             except Exception as error:  # pylint: disable=broad-except
                 raise Raised(rule, error) from error
             if not states:

@@ -82,10 +82,10 @@ def topology(rng):
         ids = [2 * number + 1 for number in ids[::-1]]
     for number in ids:
         cores = cores_of(rng, first, rng.choice([1, 2, 3, 4, 4, 6]), threads)
+        first += threads * len(cores)
         if threads > 1 and rng.random() < 0.15:
             cores[-1] = cores[-1][:1]
         made.append(host_cell(rng, number, cores, roomy))
-        first += sum(map(len, cores))
     return codec.objects.NUMATopology(cells=made).obj_to_primitive()
 
 

@@ -25,7 +25,7 @@ except ImportError:
 import codec
 import numa_cases
 import reference  # noqa: F401  Nova's log off
-from nova import exception
+from nova import conf, exception
 from nova.pci import stats
 from nova.virt import hardware
 
@@ -74,7 +74,7 @@ def nova_says(line):
     limits = objects.NUMATopologyLimits(cpu_allocation_ratio=line["cpu_ratio"], ram_allocation_ratio=line["ram_ratio"])
     if line["networks"]:
         limits.network_metadata = codec.revived(line["networks"])
-    codec.CONF.set_override("packing_host_numa_cells_allocation_strategy", line["pack"], group="compute")
+    conf.CONF.set_override("packing_host_numa_cells_allocation_strategy", line["pack"], group="compute")
     fit = hardware.numa_fit_instance_to_host(host, guest, limits, requests, pools)
     if fit is None:
         return {"fits": False}

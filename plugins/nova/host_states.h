@@ -38,8 +38,8 @@ struct HostState {
   // Nova keeps the first two in stats, as texts.
   std::int64_t io_ops = 0;
   std::int64_t failed_builds = 0;
-  std::optional<std::int64_t> instances;           // where Nova says how many; it may differ from what is listed
-  std::optional<std::string> host;                 // of several nodes the same; none: the host's own name
+  std::optional<std::int64_t> instances;  // where Nova says how many; it may differ from what is listed
+  std::optional<std::string> host;        // of several nodes the same; none: the host's own name
   std::vector<std::pair<std::string, std::optional<double>>> metrics;  // some have no value but values per cell
 };
 

@@ -1,5 +1,5 @@
-// ServerGroupSoftAffinityWeigher and ServerGroupSoftAntiAffinityWeigher: how many members of the vm's group a host has, and
-// minus that; nothing for a group of another policy.
+// ServerGroupSoftAffinityWeigher and ServerGroupSoftAntiAffinityWeigher: how many members of the vm's group a host has,
+// and minus that; nothing for a group of another policy.
 #include <algorithm>
 
 #include "groups.h"

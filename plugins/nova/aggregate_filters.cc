@@ -188,7 +188,8 @@ class AvailabilityZoneFilter : public plugin::Filter {
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const Said here = said[zones.combination(candidates[i])];
-      const bool passes = here == Said::kNothing ? zones.own(candidates[i]) == spec->availability_zone : here == Said::kYes;
+      const bool passes =
+          here == Said::kNothing ? zones.own(candidates[i]) == spec->availability_zone : here == Said::kYes;
       if (!passes) verdicts.refuse(i, 1);
     }
   }

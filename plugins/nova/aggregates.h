@@ -27,8 +27,8 @@ class Aggregates {
 std::vector<std::string> split_at_commas(std::string_view text);
 std::string joined(const std::vector<std::string>& texts);
 
-// The least of the values of a key that are whole numbers to Python; `otherwise` when there is none, or when one of them
-// is no such number.
+// The least of the values of a key that are whole numbers to Python; `otherwise` when there is none, or when one of
+// them is no such number.
 double least_whole(const Aggregates& aggregates, std::string_view key, double otherwise);
 
 }  // namespace emplace::nova

@@ -1,5 +1,5 @@
-// IoOpsFilter and NumInstancesFilter: the host counts fewer than the configured limit; and their Aggregate counterparts, for
-// which the least limit that the host's aggregates name takes its place.
+// IoOpsFilter and NumInstancesFilter: the host counts fewer than the configured limit; and their Aggregate
+// counterparts, for which the least limit that the host's aggregates name takes its place.
 #include <cmath>
 #include <limits>
 

@@ -1,5 +1,5 @@
-// Weighers of what Nova counts on a host: IoOpsWeigher, BuildFailureWeigher (whose multiplier Nova negates), and master's
-// NumInstancesWeigher and HypervisorVersionWeigher.
+// Weighers of what Nova counts on a host: IoOpsWeigher, BuildFailureWeigher (whose multiplier Nova negates), and
+// master's NumInstancesWeigher and HypervisorVersionWeigher.
 #include <algorithm>
 
 #include "amounts.h"

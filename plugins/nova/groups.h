@@ -1,5 +1,5 @@
-// Groups: a vm's server group, as filters and weighers need it. A RequestSpec brings its group with members and hosts; a
-// request of our own names a group of the picture, whose members by host the host hands over.
+// Groups: a vm's server group, as filters and weighers need it. A RequestSpec brings its group with members and hosts;
+// a request of our own names a group of the picture, whose members by host the host hands over.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Filters of scheduler hints: DifferentHostFilter and SameHostFilter (the host has none, or one, of the named instances),
-// and SimpleCIDRAffinityFilter (its address lies in a network).
+// Filters of scheduler hints: DifferentHostFilter and SameHostFilter (the host has none, or one, of the named
+// instances), and SimpleCIDRAffinityFilter (its address lies in a network).
 #include <algorithm>
 
 #include "aggregates.h"

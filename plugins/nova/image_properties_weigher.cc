@@ -1,6 +1,6 @@
-// ImagePropertiesWeigher, of master: how often the properties of the vm's image occur among the instances of a host, each time
-// as much as image_props_weight_setting says, or 1 where it names none. Does nothing while its multiplier is not configured.
-// What an instance's image said is in its system_metadata, as texts behind "image_".
+// ImagePropertiesWeigher, of master: how often the properties of the vm's image occur among the instances of a host,
+// each time as much as image_props_weight_setting says, or 1 where it names none. Does nothing while its multiplier is
+// not configured. What an instance's image said is in its system_metadata, as texts behind "image_".
 #include <algorithm>
 #include <array>
 
@@ -67,8 +67,8 @@ class ImagePropertiesWeigher : public plugin::Weigher {
   void weigh(const plugin::Call& call, plugin::Weights& weights) const override {
     const auto options = shared_.settings->of(call);
     const bool on = options->multiplier(kMultiplier).value_or(0) != 0;
-    const auto all = on ? properties_of(*shared_.specs->of(call), options->image_props_weight_setting)
-                        : std::vector<Property>();
+    const auto all =
+        on ? properties_of(*shared_.specs->of(call), options->image_props_weight_setting) : std::vector<Property>();
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       double weight = 0;

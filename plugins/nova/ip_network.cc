@@ -11,7 +11,9 @@ namespace emplace::nova {
 namespace {
 
 int width(const IpAddress& address) { return address.v6 ? 128 : 32; }
-bool bit(const IpAddress& address, int i) { return (address.bytes[static_cast<std::size_t>(i / 8)] >> (7 - i % 8)) & 1; }
+bool bit(const IpAddress& address, int i) {
+  return (address.bytes[static_cast<std::size_t>(i / 8)] >> (7 - i % 8)) & 1;
+}
 
 std::optional<IpAddress> strict(const std::string& text, bool v6) {
   IpAddress address{v6};

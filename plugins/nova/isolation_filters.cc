@@ -10,7 +10,9 @@ namespace {
 class AllHostsFilter : public plugin::Filter {
  public:
   void screen(const plugin::Call&, plugin::Verdicts&) const override {}
-  plugin::Refusal explain(const plugin::Call&, std::uint32_t, std::uint8_t) const override { return {"nova.all_hosts"}; }
+  plugin::Refusal explain(const plugin::Call&, std::uint32_t, std::uint8_t) const override {
+    return {"nova.all_hosts"};
+  }
 };
 
 bool contains(const std::vector<std::string>& all, std::string_view one) {

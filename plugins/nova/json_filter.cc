@@ -1,6 +1,6 @@
 // JsonFilter: the hint `query` is an expression in JSON, [operator, argument, ...], over the host's attributes:
-// [">=", "$free_ram_mb", 1024]. Arguments are compared as Python compares them; an argument that names nothing the host has
-// is left out. What Python can't compare fails the filter, as it fails the whole request in Nova.
+// [">=", "$free_ram_mb", 1024]. Arguments are compared as Python compares them; an argument that names nothing the host
+// has is left out. What Python can't compare fails the filter, as it fails the whole request in Nova.
 #include <algorithm>
 
 #include "amounts.h"
@@ -97,7 +97,7 @@ Value all(const List& arguments) { return Value(std::ranges::all_of(arguments, &
 
 Operator operator_of(const Value& name) {
   constexpr std::pair<std::string_view, Operator> kOperators[] = {
-      {"=", is_equal},    {"<", is_less},       {">", is_greater}, {"in", is_in}, {"<=", is_at_most},
+      {"=", is_equal},     {"<", is_less},  {">", is_greater}, {"in", is_in}, {"<=", is_at_most},
       {">=", is_at_least}, {"not", negate}, {"or", any},       {"and", all}};
   for (const auto& [known, method] : kOperators) {
     if (name.text() && *name.text() == known) return method;

@@ -1,5 +1,5 @@
-// MetricsFilter: the host has every metric that is weighed. MetricsWeigher: the sum of those metrics, each times its ratio;
-// where one is missing, an error or a value of its own, as configured.
+// MetricsFilter: the host has every metric that is weighed. MetricsWeigher: the sum of those metrics, each times its
+// ratio; where one is missing, an error or a value of its own, as configured.
 #include "weighing.h"
 
 namespace emplace::nova {

@@ -93,23 +93,17 @@ constexpr Option kOptions[] = {
 };
 // clang-format on
 
-constexpr std::string_view kMultipliers[] = {
-    "ram_weight_multiplier",           "cpu_weight_multiplier",
-    "disk_weight_multiplier",          "io_ops_weight_multiplier",
-    "pci_weight_multiplier",           "soft_affinity_weight_multiplier",
-    "build_failure_weight_multiplier", "soft_anti_affinity_weight_multiplier",
-    "num_instances_weight_multiplier", "cross_cell_move_weight_multiplier",
-    "image_props_weight_multiplier",   "hypervisor_version_weight_multiplier"};
+constexpr std::string_view kMultipliers[] = {"ram_weight_multiplier",           "cpu_weight_multiplier",
+                                             "disk_weight_multiplier",          "io_ops_weight_multiplier",
+                                             "pci_weight_multiplier",           "soft_affinity_weight_multiplier",
+                                             "build_failure_weight_multiplier", "soft_anti_affinity_weight_multiplier",
+                                             "num_instances_weight_multiplier", "cross_cell_move_weight_multiplier",
+                                             "image_props_weight_multiplier",   "hypervisor_version_weight_multiplier"};
 
 // What nova-scheduler has in the same sections, for others than these rules.
-constexpr std::string_view kOthers[] = {"host_subset_size",
-                                        "available_filters",
-                                        "enabled_filters",
-                                        "weight_classes",
-                                        "track_instance_changes",
-                                        "shuffle_best_same_weighed_hosts",
-                                        "pci_in_placement",
-                                        "driver_filter"};
+constexpr std::string_view kOthers[] = {"host_subset_size", "available_filters",      "enabled_filters",
+                                        "weight_classes",   "track_instance_changes", "shuffle_best_same_weighed_hosts",
+                                        "pci_in_placement", "driver_filter"};
 
 bool has(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();

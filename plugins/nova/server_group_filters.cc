@@ -97,8 +97,7 @@ class Affinity {
   }
   std::string wanted() const {
     std::string text;
-    for (const auto& [host, count] : members_)
-      text += (text.empty() ? "" : ",") + std::string(names_.of(host));
+    for (const auto& [host, count] : members_) text += (text.empty() ? "" : ",") + std::string(names_.of(host));
     for (const std::string& host : hosts_.value_or(std::vector<std::string>()))
       text += (text.empty() ? "" : ",") + host;
     return text;

@@ -33,8 +33,8 @@ struct Spec {
   std::optional<Group> group;  // from_nova only
   std::optional<plugin::Uuid> instance;
   std::optional<std::string> project;
-  std::string availability_zone;  // empty: any
-  std::string flavor;             // its name
+  std::string availability_zone;     // empty: any
+  std::string flavor;                // its name
   std::optional<std::string> image;  // its id
   NumaRequest numa;
   std::vector<PciRequest> pci_requests;

@@ -47,7 +47,14 @@ def at(case, path):
     return case
 
 
+def halves(case):
+    middle = len(case["hosts"]) // 2
+    for part in (slice(middle), slice(middle, None)):
+        yield {**copy.deepcopy(case), "hosts": case["hosts"][part]}
+
+
 def smaller(case):
+    yield from halves(case)
     for path in dicts_and_lists(case):
         holder = at(case, path)
         keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))[::-1]

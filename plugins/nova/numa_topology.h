@@ -47,25 +47,27 @@ struct NumaPages {
   bool operator==(const NumaPages&) const = default;
 };
 
+// What fitting reads comes first: it shares cache lines.
 struct NumaCell {
   std::int64_t id = 0;
   std::int64_t memory_mib = 0, memory_used_mib = 0;
   std::int64_t cpu_usage = 0;    // shared CPUs that instances use
   std::vector<NumaPages> pages;  // larger ones first
-  std::optional<std::int64_t> socket;
-  std::vector<std::string> physnets;  // with affinity to this cell
-  bool tunneled = false;              // tunneled networks have affinity to it
-  CpuSet shared, dedicated, pinned;   // Nova's cpuset, pcpuset, pinned_cpus
-  std::vector<Cpu> threads;           // siblings, core by core
-  std::vector<std::uint32_t> core_ends;
 
-  // What follows from the sets.
+  // What follows from the sets below.
   std::uint32_t shared_count = 0, dedicated_count = 0, free_count = 0;
   std::uint32_t free_in_cores = 0;     // free dedicated CPUs that belong to a core
   std::uint32_t threads_per_core = 0;  // of the largest core; 0 when there are no cores
   bool same_sets = false;              // shared and dedicated are equal
   // By number of threads: cores that have at least so many free dedicated CPUs.
   std::array<std::uint16_t, kMostThreads + 1> cores_with = {};
+
+  CpuSet shared, dedicated, pinned;  // Nova's cpuset, pcpuset, pinned_cpus
+  std::vector<Cpu> threads;          // siblings, core by core
+  std::vector<std::uint32_t> core_ends;
+  std::optional<std::int64_t> socket;
+  std::vector<std::string> physnets;  // with affinity to this cell
+  bool tunneled = false;              // tunneled networks have affinity to it
 
   void count();
   std::size_t cores() const { return core_ends.size(); }

@@ -29,6 +29,7 @@ SECTIONS = {
         "disk_weight_multiplier", "io_ops_weight_multiplier", "pci_weight_multiplier", "soft_affinity_weight_multiplier",
         "soft_anti_affinity_weight_multiplier", "build_failure_weight_multiplier", "cross_cell_move_weight_multiplier",
     ],
+    "compute": ["packing_host_numa_cells_allocation_strategy"],
     "metrics": ["weight_setting", "weight_multiplier", "required", "weight_of_unavailable"],
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 // Filters that only look at the metadata of a host's aggregates: AggregateMultiTenancyIsolation,
 // AggregateTypeAffinityFilter, AggregateInstanceExtraSpecsFilter, AggregateImagePropertiesIsolation; and
-// AvailabilityZoneFilter, for which a host's own zone counts too where its aggregates name none.
+// AvailabilityZoneFilter, for which a host's own zone counts too where its aggregates name none. Master has the latter
+// no more, since placement does its work there; a profile that names it gets Zed's.
 #include <algorithm>
 #include <functional>
 
@@ -179,9 +180,6 @@ class AvailabilityZoneFilter : public plugin::Filter {
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const auto spec = shared_.specs->of(call);
     const auto options = shared_.settings->of(call);
-    if (options->release == Release::kMaster) {
-      throw plugin::Error("AvailabilityZoneFilter: wanted release zed, found master, where placement does its work");
-    }
     if (spec->rebuild || spec->availability_zone.empty()) return;
     const Zones zones(call, *shared_.hosts, *options);
     const auto said = zones.say_to(spec->availability_zone);

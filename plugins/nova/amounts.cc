@@ -57,7 +57,6 @@ struct Attribute {
 constexpr Attribute kAmounts[] = {
     {"total_usable_ram_mb", [](const Amounts& a, std::uint32_t host) { return amount(a.total_ram_mb(host)); }},
     {"total_usable_disk_gb", [](const Amounts& a, std::uint32_t host) { return amount(a.total_disk_gb(host)); }},
-    {"disk_mb_used", [](const Amounts& a, std::uint32_t host) { return amount(a.disk_mb_used(host)); }},
     {"free_ram_mb", [](const Amounts& a, std::uint32_t host) { return amount(a.free_ram_mb(host)); }},
     {"vcpus_total", [](const Amounts& a, std::uint32_t host) { return amount(a.vcpus_total(host)); }},
     {"vcpus_used", [](const Amounts& a, std::uint32_t host) { return amount(a.vcpus_used(host)); }},
@@ -146,6 +145,11 @@ void Amounts::free_disk_mb(Candidates candidates, const HostBlock& hosts, std::s
   }
 }
 
+Value Amounts::used_disk_mb(std::uint32_t host) const {
+  const bool known = disk_reserved_.valid(host) && disk_used_.valid(host);
+  return known ? amount((disk_reserved_[host] + disk_used_[host]) * 1024) : Value();
+}
+
 double Amounts::instances(std::uint32_t host, const HostState* state) const {
   return state && state->instances ? static_cast<double>(*state->instances) : at(vm_count_, host);
 }
@@ -170,6 +174,8 @@ Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostSt
   }
   if (name == "num_io_ops") return Value(state ? state->io_ops : std::int64_t{0});
   if (name == "failed_builds") return Value(state ? state->failed_builds : std::int64_t{0});
+  // Nova reports it apart from what is free, and does not count what it places.
+  if (name == "disk_mb_used" && !(state && state->attributes.find(name))) return used_disk_mb(host);
   const Value* found = state ? state->attributes.find(name) : nullptr;
   if (found) return *found;
   return name == "host" && name_.valid(host) ? Value(std::string(name_[host])) : Value();

@@ -25,7 +25,6 @@ class Amounts {
   double ram_ratio(std::uint32_t host) const { return at(ram_ratio_, host); }
   double disk_ratio(std::uint32_t host) const { return at(disk_ratio_, host); }
   double total_disk_gb(std::uint32_t host) const { return at(disk_, host); }
-  double disk_mb_used(std::uint32_t host) const { return (at(disk_reserved_, host) + at(disk_used_, host)) * 1024; }
   // The lesser of free_disk_gb and disk_available_least, where the latter is known.
   double free_disk_mb(std::uint32_t host, const HostState* state) const;
 
@@ -45,6 +44,7 @@ class Amounts {
 
  private:
   static double at(const plugin::Column<double>& column, std::uint32_t host);
+  Value used_disk_mb(std::uint32_t host) const;
 
   plugin::Column<std::string_view> name_;
   plugin::Column<double> vcpus_, memory_, disk_, vcpus_reserved_, memory_reserved_, disk_reserved_, vcpus_used_,

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "aggregates.h"
-#include "amounts.h"
 #include "rules.h"
 
 namespace emplace::nova {
@@ -24,17 +23,18 @@ constexpr Counted kInstances{&Options::max_instances_per_host, "max_instances_pe
 class Counts {
  public:
   Counts(const plugin::Call& call, const Snapshot& snapshot, bool instances)
-      : snapshot_(snapshot), amounts_(call.picture()), instances_(instances) {}
+      : snapshot_(snapshot), vms_(call.picture().column<double>("hosts", "vm_count")), instances_(instances) {}
+  // NaN: not known, which no limit lets pass.
   double of(std::uint32_t host) const {
     const HostBlock& hosts = snapshot_.columns.block_of(host);
     if (!instances_) return hosts.io_ops[host % kBlockRows];
     const double told = hosts.instances[host % kBlockRows];
-    return std::isnan(told) ? amounts_.instances(host, nullptr) : told;
+    return std::isnan(told) ? vms_.get(host).value_or(std::numeric_limits<double>::quiet_NaN()) : told;
   }
 
  private:
   const Snapshot& snapshot_;
-  const Amounts amounts_;
+  const plugin::Column<double> vms_;
   const bool instances_;
 };
 
@@ -84,7 +84,9 @@ class CountFilter : public plugin::Filter {
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
     const Snapshot& snapshot = shared_.hosts->of(call);
     const double wanted = limits_of(call, snapshot).of(host);
-    return {counted_.code, wanted, Counts(call, snapshot, counted_.instances).of(host), counted_.unit};
+    const double found = Counts(call, snapshot, counted_.instances).of(host);
+    if (std::isnan(found)) return {counted_.code, wanted, "not known", counted_.unit};
+    return {counted_.code, wanted, found, counted_.unit};
   }
 
  private:

@@ -63,10 +63,12 @@ int compare(const Value& a, const Value& b) {
 
 using Operator = Value (*)(const List&);
 
+// Compares with all of the others, whatever the first ones say: one that can't be compared is an error.
 template <typename Holds>
 Value first_to_all(const List& arguments, Holds holds) {
-  return Value(arguments.size() >= 2 && std::all_of(arguments.begin() + 1, arguments.end(),
-                                                    [&](const Value& other) { return holds(arguments[0], other); }));
+  bool all = arguments.size() >= 2;
+  for (std::size_t i = 1; i < arguments.size(); ++i) all = holds(arguments[0], arguments[i]) && all;
+  return Value(all);
 }
 
 Value is_equal(const List& arguments) { return first_to_all(arguments, equal); }

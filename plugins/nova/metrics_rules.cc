@@ -1,5 +1,7 @@
 // MetricsFilter: the host has every metric that is weighed. MetricsWeigher: the sum of those metrics, each times its
 // ratio; where one is missing, an error or a value of its own, as configured.
+#include <algorithm>
+
 #include "weighing.h"
 
 namespace emplace::nova {
@@ -55,11 +57,12 @@ class MetricsWeigher : public plugin::Weigher {
     write_multipliers(call, shared_, {"metrics_weight_multiplier"}, weights);
     const auto options = shared_.settings->of(call);
     const Snapshot& snapshot = shared_.hosts->of(call);
-    const bool any = !options->metrics_weight_setting.empty();
     const auto candidates = call.candidates();
+    std::fill_n(weights.values(), candidates.size(), 0.0);
+    if (options->metrics_weight_setting.empty()) return;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const bool counts = weights.multipliers()[i] != 0;  // NaN: the profile's
-      weights.set(i, any ? value_of(snapshot.hosts.find(candidates[i]), *options, counts) : 0.0);
+      weights.set(i, value_of(snapshot.hosts.find(candidates[i]), *options, counts));
     }
   }
 

@@ -25,6 +25,7 @@ except ImportError:
 import ask
 import cases
 import codec
+import features  # noqa: F401  registers them
 import reference
 import shrink
 

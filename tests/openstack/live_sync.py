@@ -146,9 +146,9 @@ def changes(live, made):
 
     service = next(one for one in compute.services(binary="nova-compute") if one.host == name)
     made["disabled"] = service
-    compute.disable_service(service, reason=MARK)
+    compute.disable_service(service, service.host, "nova-compute", disabled_reason=MARK)
     live.agree("a disabled service")
-    compute.enable_service(service)
+    compute.enable_service(service, service.host, "nova-compute")
     live.agree("an enabled service")
     gone = made["servers"].pop()
     compute.delete_server(gone)
@@ -179,7 +179,7 @@ def clean_up(cloud, made):
         compute.delete_server(server, ignore_missing=True)
         compute.wait_for_delete(server, wait=120)
     if "disabled" in made:
-        compute.enable_service(made["disabled"])
+        compute.enable_service(made["disabled"], made["disabled"].host, "nova-compute")
     if "group" in made:
         compute.delete_server_group(made["group"])
     if "aggregate" in made:

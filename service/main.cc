@@ -187,8 +187,7 @@ Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& conf
 std::vector<http::SourceState> source_states(const openstack::Openstack* cloud) {
   std::vector<http::SourceState> states;
   for (const openstack::PartState& part : cloud ? cloud->states() : std::vector<openstack::PartState>()) {
-    const bool is_braked = part.error.starts_with("brake");
-    states.push_back({"openstack." + part.name, part.error, is_braked, part.good_at_us});
+    states.push_back({"openstack." + part.name, part.error, part.code == "emplace.brake", part.good_at_us});
   }
   return states;
 }

@@ -28,6 +28,7 @@ struct ComputeService {
   std::string host, zone = {};
   bool disabled = false, forced_down = false, up = true;
   std::string seen_at = {};  // ISO 8601 in UTC; empty: never
+  bool unreachable = false;  // its cell does not answer: nothing but the host is known
 };
 
 struct NovaAggregate {

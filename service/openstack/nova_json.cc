@@ -118,8 +118,10 @@ ComputeService read_service(JsonFields& row) {
   row.require("host");
   row.name("host", service.host);
   service.zone = text_of(row, "zone");
-  service.disabled = text_of(row, "status") == "disabled";
-  service.up = text_of(row, "state") != "down";
+  const std::string status = text_of(row, "status");
+  service.unreachable = status == "UNKNOWN";
+  service.disabled = status == "disabled";
+  service.up = !service.unreachable && text_of(row, "state") != "down";
   if (row.has("forced_down")) row.flag("forced_down", service.forced_down);
   service.seen_at = text_of(row, "updated_at");
   return service;

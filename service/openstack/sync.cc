@@ -25,7 +25,7 @@ double random_fraction() {
 
 Sync::Sync(NovaReader& nova, PlacementReader& placement, SyncOptions options, Doors doors)
     : nova_(nova), placement_(placement), options_(options), doors_(std::move(doors)) {
-  for (std::size_t i = 0; i < kParts; ++i) states_[i] = {kNames[i], "not read yet", 0};
+  for (std::size_t i = 0; i < kParts; ++i) states_[i] = {kNames[i], "not read yet", "", 0};
   thread_ = std::thread([this] { run(); });
 }
 
@@ -81,6 +81,7 @@ void Sync::settle(Part part, const Result<void>& outcome) {
   {
     const std::lock_guard lock(mutex_);
     if (outcome) states_[part].good_at_us = doors_.now_us();
+    states_[part].code = outcome ? std::string() : outcome.error().detail_code;
     const std::string before = std::exchange(states_[part].error, error);
     if (stopping_ || error == before) return;
   }
@@ -96,6 +97,26 @@ void Sync::refresh(Part part, Reading<Rows>& reading, const std::function<Result
   if (!rows) return;
   reading = {*std::move(rows), round_us_};
   something_new_ = true;
+}
+
+// Nova leaves those of a cell that does not answer out; they are still there.
+Result<std::vector<Hypervisor>> Sync::read_hypervisors(Deadline deadline) {
+  auto read = nova_.hypervisors(deadline);
+  if (!read) return read;
+  std::set<std::string_view> away;
+  for (const auto& [host, service] : cloud_.services.rows) {
+    if (service.unreachable) away.insert(host);
+  }
+  for (const Hypervisor& one : *read) away.erase(one.host);
+  const auto& known = cloud_.hypervisors.rows;
+  for (const std::string_view host : away) {
+    const auto is_on_it = [&](const Hypervisor& one) { return one.host == host; };
+    if (std::none_of(known.begin(), known.end(), is_on_it)) {
+      return fail(ErrorCode::kUnavailable, fmt::format("host {}: its cell does not answer", host));
+    }
+    std::copy_if(known.begin(), known.end(), std::back_inserter(*read), is_on_it);
+  }
+  return read;
 }
 
 // All, or the known ones with what changed.
@@ -148,7 +169,7 @@ void Sync::round() {
   refresh<std::map<std::string, ComputeService>>(
       kServices, cloud_.services, [&](Deadline d) { return nova(d).and_then([&] { return nova_.services(d); }); });
   refresh<std::vector<Hypervisor>>(kHypervisors, cloud_.hypervisors,
-                                   [&](Deadline d) { return nova(d).and_then([&] { return nova_.hypervisors(d); }); });
+                                   [&](Deadline d) { return nova(d).and_then([&] { return read_hypervisors(d); }); });
   refresh<std::vector<ServerGroup>>(kGroups, cloud_.groups,
                                     [&](Deadline d) { return nova(d).and_then([&] { return nova_.groups(d); }); });
   refresh<std::map<Uuid, Server>>(kServers, cloud_.servers,

@@ -39,6 +39,7 @@ struct SyncOptions {
 struct PartState {
   std::string name;
   std::string error;            // one line; empty: the last try went well
+  std::string code;             // of the error: "emplace.brake", or empty
   std::int64_t good_at_us = 0;  // when it last went well; 0: never
 };
 
@@ -70,6 +71,7 @@ class Sync {
   void round();
   template <typename Rows>
   void refresh(Part part, Reading<Rows>& reading, const std::function<Result<Rows>(Deadline)>& read);
+  Result<std::vector<Hypervisor>> read_hypervisors(Deadline deadline);
   Result<std::map<Uuid, Server>> read_servers(Deadline deadline);
   void hand_over();
   void settle(Part part, const Result<void>& outcome);

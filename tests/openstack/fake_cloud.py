@@ -6,7 +6,10 @@ usage: fake_cloud.py [--hosts N] [--servers M]      prints "port N", then serves
 GET  /control/counts   calls so far, by method and first words of the path
 POST /control          {"fail": {PREFIX: STATUS}, "hang": [PREFIX], "truncate": [PREFIX], "hide_hosts": N, "revoke": true,
                         "delete": [I], "move": {I: HOST}, "boot": N, "token_s": S, "password": P, "versions": {...},
-                        "users": {TOKEN: [ROLE]}}      sets what it names; {} only looks
+                        "users": {TOKEN: [ROLE]}, "down_cell": N}      sets what it names
+
+hide_hosts: the first N are gone, with their servers still listed; down_cell: the cell of the first N hosts does not answer, which
+Nova shows as services and servers with little but an id.
 """
 
 import argparse
@@ -41,7 +44,7 @@ class Cloud:
         self.password, self.token_s, self.tokens, self.issued = "secret", 3600, set(), 0
         self.users = {"admin-token": ["admin", "member"], "user-token": ["member"]}
         self.versions = {"nova": ("2.1", "2.93"), "placement": ("1.0", "1.39")}
-        self.host_count, self.hide_hosts = hosts, 0
+        self.host_count, self.hide_hosts, self.down_cell = hosts, 0, 0
         self.generations = [7] * hosts
         self.servers = {}
         for _ in range(servers):
@@ -53,7 +56,7 @@ class Cloud:
         self.generations[i % self.host_count] += 1
 
     def change(self, wanted):
-        for name in ("fail", "hang", "truncate", "hide_hosts", "token_s", "password"):
+        for name in ("fail", "hang", "truncate", "hide_hosts", "down_cell", "token_s", "password"):
             setattr(self, name, wanted.get(name, getattr(self, name)))
         self.versions.update(wanted.get("versions", {}))
         self.users.update(wanted.get("users", {}))
@@ -118,6 +121,8 @@ class Cloud:
 
     def server(self, i):
         at = self.servers[i]
+        if at["host"] < self.down_cell:
+            return {"id": server_id(i), "tenant_id": f"p{i % 10}", "status": "UNKNOWN", "created": iso(at["updated"], "Z"), "links": []}
         host = f"n{at['host']}"
         return {"id": server_id(i), "name": f"vm-{i}", "status": "DELETED" if at["deleted"] else "ACTIVE", "tenant_id": f"p{i % 10}",
                 "user_id": "u1", "metadata": {"role": "web"}, "hostId": "0" * 56, "image": {"id": uuid(4, 0), "links": []},
@@ -151,11 +156,12 @@ class Cloud:
             least, most = self.versions["nova"]
             return {"version": {"id": "v2.1", "status": "CURRENT", "version": most, "min_version": least, "links": []}}
         if path == "/os-hypervisors/detail":
-            return self.page("hypervisors", self.hosts(), query, self.hypervisor, lambda i: uuid(1, i))
+            return self.page("hypervisors", [i for i in self.hosts() if i >= self.down_cell], query, self.hypervisor, lambda i: uuid(1, i))
         if path == "/os-services":
-            return {"services": [{"id": uuid(3, i), "binary": "nova-compute", "host": f"n{i}", "zone": f"z{i % 2}", "status": "enabled",
+            away = [{"binary": "nova-compute", "host": f"n{i}", "status": "UNKNOWN"} for i in range(self.down_cell)]
+            return {"services": away + [{"id": uuid(3, i), "binary": "nova-compute", "host": f"n{i}", "zone": f"z{i % 2}", "status": "enabled",
                                   "state": "up", "forced_down": False, "disabled_reason": None, "updated_at": iso(time.time())}
-                                 for i in self.hosts()]}
+                                        for i in self.hosts() if i >= self.down_cell]}
         if path == "/os-aggregates":
             return {"aggregates": [{"id": 1, "uuid": uuid(5, 1), "name": "ssd", "availability_zone": None, "metadata": {"ssd": "true"},
                                     "hosts": [f"n{i}" for i in self.hosts() if i % 4 == 0], "deleted": False,

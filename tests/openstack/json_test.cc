@@ -98,10 +98,12 @@ TEST(Hypervisors, KeepTheirCpuInfoAsText) {
 TEST(Services, AreThoseOfComputeNodes) {
   const auto all = read_services(R"({"services":[{"binary":"nova-scheduler","host":"x"},
     {"binary":"nova-compute","host":"c1","zone":"z1","status":"disabled","state":"down","forced_down":true,
-     "updated_at":"2026-11-21T10:00:00.000000"}]})");
+     "updated_at":"2026-11-21T10:00:00.000000"},{"binary":"nova-compute","host":"c2","status":"UNKNOWN"}]})");
 
   ASSERT_TRUE(all) << all.error().message;
-  ASSERT_EQ(all->size(), 1u);
+  ASSERT_EQ(all->size(), 2u);
+  EXPECT_TRUE(all->at(1).unreachable && !all->at(1).up);
+  EXPECT_FALSE(all->at(0).unreachable);
   EXPECT_TRUE(all->at(0).disabled && all->at(0).forced_down && !all->at(0).up);
   EXPECT_EQ(all->at(0).zone, "z1");
 }

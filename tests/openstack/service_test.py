@@ -98,6 +98,24 @@ def changes(clouds):
     clouds.service.wait_for("the move", lambda: clouds.vms()["vm-4"]["host"] == "n9")
 
 
+def claims(clouds):
+    """A claim of Emplace's own ends when Nova shows the vm where it was claimed."""
+    server = fake_cloud.server_id(len(clouds.cloud.servers))
+    vm = {"id": server, "name": "claimed", "vcpus": 2, "memory_mib": 4096, "disk_gib": 20}
+    answer = clouds.service.call("POST", "/v1/placements", {"vm": vm, "claim": True, "ttl_s": 3600})
+    claim = answer["claim"]
+    with clouds.cloud.lock:
+        clouds.cloud.change({"boot": 1})
+        clouds.cloud.change({"move": {len(clouds.cloud.servers) - 1: int(claim["host"][1:])}})
+
+    def held():
+        return [one["id"] for one in clouds.service.call("GET", "/v1/claims")["claims"]]
+
+    clouds.service.wait_for("the claim's end", lambda: claim["id"] not in held())
+    seen = [one for one in clouds.service.vms() if one["id"] == server]
+    assert len(seen) == 1 and seen[0]["host"] == claim["host"] and seen[0]["source"] == "openstack", seen
+
+
 def brake(clouds):
     clouds.set(hide_hosts=5)
     clouds.service.wait_for("the brake", lambda: not clouds.ready()["ready"])
@@ -112,7 +130,7 @@ def brake(clouds):
 def placement_away(clouds):
     clouds.set(fail={"/placement": 503}, boot=1)
     clouds.service.wait_for("a warning", lambda: any("placement" in one and "answered 503" in one for one in clouds.ready()["warnings"]))
-    clouds.service.wait_for("Nova's news all the same", lambda: "vm-41" in clouds.vms())
+    clouds.service.wait_for("Nova's news all the same", lambda: "vm-42" in clouds.vms())
     assert clouds.ready()["ready"] and len(clouds.hosts()) == 10
     page = urllib.request.Request(clouds.service.url + "/metrics", headers={"X-Auth-Token": clouds.service.token()})
     with urllib.request.urlopen(page, timeout=10) as answer:
@@ -182,7 +200,7 @@ def main():
         return figures(build, *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
     clouds = Clouds(build, 10, 40)
     with clouds.service:
-        for step in (picture, tokens, changes, brake, placement_away, wrong_password, restart_with_a_hanging_cloud, no_secret):
+        for step in (picture, tokens, changes, claims, brake, placement_away, wrong_password, restart_with_a_hanging_cloud, no_secret):
             step(clouds)
             print(f"ok {step.__name__}", flush=True)
 

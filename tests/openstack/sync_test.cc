@@ -178,6 +178,35 @@ TEST_F(SyncTest, ReadsEverythingAgainAfterABrake) {
   EXPECT_TRUE(eventually([&] { return taker.hosts() == 4 && error("picture").empty(); }));
 }
 
+TEST_F(SyncTest, KeepsWhatIsInACellThatDoesNotAnswer) {
+  full_interval = std::chrono::milliseconds(1);  // everything, every time
+  start(4, 8);
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 8; }));
+
+  cloud->set(R"({"down_cell":2})");
+  ASSERT_TRUE(goes_on(3));
+
+  const CloudReport report = taker.last();
+  ASSERT_EQ(report.hosts->size(), 4u);
+  for (const HostRow& host : *report.hosts) {
+    EXPECT_EQ(host.state == HostState::kDown, host.name == "n0" || host.name == "n1") << host.name;
+  }
+  ASSERT_EQ(report.vms->size(), 8u);
+  for (const VmRow& vm : *report.vms) EXPECT_NE(vm.host, "") << vm.name;
+}
+
+TEST_F(SyncTest, WaitsForACellThatItNeverSaw) {
+  cloud = std::make_unique<FakeCloud>(4, 8);
+  cloud->set(R"({"down_cell":2})");
+  resume();
+
+  EXPECT_TRUE(eventually([&] { return error("hypervisors") == "host n0: its cell does not answer"; }))
+      << error("hypervisors");
+  EXPECT_EQ(taker.hosts(), 0u);
+  cloud->set(R"({"down_cell":0})");
+  EXPECT_TRUE(eventually([&] { return taker.hosts() == 4 && taker.vms() == 8; }));
+}
+
 TEST_F(SyncTest, RefusesANovaThatIsTooOld) {
   cloud = std::make_unique<FakeCloud>(2, 2);
   cloud->set(R"({"versions":{"nova":["2.1","2.60"]}})");

@@ -1,5 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <stdlib.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <future>
 
 #include "tests/openstack/fake_cloud.h"
@@ -94,6 +100,56 @@ TEST(Web, EndsWhatWaitsWhenItStops) {
   ASSERT_EQ(waiting.wait_for(std::chrono::seconds(10)), std::future_status::ready);
   EXPECT_FALSE(waiting.get());
   EXPECT_FALSE(web->fetch({"GET", cloud.url() + "/placement/"}, in_ms(1'000)));
+}
+
+// An HTTPS server of Python's with a certificate that it signed itself; `directory` holds it.
+class SecureServer {
+ public:
+  SecureServer() {
+    std::string path = "/tmp/emplace-tls-XXXXXX";
+    directory = ::mkdtemp(path.data());
+    const std::string make = "cd " + directory +
+                             " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem" +
+                             " -out cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null";
+    if (std::system(make.c_str()) != 0) return;
+    const std::string run =
+        "cd " + directory + " && exec python3 -c \"import http.server as h, os, ssl\n" +
+        "s = h.ThreadingHTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler)\n" +
+        "c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); c.load_cert_chain('cert.pem', 'key.pem')\n" +
+        "s.socket = c.wrap_socket(s.socket, server_side=True)\nprint(s.server_address[1], os.getpid(), flush=True)\n" +
+        "s.serve_forever()\" 2>/dev/null";
+    output_ = ::popen(run.c_str(), "r");
+    if (output_ && std::fscanf(output_, "%d %d", &port, &pid_) != 2) port = 0;
+  }
+  ~SecureServer() {
+    if (pid_ > 0) ::kill(pid_, SIGTERM);
+    if (output_) ::pclose(output_);
+    std::filesystem::remove_all(directory);
+  }
+  std::string directory;
+  int port = 0;
+
+ private:
+  FILE* output_ = nullptr;
+  pid_t pid_ = 0;
+};
+
+TEST(Web, VerifiesCertificates) {
+  SecureServer server;
+  if (server.port == 0) GTEST_SKIP() << "no openssl or python3";
+  const std::string url = "https://localhost:" + std::to_string(server.port) + "/cert.pem";
+  {
+    const auto stranger = *Web::create({});
+    const auto refused = stranger->fetch({"GET", url}, in_ms(5'000));
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("certificate"), std::string::npos) << refused.error().message;
+  }
+
+  const auto friend_of_it = *Web::create({.ca_file = server.directory + "/cert.pem"});
+  const auto taken = friend_of_it->fetch({"GET", url}, in_ms(5'000));
+
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(taken->status, 200);
 }
 
 TEST(Web, WantsCertificatesInItsCaFile) {

@@ -246,8 +246,12 @@ void read_openstack(Section& section, OpenstackEntry& to) {
   section.whole("timeout_s", to.timeout_s, 1, 600);
   section.whole("token_cache_s", to.token_cache_s, 0, 300);
   section.number("brake_percent", to.brake_percent, 0, 100);
-  if (!to.application_credential_id.empty()) return;
+  if (!to.application_credential_id.empty()) {
+    if (to.application_credential_secret.empty()) section.required("application_credential_secret");
+    return;
+  }
   for (const char* key : {"username", "project"}) section.required(key);
+  if (to.password.empty()) section.required("password");
 }
 
 void read_root(Section& root, Config& config) {

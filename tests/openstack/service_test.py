@@ -7,6 +7,7 @@ usage: service_test.py BUILD_DIRECTORY
 
 import json
 import os
+import subprocess
 import sys
 import time
 import urllib.error
@@ -166,6 +167,26 @@ def no_secret(clouds):
         assert secret not in log, secret
 
 
+def configuration(clouds):
+    """What is wrong in [openstack] is named, and a secret is not shown."""
+    login = 'username = "a"\nproject = "p"\n'
+    wrong = {'auth_url = "ftp://k"\n' + login: "openstack.auth_url: wanted http:// or https://",
+             'auth_url = "http://u:p4ss@k"\n' + login: "openstack.auth_url: wanted http:// or https://",
+             login: "openstack.auth_url: wanted a value, found none",
+             'auth_url = "http://k"\n' + login: "openstack.password: wanted a value, found none",
+             'auth_url = "http://k"\npassword = 7744\n' + login: "openstack.password: wanted a string, found something else",
+             'auth_url = "http://k"\napplication_credential_id = "x"\n': "openstack.application_credential_secret: wanted a value",
+             'auth_url = "http://k"\npassword_file = "/nonexistent"\n' + login: "openstack.password_file: wanted a file with a secret"}
+    path = os.path.join(clouds.service.data, "wrong.toml")
+    for text, message in wrong.items():
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("[openstack]\n" + text)
+        program = os.path.join(clouds.service.build, "bin/emplaced")
+        done = subprocess.run([program, "--check-config", "--config", path], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2 and message in done.stderr, (text, done)
+        assert "p4ss" not in done.stderr and "7744" not in done.stderr, done.stderr
+
+
 # ---- figures
 
 
@@ -182,6 +203,8 @@ def figures(build, hosts, servers):
         service.wait_for("the first sync", lambda: service.logged("event=openstack_taken"), timeout=600)
         took, first = time.monotonic() - began, cpu_s(service.process.pid)
         print(f"{hosts} hosts, {servers} vms: first sync {took:.1f} s, {first:.2f} s of CPU since the start of emplaced")
+        with open(f"/proc/{service.process.pid}/status", encoding="ascii") as file:
+            print(next(line.strip() for line in file if line.startswith("VmHWM")))
         counts = clouds.cloud.counts
         rounds, key = 6, "GET /compute/v2.1/os-aggregates"
         time.sleep(1)
@@ -200,7 +223,8 @@ def main():
         return figures(build, *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
     clouds = Clouds(build, 10, 40)
     with clouds.service:
-        for step in (picture, tokens, changes, claims, brake, placement_away, wrong_password, restart_with_a_hanging_cloud, no_secret):
+        for step in (picture, tokens, changes, claims, brake, placement_away, wrong_password, restart_with_a_hanging_cloud, no_secret,
+                     configuration):
             step(clouds)
             print(f"ok {step.__name__}", flush=True)
 

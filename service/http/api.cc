@@ -111,11 +111,16 @@ struct Api::Inside {
       run_as(std::move(identity), route, exchange, finish);
     };
     if (const auto known = room.parts.authority->remembered(token)) return go_on(*known);
-    const bool queued =
-        room.parts.lines.submit([this, token, go_on] { go_on(room.parts.authority->verify(token, room.deadline())); });
-    if (!queued)
-      finish(
-          fail(ErrorCode::kUnavailable, "more requests wait than the service will hold; try again", "emplace.busy", 1));
+    const bool queued = room.parts.lines.submit([this, token, go_on, finish] {
+      try {
+        go_on(room.parts.authority->verify(token, room.deadline()));
+      } catch (const std::exception& defect) {
+        finish(fail(ErrorCode::kInternal, defect.what()));
+      }
+    });
+    if (queued) return;
+    finish(
+        fail(ErrorCode::kUnavailable, "more requests wait than the service will hold; try again", "emplace.busy", 1));
   }
 
   void run_as(Result<Identity> identity, const ApiRoute& route, const std::shared_ptr<Exchange>& exchange,

@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 #include <cmath>
+#include <fstream>
 #include <sstream>
 
 #include "service/core/json.h"
@@ -118,6 +119,10 @@ class Section {
   void wrong(const char* key, const toml::node& node, std::string_view wanted) {
     complain(node.source(), fmt::format("{}{}: wanted {}, found {}", path_, key, wanted, found(node)));
   }
+  // Of a value that may be or contain a secret: it is not shown.
+  void wrong_secret(const char* key, std::string_view wanted) {
+    complain(table_.get(key)->source(), fmt::format("{}{}: wanted {}, found something else", path_, key, wanted));
+  }
   const toml::node* find(const char* key) {
     known_.emplace_back(key);
     return table_.get(key);
@@ -210,6 +215,49 @@ void read_profile(Section& section, Profile& profile) {
   });
 }
 
+// A secret stands in the file itself, or is the first line of a file that the configuration names.
+void read_secret(Section& section, const char* key, const char* file_key, std::string& secret) {
+  std::string path;
+  const toml::node* const given = section.find(key);
+  if (given != nullptr && !given->is_string()) return section.wrong_secret(key, "a string");
+  section.text(key, secret);
+  section.text(file_key, path);
+  if (path.empty()) return;
+  std::ifstream file(path);
+  if (!std::getline(file, secret)) section.wrong(file_key, *section.find(file_key), "a file with a secret in its first line");
+}
+
+void read_openstack(Section& section, OpenstackEntry& to) {
+  section.required("auth_url");
+  section.text("auth_url", to.auth_url);
+  const bool is_web = to.auth_url.starts_with("http://") || to.auth_url.starts_with("https://");
+  if (section.find("auth_url") != nullptr && (!is_web || to.auth_url.find('@') != std::string::npos)) {
+    section.wrong_secret("auth_url", "http:// or https:// and no user or password in it");
+  }
+  section.text("username", to.username);
+  read_secret(section, "password", "password_file", to.password);
+  section.text("user_domain", to.user_domain);
+  section.text("project", to.project);
+  section.text("project_domain", to.project_domain);
+  section.text("application_credential_id", to.application_credential_id);
+  read_secret(section, "application_credential_secret", "application_credential_secret_file",
+              to.application_credential_secret);
+  section.one_of("interface", to.interface, {"public", "internal", "admin"});
+  section.text("region", to.region);
+  section.text("ca_file", to.ca_file);
+  section.whole("sync_s", to.sync_s, 1, 86'400);
+  section.whole("full_sync_s", to.full_sync_s, 1, 604'800);
+  section.whole("timeout_s", to.timeout_s, 1, 600);
+  section.whole("token_cache_s", to.token_cache_s, 0, 300);
+  section.number("brake_percent", to.brake_percent, 0, 100);
+  if (!to.application_credential_id.empty()) {
+    if (to.application_credential_secret.empty()) section.required("application_credential_secret");
+    return;
+  }
+  for (const char* key : {"username", "project"}) section.required(key);
+  if (to.password.empty()) section.required("password");
+}
+
 void read_root(Section& root, Config& config) {
   root.table("service", [&](Section& s) {
     s.text("listen", config.listen);
@@ -242,6 +290,7 @@ void read_root(Section& root, Config& config) {
     s.whole("poll_s", config.poll_s, 1, 86'400);
   });
   root.table("nova", [&](Section& s) { s.one_of("release", config.nova_release, {"zed"}); });
+  root.table("openstack", [&](Section& s) { read_openstack(s, config.openstack); });
   root.tables("host", [&](Section& s) { read_host(s, config.hosts.emplace_back()); });
   config.plugins_given = root.find("plugin") != nullptr;
   root.tables("plugin", [&](Section& s) { read_plugin(s, config.plugins.emplace_back()); });

@@ -30,6 +30,15 @@ struct PluginEntry {
   std::string config = "{}";  // JSON
 };
 
+struct OpenstackEntry {
+  std::string auth_url;  // empty: no OpenStack
+  std::string username, password, user_domain = "Default", project, project_domain = "Default";
+  std::string application_credential_id, application_credential_secret;
+  std::string interface = "internal", region, ca_file;
+  std::uint32_t sync_s = 30, full_sync_s = 3600, timeout_s = 30, token_cache_s = 300;
+  double brake_percent = 20;
+};
+
 struct Config {
   std::string file;  // where it came from; empty: defaults
   std::string listen = "127.0.0.1:8790";
@@ -46,6 +55,7 @@ struct Config {
   std::map<std::string, std::string> domain_templates;  // files by the name a request gives; "": the default
   std::uint32_t poll_s = 10;
   std::string nova_release = "zed";
+  OpenstackEntry openstack;
   std::vector<HostEntry> hosts;
   bool plugins_given = false;  // false: all that ship with Emplace
   std::vector<PluginEntry> plugins;

@@ -23,7 +23,9 @@
 #include "service/hypervisor/hosts.h"
 #include "service/log.h"
 #include "service/observe/keeper.h"
+#include "service/observe/mirror.h"
 #include "service/observe/observer.h"
+#include "service/openstack/openstack.h"
 #include "service/plugins/current.h"
 #include "service/signals.h"
 #include "service/store/embedded.h"
@@ -148,6 +150,46 @@ Reports reports_to(observe::Keeper& keeper) {
     event.seen ? keeper.domain_seen(host, *event.seen) : keeper.domain_gone(host, event.id);
   };
   return reports;
+}
+
+openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
+  openstack::OpenstackOptions options;
+  options.web.ca_file = entry.ca_file;
+  options.web.timeout = std::chrono::seconds(entry.timeout_s);
+  options.keystone.auth_url = entry.auth_url;
+  options.keystone.credentials = {entry.username,       entry.password,
+                                  entry.user_domain,    entry.project,
+                                  entry.project_domain, entry.application_credential_id,
+                                  entry.application_credential_secret};
+  options.keystone.interface = entry.interface;
+  options.keystone.region = entry.region;
+  options.sync.interval = std::chrono::seconds(entry.sync_s);
+  options.sync.full_interval = std::chrono::seconds(entry.full_sync_s);
+  options.verifier.keep_us = std::int64_t{entry.token_cache_s} * 1'000'000;
+  return options;
+}
+
+// Null without [openstack]. One replica at a time reads.
+Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& config, PostgresStore& store,
+                                                              observe::Mirror& mirror) {
+  if (config.openstack.auth_url.empty()) return nullptr;
+  const auto leads = [&store, sync_s = config.openstack.sync_s] {
+    const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    const auto lease = store.hold_lease("openstack", 2 * sync_s + 60, deadline);
+    return lease && *lease;
+  };
+  return openstack::Openstack::start(
+      openstack_options(config.openstack),
+      {[&mirror](const CloudReport& report) { return mirror.take(report); }, leads, wall_clock_us, log_line});
+}
+
+// An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth.
+std::vector<http::SourceState> source_states(const openstack::Openstack* cloud) {
+  std::vector<http::SourceState> states;
+  for (const openstack::PartState& part : cloud ? cloud->states() : std::vector<openstack::PartState>()) {
+    states.push_back({"openstack." + part.name, part.error, part.code == "emplace.brake", part.good_at_us});
+  }
+  return states;
 }
 
 http::Limits server_limits(const Config& config) {
@@ -344,6 +386,10 @@ Result<void> serve(const Config& config, const std::string& connection) {
   LibvirtHosts hosts(libvirt_events, host_configs(config), std::move(*options), reports_to(keeper));
   promised_hosts.set_value(&hosts);
 
+  observe::Mirror mirror(observer, store, config.openstack.brake_percent, log_line);
+  const auto cloud = start_openstack(config, store, mirror);
+  if (!cloud) return tl::unexpected(cloud.error());
+
   Scheduler scheduler(observer, store, hosts, ambient());
   http::RateLimit rate(config.requests_per_s);
   std::atomic<const http::Server*> listening{nullptr};
@@ -362,6 +408,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .version = EMPLACE_VERSION,
                  .plugins = [&] { return plugin_states(*plugins.get()); },
                  .hypervisor_states = [&] { return hypervisor_states(hosts); },
+                 .sources = [&] { return source_states(cloud->get()); },
+                 .authority = *cloud ? &(*cloud)->tokens() : nullptr,
                  .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },
                  .log = [](std::string_view level, const std::string& line) { log_line(level, line); }});
   auto server = http::Server::start(config.listen, server_limits(config),

@@ -1,6 +1,6 @@
 // The doors of the core: the interfaces of what it needs from the world. Implementations live in service/store,
-// service/hypervisor and service/observe; main.cc puts them together, and no door knows another. All methods may be called
-// from any thread, and every one that waits has a deadline of its own.
+// service/hypervisor, service/openstack and service/observe; main.cc puts them together, and no door knows another. All methods
+// may be called from any thread, and every one that waits has a deadline of its own.
 #pragma once
 
 #include <chrono>
@@ -8,10 +8,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "service/core/change.h"
 #include "service/core/picture.h"
 #include "service/core/request.h"
 #include "service/core/result.h"
@@ -219,6 +221,34 @@ class Hypervisors {
   virtual void move(MoveOrder order, std::function<void(const MoveProgress&)> progress, Done done) = 0;
   // Asks the hypervisor now.
   virtual Result<std::vector<DomainSeen>> domains(const std::string& host, Deadline deadline) = 0;
+};
+
+// ---- what a cloud says of itself, and who its users are (service/openstack)
+
+// Whole tables as they are now, with source "openstack"; a table that could not be read is absent and stays as it was.
+struct CloudReport {
+  std::optional<std::vector<AggregateRow>> aggregates = {};
+  std::optional<std::vector<GroupRow>> groups = {};
+  std::optional<std::vector<HostRow>> hosts = {};
+  std::optional<std::vector<VmRow>> vms = {};
+  std::set<Uuid> deleted_vms = {};  // that the cloud says are deleted, rather than only lists no more
+};
+
+// The owner of a token.
+struct Caller {
+  std::string user, project;
+  std::vector<std::string> roles;
+  std::int64_t expires_at_us = 0;
+};
+
+// Knows tokens that are not ours.
+class TokenAuthority {
+ public:
+  virtual ~TokenAuthority() = default;
+  // What was found out lately, without waiting; nothing: ask verify().
+  virtual std::optional<Result<Caller>> remembered(std::string_view token) = 0;
+  // Waits. kUnauthorized for a token that is unknown, expired or revoked; kUnavailable, kTimeout: nobody could say.
+  virtual Result<Caller> verify(const std::string& token, Deadline deadline) = 0;
 };
 
 }  // namespace emplace

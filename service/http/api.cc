@@ -88,13 +88,47 @@ struct Api::Inside {
   }
 
   void run(const ApiRoute& route, const Call& call, const Reply& reply) {
-    auto exchange = std::make_shared<Exchange>(Exchange{call.request, call.parameters, {}, reply});
-    const Finish finish = finish_of(route, exchange);
+    const auto exchange = std::make_shared<Exchange>(Exchange{call.request, call.parameters, {}, reply});
+    const ApiParts& parts = room.parts;
+    if (parts.authority) {
+      if (const auto token = foreign_token(*call.request, route.pattern, parts.tokens, parts.policy)) {
+        return run_for_owner(*token, route, exchange);
+      }
+    }
     const auto now = std::chrono::steady_clock::now();
-    auto identity = authorize(*call.request, route.pattern, room.parts.tokens, room.parts.policy, room.parts.rate, now);
+    run_as(authorize(*call.request, route.pattern, parts.tokens, parts.policy, parts.rate, now), route, exchange,
+           finish_of(route, exchange));
+  }
+
+  // Whose the token is may have to be asked, which a worker must not wait for.
+  void run_for_owner(const std::string& token, const ApiRoute& route, const std::shared_ptr<Exchange>& exchange) {
+    const Finish finish = finish_of(route, exchange);
+    const auto go_on = [this, &route, exchange, finish](const Result<Caller>& caller) {
+      const ApiParts& parts = room.parts;
+      auto identity = caller.and_then([&](const Caller& owner) {
+        return authorize(owner, *exchange->request, route.pattern, parts.policy, parts.rate,
+                         std::chrono::steady_clock::now());
+      });
+      run_as(std::move(identity), route, exchange, finish);
+    };
+    if (const auto known = room.parts.authority->remembered(token)) return go_on(*known);
+    const bool queued = room.parts.lines.submit([this, token, go_on, finish] {
+      try {
+        go_on(room.parts.authority->verify(token, room.deadline()));
+      } catch (const std::exception& defect) {
+        finish(fail(ErrorCode::kInternal, defect.what()));
+      }
+    });
+    if (queued) return;
+    finish(
+        fail(ErrorCode::kUnavailable, "more requests wait than the service will hold; try again", "emplace.busy", 1));
+  }
+
+  void run_as(Result<Identity> identity, const ApiRoute& route, const std::shared_ptr<Exchange>& exchange,
+              const Finish& finish) {
     if (!identity) return finish(tl::unexpected(identity.error()));
     exchange->identity = *std::move(identity);
-    if (auto checked = check_query(route, *call.request); !checked) return finish(tl::unexpected(checked.error()));
+    if (auto checked = check_query(route, *exchange->request); !checked) return finish(tl::unexpected(checked.error()));
     if (route.chooser) return route.chooser(room, exchange, finish);
     if (route.where == Where::kWorker) return finish(route.handler(room, *exchange));
     on_line(room, finish, [this, &route, exchange] { return route.handler(room, *exchange); });

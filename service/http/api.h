@@ -54,6 +54,14 @@ struct HypervisorState {
   std::string why;  // one line when not connected
 };
 
+// One table that is read from elsewhere ("openstack.servers"), as /readyz and the metrics show it.
+struct SourceState {
+  std::string name;
+  std::string why;              // one line when the last try failed
+  bool blocks = false;          // while `why` is there, traffic is kept away
+  std::int64_t good_at_us = 0;  // when it was last read; 0: never
+};
+
 // What happened, for the log: one key=value line.
 using Log = std::function<void(std::string_view level, std::string line)>;
 
@@ -82,6 +90,8 @@ struct ApiParts {
   ApiLimits limits = {};
   std::function<std::vector<PluginState>()> plugins = {};  // empty: none
   std::function<std::vector<HypervisorState>()> hypervisor_states = {};
+  std::function<std::vector<SourceState>()> sources = {};
+  TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none
   std::function<Counters()> server_counters = {};
   Log log = {};
 };

@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cmath>
 
 #include "service/http/api_route.h"
 #include "service/http/event_feed.h"
@@ -42,6 +43,12 @@ Result<Response> ready(const ApiRoom& room, const Exchange&) {
   for (const auto& one :
        room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>()) {
     if (!one.connected) warnings.push_back("host " + one.host + ": " + one.why);
+  }
+  for (const auto& one : room.parts.sources ? room.parts.sources() : std::vector<SourceState>()) {
+    if (one.why.empty()) continue;
+    const double age_s = static_cast<double>(room.now_us() - one.good_at_us) / 1e6;
+    const std::string age = one.good_at_us == 0 ? "never" : std::to_string(std::llround(age_s)) + " s ago";
+    (one.blocks ? reasons : warnings).push_back(one.name + ": last read " + age + ": " + one.why);
   }
   for (const auto& one : room.parts.plugins ? room.parts.plugins() : std::vector<PluginState>()) {
     if (one.state != "running") warnings.push_back("plugin " + one.id + ": " + one.state + ": " + one.why);

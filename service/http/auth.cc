@@ -182,17 +182,34 @@ void Policy::set(std::string method, std::string pattern, Role least) {
 
 Result<void> Policy::override_from(const std::string& path) {
   auto rows = rows_;  // a file that is half good changes nothing
+  auto roles = roles_;
   auto loaded = for_each_line(path, [&](int line, const Words& words) -> Result<void> {
     if (words.size() != 3) return bad_line(path, line, "METHOD /pattern role", joined(words));
     const auto role = role_named(words[2]);
+    if (words[0] == "ROLE" && role && *role != Role::kAnyone) {
+      roles[words[1]] = *role;
+      return {};
+    }
+    if (words[0] == "ROLE") return bad_line(path, line, "reader, planner, operator or admin", words[2]);
     if (!role) return bad_line(path, line, "anyone, reader, planner, operator or admin", words[2]);
     const auto row = rows.find({words[0], words[1]});
     if (row == rows.end()) return bad_line(path, line, "a method and pattern of the API", words[0] + " " + words[1]);
     row->second = *role;
     return {};
   });
-  if (loaded) rows_ = std::move(rows);
-  return loaded;
+  if (!loaded) return loaded;
+  rows_ = std::move(rows);
+  roles_ = std::move(roles);
+  return {};
+}
+
+Role Policy::role_of(const std::vector<std::string>& keystone_roles) const {
+  Role highest = Role::kAnyone;
+  for (const std::string& name : keystone_roles) {
+    const auto found = roles_.find(name);
+    if (found != roles_.end()) highest = std::max(highest, found->second);
+  }
+  return highest;
 }
 
 Role Policy::least(std::string_view method, std::string_view pattern) const {
@@ -216,6 +233,18 @@ Result<void> RateLimit::take(const std::string& token_hash, Time now) {
   return {};
 }
 
+namespace {
+
+Result<Identity> admit(Identity identity, Role least, RateLimit& rate, RateLimit::Time now) {
+  if (auto taken = rate.take(identity.token_hash, now); !taken) return tl::unexpected(taken.error());
+  if (identity.role >= least) return identity;
+  return fail(ErrorCode::kForbidden, "wanted the role " + std::string(name_of(least)) + ", found " +
+                                         (identity.role == Role::kAnyone ? "none that the policy knows"
+                                                                         : std::string(name_of(identity.role))));
+}
+
+}  // namespace
+
 Result<Identity> authorize(const Request& request, std::string_view pattern, const Tokens& tokens, const Policy& policy,
                            RateLimit& rate, RateLimit::Time now) {
   const Role least = policy.least(request.method, pattern);
@@ -224,10 +253,21 @@ Result<Identity> authorize(const Request& request, std::string_view pattern, con
   if (!identity) {
     return fail(ErrorCode::kUnauthorized, "wanted a known token in Authorization: Bearer or X-Auth-Token");
   }
-  if (auto taken = rate.take(identity->token_hash, now); !taken) return tl::unexpected(taken.error());
-  if (identity->role >= least) return *identity;
-  return fail(ErrorCode::kForbidden,
-              "wanted the role " + std::string(name_of(least)) + ", found " + std::string(name_of(identity->role)));
+  return admit(*identity, least, rate, now);
+}
+
+std::optional<std::string> foreign_token(const Request& request, std::string_view pattern, const Tokens& tokens,
+                                         const Policy& policy) {
+  if (policy.least(request.method, pattern) == Role::kAnyone || request.header("authorization")) return std::nullopt;
+  const std::string* const token = request.header("x-auth-token");
+  return token && !tokens.find(*token) ? std::optional(*token) : std::nullopt;
+}
+
+Result<Identity> authorize(const Caller& caller, const Request& request, std::string_view pattern, const Policy& policy,
+                           RateLimit& rate, RateLimit::Time now) {
+  const std::string who = caller.user + '@' + caller.project;
+  Identity identity{sha256_hex("keystone:" + who), policy.role_of(caller.roles), who};
+  return admit(std::move(identity), policy.least(request.method, pattern), rate, now);
 }
 
 Result<std::string> create_admin_token(const std::string& path) {

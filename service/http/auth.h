@@ -6,7 +6,10 @@
 //
 //   tokens file, one a line:   <sha256 of the token in hex> <reader|planner|operator|admin> <name>
 //   policy file, one a line:   <METHOD> </pattern> <anyone|reader|planner|operator|admin>
+//                        or:   ROLE <role in Keystone> <reader|planner|operator|admin>
 // '#' starts a comment. The policy file overrides rows of the built-in table; a row that isn't there is a typing error.
+// Of Keystone's roles only "admin" is known without a line: "member" and "reader" are roles in one project, ours see
+// all.
 //
 // Threads: Tokens and Policy are filled at start-up, then const; RateLimit from any thread. Errors: kInvalid for a bad
 // line (file, line, what was wanted, what was found), kUnavailable for a file that can't be read or written.
@@ -21,6 +24,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "service/core/doors.h"
 #include "service/core/result.h"
 #include "service/http/message.h"
 
@@ -64,8 +68,12 @@ class Policy {
   // HEAD counts as GET.
   Role least(std::string_view method, std::string_view pattern) const;
 
+  // The highest that one of these roles in Keystone stands for; kAnyone for none.
+  Role role_of(const std::vector<std::string>& keystone_roles) const;
+
  private:
-  std::map<std::pair<std::string, std::string>, Role> rows_;  // by method and pattern
+  std::map<std::pair<std::string, std::string>, Role> rows_;       // by method and pattern
+  std::map<std::string, Role> roles_ = {{"admin", Role::kAdmin}};  // by role in Keystone
 };
 
 // A token bucket for each token: `per_second` on average, up to a second's worth at once. 0 is off.
@@ -92,6 +100,14 @@ class RateLimit {
 // Whether the request may call the route: its token (Authorization: Bearer, or X-Auth-Token), the policy, the rate.
 // kUnauthorized without a known token, kForbidden below the least role, kTooMany over the rate.
 Result<Identity> authorize(const Request& request, std::string_view pattern, const Tokens& tokens, const Policy& policy,
+                           RateLimit& rate, RateLimit::Time now);
+
+// The X-Auth-Token of a request that needs a token and shows none of ours: whose it is only a TokenAuthority can say.
+// Then the other authorize() says whether that caller may. Rate and idempotency keys are those of user and project,
+// since their tokens change.
+std::optional<std::string> foreign_token(const Request& request, std::string_view pattern, const Tokens& tokens,
+                                         const Policy& policy);
+Result<Identity> authorize(const Caller& caller, const Request& request, std::string_view pattern, const Policy& policy,
                            RateLimit& rate, RateLimit::Time now);
 
 // Makes the file `path` (mode 0600) with a fresh token of 32 random bytes in hex, or keeps the one that is there, and

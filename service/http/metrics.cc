@@ -90,6 +90,13 @@ std::string Metrics::page(const ApiRoom& room) {
                {{"status", std::to_string(status)}});
     }
   }
+  for (const auto& source : room.parts.sources ? room.parts.sources() : std::vector<SourceState>()) {
+    to.gauge("emplace_source_good", "1 when the last try to read this table went well", source.why.empty() ? 1 : 0,
+             {{"source", source.name}});
+    if (source.good_at_us == 0) continue;
+    to.gauge("emplace_source_age_seconds", "Since this table was last read",
+             number(room.now_us() - source.good_at_us) / 1e6, {{"source", source.name}});
+  }
   if (room.parts.plugins) {
     for (const PluginState& plugin : room.parts.plugins()) {
       to.gauge("emplace_plugin_calls", "Calls of a plugin", number(plugin.calls), {{"plugin", plugin.id}});

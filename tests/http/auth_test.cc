@@ -90,6 +90,22 @@ TEST(Policy, IsOverriddenByAFile) {
   }
 }
 
+TEST(Policy, KnowsTheRolesThatItsFileNames) {
+  const Folder folder;
+  Policy policy;
+  EXPECT_EQ(policy.role_of({"member", "admin"}), Role::kAdmin);
+  EXPECT_EQ(policy.role_of({"member", "reader"}), Role::kAnyone);
+
+  EXPECT_TRUE(
+      policy.override_from(folder.file("policy", "ROLE member reader\nROLE scheduler planner\nROLE admin operator\n")));
+  EXPECT_EQ(policy.role_of({"member", "scheduler"}), Role::kPlanner);
+  EXPECT_EQ(policy.role_of({"admin"}), Role::kOperator);
+  for (const char* bad : {"ROLE member king\n", "ROLE member anyone\n", "ROLE member\n"}) {
+    EXPECT_FALSE(policy.override_from(folder.file("policy", bad)));
+    EXPECT_EQ(policy.role_of({"member"}), Role::kReader);
+  }
+}
+
 TEST(RateLimit, LetsASecondsWorthThrough) {
   RateLimit limit(2);
   const RateLimit::Time start{};
@@ -137,6 +153,41 @@ TEST(Authorize, WantsATokenWithTheRole) {
   EXPECT_EQ(code(with_header("x-auth-token", "r"), "/unknown"), forbidden);
   EXPECT_EQ(code(with_header("x-auth-token", "a"), "/unknown"), "ok a");
   EXPECT_EQ(code(with_header("x", "y"), "/healthz"), "ok ");
+}
+
+TEST(ForeignToken, IsAnXAuthTokenThatIsNoneOfOurs) {
+  Tokens tokens;
+  tokens.add({sha256_hex("ours"), Role::kReader, "r"});
+  Policy policy;
+  policy.set("GET", "/hosts", Role::kReader);
+  policy.set("GET", "/healthz", Role::kAnyone);
+  const auto token = [&](const Request& request, const char* pattern) {
+    return foreign_token(request, pattern, tokens, policy).value_or("none");
+  };
+
+  EXPECT_EQ(token(with_header("x-auth-token", "theirs"), "/hosts"), "theirs");
+  EXPECT_EQ(token(with_header("x-auth-token", "ours"), "/hosts"), "none");
+  EXPECT_EQ(token(with_header("x-auth-token", "theirs"), "/healthz"), "none");
+  EXPECT_EQ(token(with_header("authorization", "Bearer theirs"), "/hosts"), "none");
+  EXPECT_EQ(token({}, "/hosts"), "none");
+}
+
+TEST(Authorize, TakesACallerByTheRolesThatThePolicyKnows) {
+  Policy policy;
+  policy.set("GET", "/hosts", Role::kReader);
+  RateLimit rate(1);
+  const Request request = with_header("x-auth-token", "theirs");
+  const Caller admin{"alice", "p1", {"admin"}, 0}, member{"bob", "p1", {"member"}, 0};
+
+  const auto identity = authorize(admin, request, "/hosts", policy, rate, {});
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(identity->name, "alice@p1");
+  EXPECT_EQ(identity->role, Role::kAdmin);
+  EXPECT_EQ(authorize(admin, request, "/hosts", policy, rate, {}).error().code, ErrorCode::kTooMany);
+  const auto refused = authorize(member, request, "/hosts", policy, rate, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kForbidden);
+  EXPECT_EQ(refused.error().message, "wanted the role reader, found none that the policy knows");
 }
 
 TEST(AdminToken, IsMadeOncePrivately) {

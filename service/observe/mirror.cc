@@ -1,0 +1,230 @@
+#include "service/observe/mirror.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <tuple>
+#include <unordered_set>
+
+namespace emplace::observe {
+namespace {
+
+constexpr std::string_view kCloud = "openstack";
+constexpr std::size_t kRowsAWrite = 2000;  // other writers wait for a transaction
+constexpr std::size_t kFew = 2;            // rows that may always go
+
+Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(30); }
+
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool same(const HostRow& a, const HostRow& b) {
+  const auto key = [](const HostRow& h) {
+    return std::tie(h.source, h.zone, h.state, h.vcpus, h.memory_mib, h.disk_gib, h.vcpus_reserved,
+                    h.memory_reserved_mib, h.disk_reserved_gib, h.cpu_allocation_ratio, h.ram_allocation_ratio,
+                    h.disk_allocation_ratio, h.nova_state);
+  };
+  return key(a) == key(b) && sorted(a.aggregates) == sorted(b.aggregates) && sorted(a.traits) == sorted(b.traits);
+}
+
+bool same(const VmRow& a, const VmRow& b) {
+  const auto key = [](const VmRow& v) {
+    return std::tie(v.name, v.host, v.state, v.source, v.project, v.group, v.vcpus, v.memory_mib, v.disk_gib);
+  };
+  return key(a) == key(b);
+}
+
+bool says_disabled(const HostRow& host) { return host.nova_state.find("\"disabled\":true") != std::string::npos; }
+
+// Maintenance is an operator's word, and so is a disabling that was not Nova's: they stay until the operator says
+// otherwise.
+HostState state_of(const HostRow& seen, const HostRow& known) {
+  if (known.state == HostState::kMaintenance) return known.state;
+  const bool disabled_here = known.state == HostState::kDisabled && !says_disabled(known);
+  return disabled_here ? known.state : seen.state;
+}
+
+HostRow merged(const HostRow& seen, const HostRow& known) {
+  HostRow next = seen;
+  next.state = state_of(seen, known);
+  next.rack = known.rack;
+  next.cells = known.cells;
+  next.cpu_util = known.cpu_util;
+  next.memory_used_observed_mib = known.memory_used_observed_mib;
+  next.power_watts = known.power_watts;
+  next.observed_at_us = known.observed_at_us;
+  return next;
+}
+
+VmRow merged(const VmRow& seen, const VmRow& known) {
+  VmRow next = seen;
+  next.numa_nodes = known.numa_nodes;
+  next.cells = known.cells;
+  next.spread = known.spread;
+  return next;
+}
+
+void compare_aggregates(const Picture& picture, const std::vector<AggregateRow>& seen,
+                        const std::set<std::string>& ours, Difference& to) {
+  std::set<std::string_view> names;
+  for (const AggregateRow& row : seen) {
+    names.insert(row.name);
+    const std::uint32_t known = picture.find_aggregate(row.name);
+    const auto metadata = known == kNoRow ? std::nullopt : picture[aggregates::metadata].get(known);
+    if (known != kNoRow && metadata_from_json(metadata.value_or("{}")) == row.metadata) continue;
+    to.named.push_back(row);
+  }
+  for (const std::string& name : ours) {
+    if (!names.contains(name) && picture.find_aggregate(name) != kNoRow) to.gone.push_back(AggregateRemoved{name});
+  }
+}
+
+void compare_groups(const Picture& picture, const std::vector<GroupRow>& seen, Difference& to) {
+  std::set<std::string_view> names;
+  for (const GroupRow& row : seen) {
+    names.insert(row.name);
+    const std::uint32_t known = picture.find_group(row.name);
+    if (known != kNoRow) {
+      const GroupRow old = group_row(picture, known);
+      if (old.policy == row.policy && old.max_per_host == row.max_per_host) continue;
+    }
+    to.named.push_back(row);
+  }
+  for (std::uint32_t row = 0; row < picture.rows(Table::kGroups); ++row) {
+    const auto name = picture[groups::name].get(row);
+    if (name && parse_uuid(*name) && !names.contains(*name)) to.gone.push_back(GroupRemoved{std::string(*name)});
+  }
+}
+
+void compare_hosts(const Picture& picture, const std::vector<HostRow>& seen, Difference& to) {
+  std::set<std::string_view> names;
+  for (const HostRow& row : seen) {
+    names.insert(row.name);
+    const std::uint32_t known = picture.find_host(row.name);
+    if (known == kNoRow) {
+      to.named.push_back(row);
+      continue;
+    }
+    const HostRow old = host_row(picture, known);
+    HostRow next = merged(row, old);
+    if (!same(next, old)) to.named.push_back(std::move(next));
+  }
+  const std::uint32_t cloud = picture.find_code(kCloud);
+  for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kHosts); ++row) {
+    if (picture[hosts::source].get(row) != cloud) continue;
+    ++to.hosts_known;
+    const std::string_view name = picture[hosts::name][row];
+    if (names.contains(name)) continue;
+    to.gone.push_back(HostRemoved{std::string(name)});
+    ++to.hosts_gone;
+  }
+}
+
+void compare_vms(const Picture& picture, const CloudReport& report, Difference& to) {
+  std::set<Uuid> ids;
+  for (const VmRow& row : *report.vms) {
+    ids.insert(ids.end(), row.id);
+    const std::uint32_t known = picture.find_vm(row.id);
+    if (known == kNoRow) {
+      to.vms.push_back(row);
+      continue;
+    }
+    const VmRow old = vm_row(picture, known);
+    VmRow next = merged(row, old);
+    if (!same(next, old)) to.vms.push_back(std::move(next));
+  }
+  const std::uint32_t cloud = picture.find_code(kCloud);
+  for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kVms); ++row) {
+    if (picture[vms::source].get(row) != cloud || picture[vms::claim].valid(row)) continue;
+    ++to.vms_known;
+    const Uuid id = picture[vms::id][row];
+    if (ids.contains(id)) continue;
+    to.vms.push_back(VmRemoved{id, std::nullopt});
+    if (!report.deleted_vms.contains(id)) ++to.vms_gone;
+  }
+}
+
+Result<void> check_share(const char* what, std::size_t gone, std::size_t known, double percent) {
+  if (gone <= kFew || static_cast<double>(gone) * 100 <= static_cast<double>(known) * percent) return {};
+  return fail(ErrorCode::kConflict,
+              fmt::format("brake: OpenStack lists {} of {} {} no more, over {} %: the old picture is kept (if they are "
+                          "really gone, set [openstack] brake_percent = 100 and restart)",
+                          gone, known, what, percent),
+              "emplace.brake");
+}
+
+}  // namespace
+
+Difference difference(const Picture& picture, const CloudReport& report, const std::set<std::string>& aggregates) {
+  Difference found;
+  if (report.hosts) compare_hosts(picture, *report.hosts, found);
+  if (report.groups) compare_groups(picture, *report.groups, found);
+  if (report.aggregates) compare_aggregates(picture, *report.aggregates, aggregates, found);
+  if (report.vms) compare_vms(picture, report, found);
+  return found;
+}
+
+Result<void> check_brake(const Difference& difference, double percent) {
+  if (auto hosts = check_share("hosts", difference.hosts_gone, difference.hosts_known, percent); !hosts) return hosts;
+  return check_share("vms", difference.vms_gone, difference.vms_known, percent);
+}
+
+Result<void> Mirror::write(std::vector<Change> changes) {
+  std::int64_t last_seq = 0;
+  for (std::size_t at = 0; at < changes.size(); at += kRowsAWrite) {
+    const auto first = changes.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto last = first + static_cast<std::ptrdiff_t>(std::min(kRowsAWrite, changes.size() - at));
+    const auto written = store_.write({std::make_move_iterator(first), std::make_move_iterator(last)}, std::nullopt,
+                                      std::nullopt, soon());
+    if (!written) return tl::unexpected(written.error());
+    last_seq = written->event_seq;
+  }
+  // The next report is compared with a picture that has it.
+  if (last_seq != 0) pictures_.wait_for(last_seq, soon());
+  return {};
+}
+
+void Mirror::confirm_claims(const Picture& picture, const std::vector<VmRow>& vms) {
+  for (const VmRow& vm : vms) {
+    for (const auto& entry : picture.index(Index::kVmsById).find(vm.id.low())) {
+      const auto claim = picture[vms::claim].get(entry.row);
+      const auto host = picture[vms::host].get(entry.row);
+      if (!claim || !host || picture[vms::id][entry.row] != vm.id || picture[hosts::name][*host] != vm.host) continue;
+      const auto confirmed = store_.confirm(*claim, vm.state, soon());
+      if (confirmed || confirmed.error().code != ErrorCode::kUnavailable) continue;
+      log_("warn", fmt::format("event=claim_not_confirmed claim={} error=\"{}\"", to_string(*claim),
+                               confirmed.error().message));
+    }
+  }
+}
+
+Result<void> Mirror::take(const CloudReport& report) {
+  const auto picture = pictures_.latest();
+  const std::uint32_t cloud = picture->find_code(kCloud);
+  for (std::uint32_t row = 0; aggregates_.empty() && row < picture->rows(Table::kHosts); ++row) {
+    if (cloud == kNoRow || (*picture)[hosts::source].get(row) != cloud) continue;
+    for (const std::string& name : host_row(*picture, row).aggregates) aggregates_.insert(name);
+  }
+  Difference found = difference(*picture, report, aggregates_);
+  if (auto brake = check_brake(found, brake_percent_); !brake) return brake;
+  const std::size_t rows = found.named.size() + found.vms.size() + found.gone.size();
+  const auto written =
+      write(std::move(found.named)).and_then([&] { return write(std::move(found.vms)); }).and_then([&] {
+        return write(std::move(found.gone));
+      });
+  if (!written) return written;
+  if (report.vms) confirm_claims(*picture, *report.vms);
+  if (report.aggregates) {
+    aggregates_.clear();
+    for (const AggregateRow& row : *report.aggregates) aggregates_.insert(row.name);
+  }
+  if (rows > 0)
+    log_("info", fmt::format("event=openstack_taken rows={} hosts_gone={} vms_gone={}", rows, found.hosts_gone,
+                             found.vms_gone));
+  return {};
+}
+
+}  // namespace emplace::observe

@@ -1,0 +1,61 @@
+// Mirror: turns what a cloud says of itself (CloudReport) into rows of the store, from where they reach every replica's
+// picture. It writes only what differs from the picture, removes what the cloud lists no more, and confirms claims of
+// vms that the cloud shows on the claim's host. What the cloud has no word for stays: rack, cells, observed values, and
+// an operator's own disabling or maintenance of a host.
+//
+// The brake: a report that lacks more than a share of the hosts or vms that the picture has from the cloud changes
+// nothing; it is more likely that the cloud's services are broken than that so much is gone at once. Vms that the cloud
+// says are deleted do not count, nor do up to two rows.
+//
+// What is the cloud's: hosts and vms by their source; groups by their names, which are uuids; aggregates that it once
+// named.
+//
+// Threads: one.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/core/change.h"
+#include "service/core/doors.h"
+
+namespace emplace::observe {
+
+// What must be written, in the order of the members: one transaction for each list, or for slices of one.
+struct Difference {
+  std::vector<Change> named;                   // aggregates, groups, hosts
+  std::vector<Change> vms;                     // with those that went
+  std::vector<Change> gone;                    // hosts, groups, aggregates
+  std::size_t hosts_gone = 0, vms_gone = 0;    // of which nothing but their absence is known
+  std::size_t hosts_known = 0, vms_known = 0;  // in the picture, from the cloud
+};
+
+// `aggregates`: names that are the cloud's.
+Difference difference(const Picture& picture, const CloudReport& report, const std::set<std::string>& aggregates);
+// kConflict "emplace.brake" when it lacks more than `percent` of the hosts or vms.
+Result<void> check_brake(const Difference& difference, double percent);
+
+class Mirror {
+ public:
+  using Log = std::function<void(std::string_view level, std::string_view line)>;
+
+  Mirror(const Pictures& pictures, Store& store, double brake_percent, Log log)
+      : pictures_(pictures), store_(store), brake_percent_(brake_percent), log_(std::move(log)) {}
+
+  Result<void> take(const CloudReport& report);
+
+ private:
+  Result<void> write(std::vector<Change> changes);
+  void confirm_claims(const Picture& picture, const std::vector<VmRow>& vms);
+
+  const Pictures& pictures_;
+  Store& store_;
+  const double brake_percent_;
+  const Log log_;
+  std::set<std::string> aggregates_;
+};
+
+}  // namespace emplace::observe

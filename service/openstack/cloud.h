@@ -1,0 +1,87 @@
+// What Nova and Placement say, as values in our own words and units: one struct per kind of row of their answers. A
+// number that was not said is absent.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "service/core/change.h"
+#include "service/core/uuid.h"
+
+namespace emplace::openstack {
+
+struct Hypervisor {  // a compute node
+  Uuid id;           // also of its resource provider
+  std::string node;  // hypervisor_hostname
+  std::string host;  // of its nova-compute
+  bool enabled = true, up = true;
+  std::string type = {}, host_ip = {}, cpu_info = {};  // cpu_info: JSON, or empty
+  std::optional<std::int64_t> version = {}, disk_available_least_gib = {};
+};
+
+struct ComputeService {
+  std::string host, zone = {};
+  bool disabled = false, forced_down = false, up = true;
+  std::string seen_at = {};  // ISO 8601 in UTC; empty: never
+  bool unreachable = false;  // its cell does not answer: nothing but the host is known
+};
+
+struct NovaAggregate {
+  std::string name;
+  std::map<std::string, std::string> metadata = {};
+  std::vector<std::string> hosts = {};
+};
+
+struct ServerGroup {
+  Uuid id;
+  GroupPolicy policy = GroupPolicy::kAntiAffinity;
+  double max_per_host = 1;
+  std::vector<Uuid> members = {};
+};
+
+struct Server {
+  Uuid id;
+  std::string name = {}, host = {}, node = {}, project = {};  // host, node empty: on none
+  std::string vm_state = {}, task_state = {};
+  double vcpus = 0, memory_mib = 0, disk_gib = 0;
+  bool deleted = false;
+  bool unreachable = false;  // its cell does not answer: nothing but the id is known
+};
+
+struct Inventory {
+  double total = 0, reserved = 0, ratio = 1;
+};
+
+struct Provider {
+  Uuid id;
+  std::string name = {};
+  std::int64_t generation = 0;
+  Uuid root = {};
+  std::map<std::string, Inventory> inventories = {};  // by resource class
+  std::map<std::string, double> used = {};
+  std::vector<std::string> traits = {}, aggregates = {};
+};
+
+// One kind of row as it was last read; read_at_us 0: never.
+template <typename Rows>
+struct Reading {
+  Rows rows = {};
+  std::int64_t read_at_us = 0;
+  bool known() const { return read_at_us != 0; }
+};
+
+struct Cloud {
+  Reading<std::vector<Hypervisor>> hypervisors;
+  Reading<std::map<std::string, ComputeService>> services;  // by host
+  Reading<std::vector<NovaAggregate>> aggregates;
+  Reading<std::vector<ServerGroup>> groups;
+  Reading<std::map<Uuid, Server>> servers;
+  Reading<std::map<Uuid, Provider>> providers;
+};
+
+}  // namespace emplace::openstack

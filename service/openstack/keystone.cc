@@ -1,0 +1,179 @@
+#include "service/openstack/keystone.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "service/core/json.h"
+
+namespace emplace::openstack {
+namespace {
+
+double random_fraction() {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return std::uniform_real_distribution<double>(0, 1)(random);
+}
+
+std::string tokens_url(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url + (url.ends_with("/v3") ? "/auth/tokens" : "/v3/auth/tokens");
+}
+
+// A token that ends while its request is under way is of no use: it is renewed a tenth of its life before, at least a
+// minute and at most five.
+bool is_fresh(const Token& token, std::int64_t now_us) {
+  constexpr std::int64_t kMinute = 60'000'000;
+  const std::int64_t life = token.expires_at_us - token.issued_at_us;
+  const std::int64_t margin = std::min(std::clamp(life / 10, kMinute, 5 * kMinute), life / 2);
+  return now_us < token.expires_at_us - margin;
+}
+
+Error status_error(const std::string& what, const WebReply& reply) {
+  const std::string message = fmt::format("{}: answered {}", what, reply.status);
+  switch (reply.status) {
+    case 403:
+      return {ErrorCode::kForbidden,
+              message + ": the user of [openstack] lacks the right to read this (an admin has it)"};
+    case 404:
+      return {ErrorCode::kNotFound, message};
+    case 401:
+      return {ErrorCode::kUnavailable, message + ": it refuses a token that Keystone has just given"};
+    default:
+      return {ErrorCode::kUnavailable, message};
+  }
+}
+
+Result<std::string> body_of(const Result<WebReply>& reply, const std::string& what) {
+  if (!reply) return tl::unexpected(reply.error());
+  if (reply->status != 200 && reply->status != 300) return tl::unexpected(status_error(what, *reply));
+  return reply->body;
+}
+
+bool is_refused(const Result<WebReply>& reply) { return reply && reply->status == 401; }
+
+}  // namespace
+
+Keystone::Keystone(Web& web, KeystoneOptions options, std::function<std::int64_t()> now_us, Log log)
+    : web_(web),
+      options_(std::move(options)),
+      tokens_url_(tokens_url(options_.auth_url)),
+      now_us_(std::move(now_us)),
+      log_(std::move(log)) {}
+
+Result<Token> Keystone::log_in(Deadline deadline) {
+  const auto reply = web_.fetch({"POST", tokens_url_, {}, login_body(options_.credentials)}, deadline);
+  if (!reply) return tl::unexpected(reply.error());
+  if (reply->status == 201 || reply->status == 200) return read_token(reply->body, reply->header("x-subject-token"));
+  const std::string who = name_of(options_.credentials);
+  if (reply->status == 401) {
+    return fail(ErrorCode::kUnauthorized,
+                fmt::format("Keystone at {} refused {}: wrong name, password or secret, or no role in the project (see "
+                            "[openstack])",
+                            options_.auth_url, who));
+  }
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("Keystone at {} answered {} to the login of {}", options_.auth_url, reply->status, who));
+}
+
+Result<std::shared_ptr<const Token>> Keystone::token(Deadline deadline) {
+  const std::lock_guard lock(mutex_);
+  if (token_ && is_fresh(*token_, now_us_())) return token_;
+  const std::int64_t wait_us = next_login_us_ - now_us_();
+  if (wait_us > 0 && last_error_) {
+    Error error = *last_error_;
+    error.retry_after_s = static_cast<int>(wait_us / 1'000'000 + 1);
+    return tl::unexpected(error);
+  }
+  auto fresh = log_in(deadline);
+  if (!fresh) {
+    const auto delay = options_.backoff.after(++failures_, random_fraction());
+    next_login_us_ = now_us_() + std::chrono::microseconds(delay).count();
+    last_error_ = fresh.error();
+    log_("error",
+         fmt::format("event=openstack_login error={} failures={} next_try_s={:.1f}", json_text(fresh.error().message),
+                     failures_, std::chrono::duration<double>(delay).count()));
+    return tl::unexpected(fresh.error());
+  }
+  failures_ = 0;
+  last_error_.reset();
+  token_ = std::make_shared<const Token>(std::move(*fresh));
+  log_("info", fmt::format("event=openstack_login who={} lasts_s={}", json_text(name_of(options_.credentials)),
+                           (token_->expires_at_us - now_us_()) / 1'000'000));
+  return token_;
+}
+
+void Keystone::forget(const Token& token) {
+  const std::lock_guard lock(mutex_);
+  if (token_ && token_->id == token.id) token_.reset();
+}
+
+Result<WebRequest> Keystone::request_of(const ServiceCall& call, const Token& token) const {
+  const auto endpoint = find_endpoint(token.catalogue, call.service, options_.interface, options_.region);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  WebRequest request{"GET", *endpoint + call.path, {{"X-Auth-Token", token.id}}};
+  if (!call.version.empty()) request.headers.emplace_back("OpenStack-API-Version", call.service + ' ' + call.version);
+  return request;
+}
+
+// With a token that may have been revoked: a refusal costs one more login.
+Result<WebReply> Keystone::fetch(const std::function<Result<WebRequest>(const Token&)>& make, Deadline deadline) {
+  for (int attempt = 0;; ++attempt) {
+    const auto mine = token(deadline);
+    if (!mine) return tl::unexpected(mine.error());
+    const auto request = make(**mine);
+    if (!request) return tl::unexpected(request.error());
+    auto reply = web_.fetch(*request, deadline);
+    if (!is_refused(reply) || attempt > 0) return reply;
+    forget(**mine);
+  }
+}
+
+Result<std::string> Keystone::get(const ServiceCall& call, Deadline deadline) {
+  std::string what;
+  const auto reply = fetch(
+      [&](const Token& token) {
+        auto request = request_of(call, token);
+        if (request) what = "GET " + request->url;
+        return request;
+      },
+      deadline);
+  return body_of(reply, what);
+}
+
+std::vector<Result<std::string>> Keystone::get_all(const std::vector<ServiceCall>& calls, Deadline deadline) {
+  std::vector<Result<std::string>> bodies;
+  const auto mine = token(deadline);
+  std::vector<WebRequest> requests;
+  for (const ServiceCall& call : calls) {
+    auto request = mine ? request_of(call, **mine) : Result<WebRequest>(tl::unexpected(mine.error()));
+    if (!request) return {calls.size(), tl::unexpected(request.error())};
+    requests.push_back(*std::move(request));
+  }
+  const auto replies = web_.fetch_all(requests, deadline);
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (is_refused(replies[i])) {
+      forget(**mine);
+      bodies.push_back(get(calls[i], deadline));
+    } else {
+      bodies.push_back(body_of(replies[i], "GET " + requests[i].url));
+    }
+  }
+  return bodies;
+}
+
+Result<Caller> Keystone::owner_of(const std::string& subject, Deadline deadline) {
+  const auto reply = fetch(
+      [&](const Token& token) {
+        return Result<WebRequest>(
+            WebRequest{"GET", tokens_url_ + "?nocatalog", {{"X-Auth-Token", token.id}, {"X-Subject-Token", subject}}});
+      },
+      deadline);
+  if (!reply) return tl::unexpected(reply.error());
+  if (reply->status == 404)
+    return fail(ErrorCode::kUnauthorized, "Keystone knows no such token, or it has expired or was revoked");
+  const auto body = body_of(reply, "GET " + tokens_url_);
+  return body ? read_caller(*body) : tl::unexpected(body.error());
+}
+
+}  // namespace emplace::openstack

@@ -1,0 +1,26 @@
+#include "service/openstack/openstack.h"
+
+namespace emplace::openstack {
+
+Openstack::Openstack(std::unique_ptr<Web> web, const OpenstackOptions& options, const Sync::Doors& doors)
+    : web_(std::move(web)),
+      keystone_(*web_, options.keystone, doors.now_us, doors.log),
+      nova_(keystone_),
+      placement_(keystone_),
+      verifier_([this](const std::string& token, Deadline deadline) { return keystone_.owner_of(token, deadline); },
+                options.verifier, doors.now_us),
+      sync_(nova_, placement_, options.sync, doors) {}
+
+// What waits for the network returns first, so that the thread of the sync can end.
+Openstack::~Openstack() {
+  web_->stop();
+  sync_.stop();
+}
+
+Result<std::unique_ptr<Openstack>> Openstack::start(const OpenstackOptions& options, Sync::Doors doors) {
+  auto web = Web::create(options.web);
+  if (!web) return tl::unexpected(web.error());
+  return std::unique_ptr<Openstack>(new Openstack(*std::move(web), options, doors));
+}
+
+}  // namespace emplace::openstack

@@ -1,0 +1,67 @@
+// Web: HTTP requests to services that may be slow, gone or broken. A call ends by its deadline whatever the other side
+// does: with a reply, whatever its status, or with an Error that names method and URL. Redirects are not followed,
+// since a token would travel with them; certificates are verified; a body beyond the limit is refused.
+//
+// Threads: fetch() and fetch_all() from any thread, and they wait; the sockets live on a thread of this class with Qt's
+// event loop. stop() ends all waiting calls with kUnavailable, as does the destructor; call no method after that has
+// begun. A QCoreApplication must exist.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "service/core/doors.h"
+#include "service/core/result.h"
+
+namespace emplace::openstack {
+
+struct WebRequest {
+  std::string method = "GET";
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};  // JSON; sent with POST
+};
+
+struct WebReply {
+  int status = 0;
+  std::map<std::string, std::string> headers = {};  // names in lower case
+  std::string body = {};
+
+  std::string header(const std::string& name) const {
+    const auto found = headers.find(name);
+    return found == headers.end() ? std::string() : found->second;
+  }
+};
+
+struct WebOptions {
+  std::string ca_file = {};                   // PEM; empty: the system's
+  std::chrono::milliseconds timeout{30'000};  // of one call, whatever the deadline
+  std::size_t most_bytes = std::size_t{256} << 20;
+  std::size_t at_once = 6;  // calls of one fetch_all(); Qt opens no more connections to one host
+};
+
+class Web {
+ public:
+  // kInvalid for a CA file without certificates.
+  static Result<std::unique_ptr<Web>> create(WebOptions options);
+  ~Web();
+  Web(const Web&) = delete;
+  Web& operator=(const Web&) = delete;
+
+  Result<WebReply> fetch(const WebRequest& request, Deadline deadline);
+  // In the order of the requests; some at once.
+  std::vector<Result<WebReply>> fetch_all(const std::vector<WebRequest>& requests, Deadline deadline);
+  void stop();
+
+ private:
+  struct Inside;
+  explicit Web(std::unique_ptr<Inside> inside);
+  std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace emplace::openstack

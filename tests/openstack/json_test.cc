@@ -1,0 +1,156 @@
+#include <gtest/gtest.h>
+
+#include "service/openstack/identity.h"
+#include "service/openstack/nova_json.h"
+#include "service/openstack/placement_json.h"
+
+namespace emplace::openstack {
+namespace {
+
+TEST(Login, IsThatOfAUserInAProject) {
+  EXPECT_EQ(login_body({.username = "u", .password = "p\"w", .project = "demo", .project_domain = "D"}),
+            R"({"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"u","password":"p\"w",)"
+            R"("domain":{"name":"Default"}}}},"scope":{"project":{"name":"demo","domain":{"name":"D"}}}}})");
+}
+
+TEST(Login, IsThatOfAnApplicationCredentialWithoutScope) {
+  EXPECT_EQ(
+      login_body({.application_credential_id = "a", .application_credential_secret = "s"}),
+      R"({"auth":{"identity":{"methods":["application_credential"],"application_credential":{"id":"a","secret":"s"}}}})");
+}
+
+constexpr std::string_view kToken = R"({"token":{"issued_at":"2026-11-21T10:00:00.000000Z",
+  "expires_at":"2026-11-21T11:00:00.000000Z","catalog":[{"type":"compute","name":"nova","endpoints":[
+  {"interface":"public","region_id":"R1","url":"http://a/v2.1/"},{"interface":"internal","region_id":"R2","url":"http://b"}]}]}})";
+
+TEST(TokenAnswer, HasItsTimesAndEndpoints) {
+  const auto token = read_token(kToken, "secret");
+
+  ASSERT_TRUE(token) << token.error().message;
+  EXPECT_EQ(token->expires_at_us - token->issued_at_us, std::int64_t{3'600'000'000});
+  EXPECT_EQ(find_endpoint(token->catalogue, "compute", "public", "").value(), "http://a/v2.1");
+  EXPECT_EQ(find_endpoint(token->catalogue, "compute", "internal", "R2").value(), "http://b");
+  EXPECT_FALSE(find_endpoint(token->catalogue, "compute", "internal", "R1"));
+  EXPECT_EQ(find_endpoint(token->catalogue, "placement", "public", "").error().message,
+            "service catalogue: wanted placement with interface public, found none of that type");
+}
+
+TEST(TokenAnswer, IsRefusedWhenItIsNone) {
+  for (const std::string_view bad : {"", "[]", "{}", R"({"token":5})", R"({"token":{"issued_at":"now"}})"}) {
+    const auto token = read_token(bad, "secret");
+    ASSERT_FALSE(token) << bad;
+    EXPECT_EQ(token.error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(token.error().message.find("secret"), std::string::npos);
+  }
+  EXPECT_FALSE(read_token(kToken, ""));
+}
+
+TEST(Servers, AreReadWithTheirFlavorsAsPlacementCountsThem) {
+  const auto page = read_servers(R"({"servers":[
+    {"id":"00000000-0000-4000-8000-000000000001","name":"web","tenant_id":"p","status":"ACTIVE","image":{"id":"x"},
+     "OS-EXT-SRV-ATTR:host":"c1","OS-EXT-SRV-ATTR:hypervisor_hostname":"n1","OS-EXT-STS:vm_state":"active",
+     "OS-EXT-STS:task_state":null,"flavor":{"vcpus":2,"ram":2048,"disk":20,"ephemeral":5,"swap":1025}},
+    {"id":"00000000-0000-4000-8000-000000000002","name":"vol","tenant_id":"p","status":"BUILD","image":"",
+     "OS-EXT-SRV-ATTR:host":null,"OS-EXT-STS:vm_state":"building","OS-EXT-STS:task_state":"spawning",
+     "flavor":{"vcpus":1,"ram":512,"disk":20,"ephemeral":0,"swap":""}},
+    {"id":"00000000-0000-4000-8000-000000000003","status":"DELETED","tenant_id":"p"},
+    {"id":"00000000-0000-4000-8000-000000000004","status":"UNKNOWN","tenant_id":"p"}],
+    "servers_links":[{"rel":"next","href":"http://nova/next"}]})");
+
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_TRUE(page->more);
+  ASSERT_EQ(page->rows.size(), 4u);
+  EXPECT_EQ(page->rows[0].host, "c1");
+  EXPECT_EQ(page->rows[0].node, "n1");
+  EXPECT_EQ(page->rows[0].disk_gib, 20 + 5 + 2);
+  EXPECT_EQ(page->rows[1].disk_gib, 0);
+  EXPECT_EQ(page->rows[1].host, "");
+  EXPECT_EQ(page->rows[1].task_state, "spawning");
+  EXPECT_TRUE(page->rows[2].deleted);
+  EXPECT_TRUE(page->rows[3].unreachable);
+}
+
+TEST(Servers, AreRefusedWithTheFieldThatIsMissing) {
+  const auto message = [](std::string_view body) { return read_servers(body).error().message; };
+  EXPECT_EQ(message("{}"), "Nova's answer: servers: wanted a value, found none");
+  EXPECT_EQ(message(R"({"servers":[{"id":"1"}]})"), R"(Nova's answer: servers[0].id: wanted a uuid, found "1")");
+  EXPECT_EQ(message(R"({"servers":[{"id":"00000000-0000-4000-8000-000000000001","status":"ACTIVE",
+    "OS-EXT-STS:vm_state":"active","flavor":{"vcpus":-2,"ram":1,"disk":1}}]})"),
+            "Nova's answer: servers[0].flavor.vcpus: wanted a whole number from 0 to 2147483648, found -2");
+  EXPECT_NE(message(R"({"servers":[)").find("Nova's answer: answer: "), std::string::npos);
+}
+
+TEST(Hypervisors, KeepTheirCpuInfoAsText) {
+  const auto page = read_hypervisors(R"({"hypervisors":[{"id":"00000000-0000-4000-8000-000000000001","state":"down",
+    "status":"disabled","hypervisor_hostname":"n1","hypervisor_type":"QEMU","hypervisor_version":6002000,"host_ip":"10.0.0.1",
+    "cpu_info":{"arch":"x86_64"},"disk_available_least":null,"service":{"host":"c1","id":"s"}}]})");
+
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_FALSE(page->more);
+  const Hypervisor& one = page->rows.at(0);
+  EXPECT_EQ(one.cpu_info, R"({"arch":"x86_64"})");
+  EXPECT_EQ(one.version, 6002000);
+  EXPECT_FALSE(one.up);
+  EXPECT_FALSE(one.enabled);
+  EXPECT_FALSE(one.disk_available_least_gib);
+}
+
+TEST(Services, AreThoseOfComputeNodes) {
+  const auto all = read_services(R"({"services":[{"binary":"nova-scheduler","host":"x"},
+    {"binary":"nova-compute","host":"c1","zone":"z1","status":"disabled","state":"down","forced_down":true,
+     "updated_at":"2026-11-21T10:00:00.000000"},{"binary":"nova-compute","host":"c2","status":"UNKNOWN"}]})");
+
+  ASSERT_TRUE(all) << all.error().message;
+  ASSERT_EQ(all->size(), 2u);
+  EXPECT_TRUE(all->at(1).unreachable && !all->at(1).up);
+  EXPECT_FALSE(all->at(0).unreachable);
+  EXPECT_TRUE(all->at(0).disabled && all->at(0).forced_down && !all->at(0).up);
+  EXPECT_EQ(all->at(0).zone, "z1");
+}
+
+TEST(ServerGroups, HavePolicyRulesAndMembers) {
+  const auto page = read_server_groups(R"({"server_groups":[{"id":"00000000-0000-4000-8000-000000000001","name":"g",
+    "policy":"anti-affinity","rules":{"max_server_per_host":3},"members":["00000000-0000-4000-8000-000000000002"]},
+    {"id":"00000000-0000-4000-8000-000000000003","name":"g","policy":"soft-affinity","rules":{},"members":[]}]})");
+
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_EQ(page->rows.at(0).max_per_host, 3);
+  EXPECT_EQ(page->rows.at(0).members.size(), 1u);
+  EXPECT_EQ(page->rows.at(1).policy, GroupPolicy::kSoftAffinity);
+  EXPECT_TRUE(page->more);
+  EXPECT_FALSE(read_server_groups(R"({"server_groups":[]})")->more);
+}
+
+TEST(Versions, MustContainTheOneThatIsNeeded) {
+  const auto message = [](std::string_view body) {
+    const auto fits = check_version(body, "Nova", "2.73");
+    return fits ? std::string("fits") : fits.error().message;
+  };
+  EXPECT_EQ(message(R"({"version":{"min_version":"2.1","version":"2.93"}})"), "fits");
+  EXPECT_EQ(message(R"({"versions":[{"min_version":"","version":""},{"min_version":"2.1","max_version":"2.73"}]})"),
+            "fits");
+  EXPECT_EQ(message(R"({"version":{"min_version":"2.1","version":"2.9"}})"),
+            "Nova: wanted an API that speaks microversion 2.73, found 2.1 to 2.9");
+  EXPECT_EQ(message(R"({"version":{"min_version":"2.80","version":"2.99"}})"),
+            "Nova: wanted an API that speaks microversion 2.73, found 2.80 to 2.99");
+  EXPECT_EQ(message("{}"), "Nova: wanted an API that speaks microversion 2.73, found no microversions");
+  EXPECT_NE(message("<html>").find("Nova: version document"), std::string::npos);
+}
+
+TEST(Placement, SaysWhatAProviderHas) {
+  const auto inventories = read_inventories(
+      R"({"resource_provider_generation":1,"inventories":{"VCPU":{"total":64,"reserved":2,"allocation_ratio":16.0,"step_size":1}}})");
+  ASSERT_TRUE(inventories) << inventories.error().message;
+  EXPECT_EQ(inventories->at("VCPU").total, 64);
+  EXPECT_EQ(inventories->at("VCPU").reserved, 2);
+  EXPECT_EQ(inventories->at("VCPU").ratio, 16.0);
+  EXPECT_EQ(read_usages(R"({"usages":{"VCPU":3}})")->at("VCPU"), 3);
+  EXPECT_EQ(read_traits(R"({"traits":["A","B"]})").value(), (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(read_inventories(R"({"inventories":{"VCPU":{}}})").error().message,
+            "Placement's answer: inventories.VCPU.total: wanted a value, found none");
+  EXPECT_FALSE(read_usages("{}"));
+  EXPECT_FALSE(read_providers(R"({"resource_providers":[{"uuid":"00000000-0000-4000-8000-000000000001"}]})"));
+}
+
+}  // namespace
+}  // namespace emplace::openstack

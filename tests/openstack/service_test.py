@@ -1,0 +1,233 @@
+"""The real emplaced against fake_cloud.py: its picture follows Nova and Placement, the brake holds, Keystone's users get in by
+their roles, an operator is told what is wrong, and no secret is in the log.
+
+usage: service_test.py BUILD_DIRECTORY
+       service_test.py BUILD_DIRECTORY --figures [HOSTS SERVERS]    CPU seconds of the first and of later syncs
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "scenario")]
+
+import fake_cloud  # noqa: E402
+from service import Service  # noqa: E402
+
+PASSWORD = "hunter2-of-the-service"
+CONFIG = """
+[openstack]
+auth_url = "{url}/identity"
+username = "emplace"
+password = "{password}"
+project = "demo"
+region = "RegionOne"
+sync_s = {sync_s}
+timeout_s = 5
+"""
+
+
+class Clouds:
+    """A fake cloud and an emplaced that reads it."""
+
+    def __init__(self, build, hosts, servers, sync_s=1):
+        self.server = fake_cloud.serve(hosts, servers)
+        self.cloud = fake_cloud.Handler.cloud
+        self.cloud.password = PASSWORD
+        url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.service = Service(build, config=CONFIG.format(url=url, password=PASSWORD, sync_s=sync_s))
+
+    def set(self, **wanted):
+        with self.cloud.lock:
+            self.cloud.change(wanted)
+
+    def ready(self):
+        try:
+            with urllib.request.urlopen(self.service.url + "/readyz", timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
+    def status_with(self, token, path="/v1/hosts"):
+        request = urllib.request.Request(self.service.url + path, headers={"X-Auth-Token": token})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def hosts(self):
+        return {host["name"]: host for host in self.service.call("GET", "/v1/hosts?limit=1000")["hosts"]}
+
+    def vms(self):
+        return {vm["name"]: vm for vm in self.service.vms()}
+
+
+def picture(clouds):
+    clouds.service.wait_for("all vms", lambda: len(clouds.vms()) == 40)
+    hosts, vms = clouds.hosts(), clouds.vms()
+    assert sorted(hosts) == sorted(f"n{i}" for i in range(10)), hosts
+    assert hosts["n4"]["source"] == "openstack" and hosts["n4"]["zone"] == "z0", hosts["n4"]
+    assert hosts["n4"]["vcpus"] == 64 and hosts["n4"]["aggregates"] == ["ssd"], hosts["n4"]
+    assert vms["vm-13"]["host"] == "n3" and vms["vm-13"]["project"] == "p3", vms["vm-13"]
+    groups = clouds.service.call("GET", "/v1/groups")["groups"]
+    assert [group["name"] for group in groups] == [fake_cloud.uuid(6, 1)] and groups[0]["max_per_host"] == 2, groups
+    assert vms["vm-2"]["group"] == fake_cloud.uuid(6, 1)
+    assert clouds.ready()["ready"] is True, clouds.ready()
+
+
+def tokens(clouds):
+    assert clouds.status_with("admin-token") == 200
+    assert clouds.status_with("user-token") == 403
+    assert clouds.status_with("made-up") == 401
+    assert clouds.status_with(clouds.service.token()) == 200
+    clouds.set(fail={"/identity": 500})
+    assert clouds.status_with("admin-token") == 200  # remembered
+    assert clouds.status_with("another") == 503
+    clouds.set(fail={})
+
+
+def changes(clouds):
+    clouds.set(delete=[3], boot=1, move={4: 9})
+    clouds.service.wait_for("the changes", lambda: "vm-40" in clouds.vms() and "vm-3" not in clouds.vms())
+    clouds.service.wait_for("the move", lambda: clouds.vms()["vm-4"]["host"] == "n9")
+
+
+def claims(clouds):
+    """A claim of Emplace's own ends when Nova shows the vm where it was claimed."""
+    server = fake_cloud.server_id(len(clouds.cloud.servers))
+    vm = {"id": server, "name": "claimed", "vcpus": 2, "memory_mib": 4096, "disk_gib": 20}
+    answer = clouds.service.call("POST", "/v1/placements", {"vm": vm, "claim": True, "ttl_s": 3600})
+    claim = answer["claim"]
+    with clouds.cloud.lock:
+        clouds.cloud.change({"boot": 1})
+        clouds.cloud.change({"move": {len(clouds.cloud.servers) - 1: int(claim["host"][1:])}})
+
+    def held():
+        return [one["id"] for one in clouds.service.call("GET", "/v1/claims")["claims"]]
+
+    clouds.service.wait_for("the claim's end", lambda: claim["id"] not in held())
+    seen = [one for one in clouds.service.vms() if one["id"] == server]
+    assert len(seen) == 1 and seen[0]["host"] == claim["host"] and seen[0]["source"] == "openstack", seen
+
+
+def brake(clouds):
+    clouds.set(hide_hosts=5)
+    clouds.service.wait_for("the brake", lambda: not clouds.ready()["ready"])
+    reason = clouds.ready()["reasons"][0]
+    assert "brake: OpenStack lists 5 of 10 hosts no more" in reason, reason
+    assert len(clouds.hosts()) == 10
+    clouds.set(hide_hosts=0)
+    clouds.service.wait_for("the brake's end", lambda: clouds.ready()["ready"])
+    assert len(clouds.service.logged("part=picture error=\"brake")) == 1
+
+
+def placement_away(clouds):
+    clouds.set(fail={"/placement": 503}, boot=1)
+    clouds.service.wait_for("a warning", lambda: any("placement" in one and "answered 503" in one for one in clouds.ready()["warnings"]))
+    clouds.service.wait_for("Nova's news all the same", lambda: "vm-42" in clouds.vms())
+    assert clouds.ready()["ready"] and len(clouds.hosts()) == 10
+    page = urllib.request.Request(clouds.service.url + "/metrics", headers={"X-Auth-Token": clouds.service.token()})
+    with urllib.request.urlopen(page, timeout=10) as answer:
+        metrics = answer.read().decode()
+    assert 'emplace_source_good{source="openstack.providers"} 0' in metrics
+    assert 'emplace_source_good{source="openstack.servers"} 1' in metrics
+    assert 'emplace_source_age_seconds{source="openstack.providers"}' in metrics
+    clouds.set(fail={})
+    clouds.service.wait_for("Placement again", lambda: not clouds.ready()["warnings"])
+
+
+def wrong_password(clouds):
+    clouds.set(password="another", revoke=True)
+    clouds.service.wait_for("a warning", lambda: any("refused user emplace" in one for one in clouds.ready()["warnings"]))
+    assert len(clouds.hosts()) == 10
+    clouds.set(password=PASSWORD)
+    clouds.service.wait_for("a login", lambda: not clouds.ready()["warnings"], timeout=120)
+
+
+def restart_with_a_hanging_cloud(clouds):
+    clouds.set(hang=["/"])
+    clouds.service.stop()
+    clouds.service.start()
+    assert len(clouds.hosts()) == 10
+    assert any("openstack.servers: last read never" in one for one in clouds.ready()["warnings"]), clouds.ready()
+    assert clouds.status_with("made-up") in (503, 504)
+
+
+def no_secret(clouds):
+    with open(clouds.service.log, encoding="utf-8", errors="replace") as file:
+        log = file.read()
+    for secret in (PASSWORD, "our-token", "admin-token", "user-token", clouds.service.token()):
+        assert secret not in log, secret
+
+
+def configuration(clouds):
+    """What is wrong in [openstack] is named, and a secret is not shown."""
+    login = 'username = "a"\nproject = "p"\n'
+    wrong = {'auth_url = "ftp://k"\n' + login: "openstack.auth_url: wanted http:// or https://",
+             'auth_url = "http://u:p4ss@k"\n' + login: "openstack.auth_url: wanted http:// or https://",
+             login: "openstack.auth_url: wanted a value, found none",
+             'auth_url = "http://k"\n' + login: "openstack.password: wanted a value, found none",
+             'auth_url = "http://k"\npassword = 7744\n' + login: "openstack.password: wanted a string, found something else",
+             'auth_url = "http://k"\napplication_credential_id = "x"\n': "openstack.application_credential_secret: wanted a value",
+             'auth_url = "http://k"\npassword_file = "/nonexistent"\n' + login: "openstack.password_file: wanted a file with a secret"}
+    path = os.path.join(clouds.service.data, "wrong.toml")
+    for text, message in wrong.items():
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("[openstack]\n" + text)
+        program = os.path.join(clouds.service.build, "bin/emplaced")
+        done = subprocess.run([program, "--check-config", "--config", path], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2 and message in done.stderr, (text, done)
+        assert "p4ss" not in done.stderr and "7744" not in done.stderr, done.stderr
+
+
+# ---- figures
+
+
+def cpu_s(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def figures(build, hosts, servers):
+    clouds = Clouds(build, hosts, servers, sync_s=5)
+    with clouds.service as service:
+        began = time.monotonic()
+        service.wait_for("the first sync", lambda: service.logged("event=openstack_taken"), timeout=600)
+        took, first = time.monotonic() - began, cpu_s(service.process.pid)
+        print(f"{hosts} hosts, {servers} vms: first sync {took:.1f} s, {first:.2f} s of CPU since the start of emplaced")
+        with open(f"/proc/{service.process.pid}/status", encoding="ascii") as file:
+            print(next(line.strip() for line in file if line.startswith("VmHWM")))
+        counts = clouds.cloud.counts
+        rounds, key = 6, "GET /compute/v2.1/os-aggregates"
+        time.sleep(1)
+        before, at = cpu_s(service.process.pid), counts[key]
+        service.wait_for("later syncs", lambda: counts[key] >= at + rounds, timeout=600)
+        print(f"later syncs without changes: {(cpu_s(service.process.pid) - before) / rounds:.3f} s of CPU each")
+        before, at = cpu_s(service.process.pid), counts[key]
+        clouds.set(boot=100, delete=list(range(100)))
+        service.wait_for("the changes", lambda: len(service.logged("event=openstack_taken")) >= 2, timeout=600)
+        print(f"a sync with 200 changes: {cpu_s(service.process.pid) - before:.3f} s of CPU")
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    if "--figures" in sys.argv:
+        return figures(build, *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
+    clouds = Clouds(build, 10, 40)
+    with clouds.service:
+        for step in (picture, tokens, changes, claims, brake, placement_away, wrong_password, restart_with_a_hanging_cloud, no_secret,
+                     configuration):
+            step(clouds)
+            print(f"ok {step.__name__}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

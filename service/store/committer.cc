@@ -181,6 +181,7 @@ void Committer::commit(Units units) {
 bool Committer::commit_others(Units units, Units& answered) {
   const std::size_t all = units.size();
   for (int tries = 1; !units.empty(); ++tries) {
+    if (stopping()) return give_up(units, unavailable("the service is stopping"));
     std::string transaction_id;
     BatchDone done;
     try {
@@ -190,7 +191,6 @@ bool Committer::commit_others(Units units, Units& answered) {
         finish_all(units, done);
         return units.size() + answered.size() == all;
       }
-      if (stopping()) return give_up(units, unavailable("the service is stopping"));
     } catch (const pqxx::in_doubt_error&) {
       session_.close();
       return resolve(units, done, transaction_id);

@@ -394,7 +394,7 @@ std::string to_json(const Change& change) {
 Result<Change> change_from_json(std::string_view json) {
   rapidjson::Document document;
   if (!read_exactly(json, document) || !document.IsObject()) {
-    return fail(ErrorCode::kInvalid, fmt::format("change: wanted a JSON object, found {:.80}", json));
+    return fail(ErrorCode::kInvalid, "change: wanted a JSON object, found " + shortened(json, 80));
   }
   std::string wrong;
   Fields fields(document, wrong);

@@ -138,7 +138,7 @@ def capabilities(rng, case):
     keys = ["cpu_info:arch", "cpu_info:topology:cores", "cpu_info:topology:ok", "cpu_info:topology:none", "cpu_info:features",
             "cpu_info:ratio", "hypervisor_type", "hypervisor_version", "stats:gpu", "gpu", "nested:a", "nested", "free_ram_mb",
             "vcpus_total", "host_ip", "nothing", "cpu_info:topology", "cpu_allocation_ratio", "num_instances", "host", "nodename",
-            "free_disk_mb:x", "service:disabled", "numa_topology", "cpu_info:arch:x", "limits", "limits:x", "cell_uuid", "num_io_ops",
+            "free_disk_mb:x", "service:disabled", "cpu_info:arch:x", "limits", "limits:x", "cell_uuid", "num_io_ops",
             "failed_builds", "disk_mb_used", "total_usable_ram_mb", "supported_instances"]  # fmt: skip
     for _ in range(rng.choice([1, 1, 2])):
         scope = rng.choice(["capabilities:", "capabilities:", "capabilities:", "", "other:"])

@@ -51,7 +51,11 @@ const Rules& nova_rules() {
     profile.method = RankMethod::kNova;
     profile.filters = {"ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter",
                        "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"};
-    profile.weighers = {{"RAMWeigher"}, {"CPUWeigher"}, {"DiskWeigher"}};
+    for (const char* weigher :
+         {"BuildFailureWeigher", "CPUWeigher", "CrossCellWeigher", "DiskWeigher", "IoOpsWeigher", "MetricsWeigher",
+          "PCIWeigher", "RAMWeigher", "ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher"}) {
+      profile.weighers.push_back({weigher, {}});
+    }
     return found_or_throw(resolve(profile, load_catalogue()));
   }();
   return rules;

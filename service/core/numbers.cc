@@ -21,17 +21,7 @@ struct Found {
   double low[kLanes], high[kLanes], zero[kLanes];
 };
 
-struct Keep {
-  void operator()(std::size_t, const void*, std::size_t) const {}
-};
-struct CopyTo {
-  double* to;
-  void operator()(std::size_t i, const void* values, std::size_t bytes) const { std::memcpy(to + i, values, bytes); }
-};
-
-// `also` sees all that was read, once.
-template <typename Also>
-inline __attribute__((always_inline)) void find(const double* values, std::size_t count, Found& found, Also also) {
+EMPLACE_CLONES void find_range(const double* values, std::size_t count, Found& found) {
   Lanes low[kChains], high[kChains], zero[kChains] = {}, value;
   for (std::size_t chain = 0; chain < kChains; ++chain) {
     std::memcpy(&low[chain], values, sizeof value);
@@ -41,7 +31,6 @@ inline __attribute__((always_inline)) void find(const double* values, std::size_
   for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
     for (std::size_t chain = 0; chain < kChains; ++chain) {
       std::memcpy(&value, values + i + chain * kLanes, sizeof value);
-      also(i + chain * kLanes, &value, sizeof value);
       low[chain] = value < low[chain] ? value : low[chain];
       high[chain] = value > high[chain] ? value : high[chain];
       zero[chain] += value * 0.0;
@@ -56,28 +45,10 @@ inline __attribute__((always_inline)) void find(const double* values, std::size_
   std::memcpy(found.high, &high[0], sizeof value);
   std::memcpy(found.zero, &zero[0], sizeof value);
   for (; i < count; ++i) {
-    also(i, values + i, sizeof *values);
     found.low[0] = std::min(found.low[0], values[i]);
     found.high[0] = std::max(found.high[0], values[i]);
     found.zero[0] += values[i] * 0.0;
   }
-}
-
-EMPLACE_CLONES void find_range(const double* values, std::size_t count, Found& found) {
-  find(values, count, found, Keep());
-}
-EMPLACE_CLONES void copy_range(const double* values, std::size_t count, Found& found, double* to) {
-  find(values, count, found, CopyTo{to});
-}
-
-Extremes range_in(const Found& found) {
-  return {*std::min_element(found.low, found.low + kLanes), *std::max_element(found.high, found.high + kLanes)};
-}
-std::optional<Extremes> finite_range_in(const Found& found) {
-  for (const double zero : found.zero) {
-    if (zero != 0) return std::nullopt;
-  }
-  return range_in(found);
 }
 
 EMPLACE_CLONES std::uint32_t any_falling(const std::uint32_t* values, std::size_t count) {
@@ -113,24 +84,17 @@ Extremes range_of(std::span<const double> values) {
   }
   Found found;
   find_range(values.data(), values.size(), found);
-  return range_in(found);
+  return {*std::min_element(found.low, found.low + kLanes), *std::max_element(found.high, found.high + kLanes)};
 }
 
 std::optional<Extremes> finite_range_of(std::span<const double> values) {
   if (values.size() < kLanes) return all_finite(values) ? std::optional(range_of(values)) : std::nullopt;
   Found found;
   find_range(values.data(), values.size(), found);
-  return finite_range_in(found);
-}
-
-std::optional<Extremes> copy_finite(std::span<const double> values, double* to) {
-  if (values.size() < kLanes) {
-    std::copy(values.begin(), values.end(), to);
-    return finite_range_of({to, values.size()});
+  for (const double zero : found.zero) {
+    if (zero != 0) return std::nullopt;
   }
-  Found found;
-  copy_range(values.data(), values.size(), found, to);
-  return finite_range_in(found);
+  return Extremes{*std::min_element(found.low, found.low + kLanes), *std::max_element(found.high, found.high + kLanes)};
 }
 
 bool all_ones(const std::byte* bits, std::uint32_t first, std::uint32_t last) {

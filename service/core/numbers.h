@@ -18,9 +18,6 @@ Extremes range_of(std::span<const double> values);
 // Of at least one; nothing when one of them is not finite.
 std::optional<Extremes> finite_range_of(std::span<const double> values);
 
-// The same of what it copies.
-std::optional<Extremes> copy_finite(std::span<const double> values, double* to);
-
 // -limit <= value <= limit for all; false for NaN.
 bool all_within(std::span<const double> values, double limit);
 bool all_finite(std::span<const double> values);

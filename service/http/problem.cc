@@ -41,7 +41,7 @@ std::string member(std::string_view name, std::string_view value) {
 }
 
 // What clients send is quoted, and they may send a lot.
-constexpr std::size_t kLongestDetail = 600;
+constexpr std::size_t kLongestDetail = 1500;
 
 struct Text {
   int status;

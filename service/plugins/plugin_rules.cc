@@ -58,7 +58,7 @@ tl::unexpected<Error> first_not_finite(const char* what, const std::vector<doubl
 
 constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
-// Buffers of NaN for plugins to write to. Each thread keeps its own: memory that is new costs more than weighing does.
+// A buffer of NaN that plugins rarely write to, kept by each thread: to make it anew costs more than weighing does.
 class Unset {
  public:
   std::span<double> get(std::size_t count) {
@@ -221,24 +221,24 @@ class PluginWeigher final : public Weigher {
   double default_multiplier() const override { return multiplier_; }
 
   Result<Weights> weigh(const Query& query, std::span<const std::uint32_t> hosts) const override {
-    thread_local Unset for_values, for_multipliers;
-    const std::span<double> values = for_values.get(hosts.size()), multipliers = for_multipliers.get(hosts.size());
+    thread_local Unset for_multipliers;
+    std::vector<double> values(hosts.size(), kUnset);
+    const std::span<double> multipliers = for_multipliers.get(hosts.size());
     emplace_weights weights{sizeof(emplace_weights), 0, values.data(), multipliers.data(), 0, 0, 0, 0};
     Weights result;
-    result.raw.resize(hosts.size());
     const auto weighed = rule_.run(
         query, hosts,
         [&](const emplace_call& call, emplace_error& error) {
           return weigher_.weigh(weigher_.self, &call, &weights, &error);
         },
         [&]() -> Result<void> {
-          result.range = copy_finite(values, result.raw.data());
-          if (!result.range) return first_not_finite("weight", result.raw);
+          result.raw = std::move(values);
+          if (!result.raw.empty()) result.range = finite_range_of(result.raw);
+          if (!result.raw.empty() && !result.range) return first_not_finite("weight", result.raw);
           if (!all_nan(multipliers)) result.multipliers.assign(multipliers.begin(), multipliers.end());
           return accept(weights, result);
         });
-    for_values.reset(values);
-    if (!all_nan(multipliers)) for_multipliers.reset(multipliers);
+    if (!weighed || !result.multipliers.empty()) for_multipliers.reset(multipliers);
     return weighed ? Result<Weights>(std::move(result)) : tl::unexpected(weighed.error());
   }
 

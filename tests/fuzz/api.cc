@@ -110,7 +110,7 @@ std::shared_ptr<http::Request> request_of(std::string_view input) {
 void require_sound(const http::Response& response) {
   require(response.status >= 200 && response.status < 600, "an answer has a status");
   require(response.status != 500, "nothing that a client sends is a defect of ours: " + response.body);
-  if (response.status >= 400) require(response.body.size() < 4000, "an error is short: " + response.body);
+  if (response.status >= 400) require(response.body.size() < 10000, "an error is short: " + response.body);
   if (response.content_type.find("json") == std::string::npos || response.body.empty()) return;
   const auto document = JsonDocument::parse(response.body);
   require(document.has_value(), "an answer is JSON: " + response.body);

@@ -36,6 +36,14 @@ Catalogue load_catalogue() {
 
 }  // namespace
 
+const Filter& nova_filter(std::string_view id) {
+  static const Catalogue catalogue = load_catalogue();
+  for (const auto& filter : catalogue.filters) {
+    if (filter->traits().id == id) return *filter;
+  }
+  throw std::runtime_error("no filter " + std::string(id));
+}
+
 const Rules& nova_rules() {
   static const Rules rules = [] {
     Profile profile;

@@ -7,5 +7,7 @@ namespace emplace {
 
 // Loaded once. Throws when the plugin is not built.
 const Rules& nova_rules();
+// Another one of the plugin's filters. Throws when there is none of that name.
+const Filter& nova_filter(std::string_view id);
 
 }  // namespace emplace

@@ -57,11 +57,9 @@ struct Attribute {
 constexpr Attribute kAmounts[] = {
     {"total_usable_ram_mb", [](const Amounts& a, std::uint32_t host) { return amount(a.total_ram_mb(host)); }},
     {"total_usable_disk_gb", [](const Amounts& a, std::uint32_t host) { return amount(a.total_disk_gb(host)); }},
-    {"disk_mb_used", [](const Amounts& a, std::uint32_t host) { return amount(a.disk_mb_used(host)); }},
     {"free_ram_mb", [](const Amounts& a, std::uint32_t host) { return amount(a.free_ram_mb(host)); }},
     {"vcpus_total", [](const Amounts& a, std::uint32_t host) { return amount(a.vcpus_total(host)); }},
     {"vcpus_used", [](const Amounts& a, std::uint32_t host) { return amount(a.vcpus_used(host)); }},
-    {"num_instances", [](const Amounts& a, std::uint32_t host) { return amount(a.instances(host)); }},
     {"cpu_allocation_ratio", [](const Amounts& a, std::uint32_t host) { return Value(a.cpu_ratio(host)); }},
     {"ram_allocation_ratio", [](const Amounts& a, std::uint32_t host) { return Value(a.ram_ratio(host)); }},
     {"disk_allocation_ratio", [](const Amounts& a, std::uint32_t host) { return Value(a.disk_ratio(host)); }},
@@ -147,16 +145,38 @@ void Amounts::free_disk_mb(Candidates candidates, const HostBlock& hosts, std::s
   }
 }
 
+Value Amounts::used_disk_mb(std::uint32_t host) const {
+  const bool known = disk_reserved_.valid(host) && disk_used_.valid(host);
+  return known ? amount((disk_reserved_[host] + disk_used_[host]) * 1024) : Value();
+}
+
+double Amounts::instances(std::uint32_t host, const HostState* state) const {
+  return state && state->instances ? static_cast<double>(*state->instances) : at(vm_count_, host);
+}
+
+void Amounts::instances(Candidates candidates, const HostBlock& hosts, std::span<double> count) const {
+  require({&vm_count_}, candidates);
+  const double* picture = vm_count_.values_from(block_start(candidates));
+  for (std::size_t i = 0; i < count.size(); ++i) {
+    count[i] = std::isnan(hosts.instances[i]) ? picture[i] : hosts.instances[i];
+  }
+}
+
 Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostState* state) const {
   try {
     for (const auto& [known, read] : kAmounts) {
       if (known == name) return read(*this, host);
     }
     if (name == "free_disk_mb") return amount(free_disk_mb(host, state));
+    if (name == "num_instances") return amount(instances(host, state));
   } catch (const plugin::Error&) {
     return Value();  // of this host it is not known; the others must still be judged
   }
-  const Value* found = state && has_attribute(name) ? state->attributes.find(name) : nullptr;
+  if (name == "num_io_ops") return Value(state ? state->io_ops : std::int64_t{0});
+  if (name == "failed_builds") return Value(state ? state->failed_builds : std::int64_t{0});
+  // Nova reports it apart from what is free, and does not count what it places.
+  if (name == "disk_mb_used" && !(state && state->attributes.find(name))) return used_disk_mb(host);
+  const Value* found = state ? state->attributes.find(name) : nullptr;
   if (found) return *found;
   return name == "host" && name_.valid(host) ? Value(std::string(name_[host])) : Value();
 }

@@ -25,7 +25,6 @@ class Amounts {
   double ram_ratio(std::uint32_t host) const { return at(ram_ratio_, host); }
   double disk_ratio(std::uint32_t host) const { return at(disk_ratio_, host); }
   double total_disk_gb(std::uint32_t host) const { return at(disk_, host); }
-  double disk_mb_used(std::uint32_t host) const { return (at(disk_reserved_, host) + at(disk_used_, host)) * 1024; }
   // The lesser of free_disk_gb and disk_available_least, where the latter is known.
   double free_disk_mb(std::uint32_t host, const HostState* state) const;
 
@@ -35,7 +34,9 @@ class Amounts {
   void free_vcpus(Candidates candidates, std::span<double> free) const;
   void free_disk_mb(Candidates candidates, const HostBlock& hosts, std::span<double> free) const;
 
-  double instances(std::uint32_t host) const { return at(vm_count_, host); }
+  // As many as Nova says, else as the picture has on the host.
+  void instances(Candidates candidates, const HostBlock& hosts, std::span<double> count) const;
+  double instances(std::uint32_t host, const HostState* state) const;
 
   // The HostState attribute of that name: amounts from the columns, all else from nova_state; None when there is none,
   // and for an amount that is not known.
@@ -43,6 +44,7 @@ class Amounts {
 
  private:
   static double at(const plugin::Column<double>& column, std::uint32_t host);
+  Value used_disk_mb(std::uint32_t host) const;
 
   plugin::Column<std::string_view> name_;
   plugin::Column<double> vcpus_, memory_, disk_, vcpus_reserved_, memory_reserved_, disk_reserved_, vcpus_used_,

@@ -28,9 +28,16 @@ struct Requirement {
   std::string wanted;
 };
 
-std::vector<Requirement> requirements(const Spec& spec) {
+// Master reads the flavor's own word for address bits as a capability.
+std::optional<Requirement> address_bits(const std::string& key, const std::string& wanted, Release release) {
+  if (release != Release::kMaster || key != "hw:maxphysaddr_bits") return std::nullopt;
+  return Requirement{key, {"cpu_info", "maxphysaddr", "bits"}, true, ">= " + wanted};
+}
+
+std::vector<Requirement> requirements(const Spec& spec, Release release) {
   std::vector<Requirement> all;
   for (const auto& [key, wanted] : spec.extra_specs) {
+    if (auto bits = address_bits(key, wanted, release)) all.push_back(*std::move(bits));
     auto scope = split(key);
     const bool namespaced = scope.size() > 1;
     if (namespaced && scope.front() != kNamespace) continue;
@@ -46,10 +53,14 @@ class Capabilities {
       : amounts_(amounts), host_(host), state_(state) {}
 
   bool applies(const Requirement& requirement) const {
-    return requirement.namespaced || has_attribute(requirement.scope.front()) || find_stat(requirement.scope.front());
+    const std::string& name = requirement.scope.front();
+    return requirement.namespaced || has_attribute(name) || find_stat(name) ||
+           (state_ && state_->attributes.find(name));
   }
   // What lies at the end of the scope; None when the way there ends early. A text on the way is read as JSON.
+  // Nova's host states hold the service in something that is no dict, so there is no way into it.
   Value walk(const std::vector<std::string>& scope) const {
+    if (scope.size() > 1 && scope.front() == "service") return Value();
     Value value = first(scope.front());
     for (std::size_t i = 1; i < scope.size() && !value.is_none(); ++i) {
       if (value.text()) value = parse_json(*value.text()).value_or(Value());
@@ -92,7 +103,7 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
 
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const auto spec = shared_.specs->of(call);
-    const auto all = requirements(*spec);
+    const auto all = requirements(*spec, shared_.settings->of(call)->release);
     if (spec->rebuild || all.empty()) return;
     const Amounts amounts(call.picture());
     const Snapshot& snapshot = shared_.hosts->of(call);
@@ -104,7 +115,7 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
-    const auto all = requirements(*shared_.specs->of(call));
+    const auto all = requirements(*shared_.specs->of(call), shared_.settings->of(call)->release);
     const Amounts amounts(call.picture());
     const Capabilities capabilities(amounts, host, shared_.hosts->of(call).hosts.find(host));
     const Requirement* unmet = find_unmet(all, capabilities);

@@ -19,6 +19,13 @@ Reason judge_state(std::uint32_t state) {
   return state == kStateDown ? kDown : kPasses;
 }
 
+struct Deadline {
+  std::int64_t now_us;
+  std::int64_t down_time_us;
+  // A clock that is ahead counts as one that is behind.
+  bool met_by(std::int64_t heard_us) const { return std::abs(now_us - heard_us) <= down_time_us; }
+};
+
 class ComputeFilter : public plugin::Filter {
  public:
   explicit ComputeFilter(const Shared& shared) : shared_(shared) {}
@@ -27,16 +34,17 @@ class ComputeFilter : public plugin::Filter {
     if (shared_.specs->of(call)->rebuild) return;
     const auto states = call.picture().column<std::uint32_t>("hosts", "state");
     const Snapshot& snapshot = shared_.hosts->of(call);
+    const Deadline deadline{call.now_us(), shared_.settings->of(call)->service_down_time_us};
     for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
       const HostBlock& hosts = snapshot.columns.block_of(first);
       const std::uint32_t* state = states.values_from(first);
       const unsigned char* valid = states.validity_from(first);
-      const bool only_state_counts = all_valid(valid, rows.back() - first + 1) && all_services_up(hosts, call.now_us());
+      const bool only_state_counts = all_valid(valid, rows.back() - first + 1) && all_services_up(hosts, deadline);
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const std::uint32_t row = rows[i] - first;
         if (only_state_counts && state[row] == kStateEnabled) continue;
         const bool known = !valid || ((valid[row >> 3] >> (row & 7)) & 1);
-        const Reason reason = judge(known ? state[row] : kStateDown, hosts, row, call.now_us());
+        const Reason reason = judge(known ? state[row] : kStateDown, hosts, row, deadline);
         if (reason != kPasses) verdicts.refuse(at + i, reason);
       }
     });
@@ -60,17 +68,13 @@ class ComputeFilter : public plugin::Filter {
   }
 
  private:
-  bool is_recent(std::int64_t heard_us, std::int64_t now_us) const {
-    return std::abs(now_us - heard_us) <= shared_.options.service_down_time_us;
-  }
-
-  bool all_services_up(const HostBlock& hosts, std::int64_t now_us) const {
+  static bool all_services_up(const HostBlock& hosts, const Deadline& deadline) {
     if (hosts.any_other) return false;
     const bool none = hosts.first_heard_us > hosts.last_heard_us;
-    return none || (is_recent(hosts.first_heard_us, now_us) && is_recent(hosts.last_heard_us, now_us));
+    return none || (deadline.met_by(hosts.first_heard_us) && deadline.met_by(hosts.last_heard_us));
   }
 
-  Reason judge(std::uint32_t state, const HostBlock& hosts, std::uint32_t i, std::int64_t now_us) const {
+  static Reason judge(std::uint32_t state, const HostBlock& hosts, std::uint32_t i, const Deadline& deadline) {
     const Reason by_state = judge_state(state);
     if (by_state != kPasses) return by_state;
     switch (hosts.service[i]) {
@@ -81,7 +85,7 @@ class ComputeFilter : public plugin::Filter {
       case ServiceState::kForcedDown:
         return kForcedDown;
       case ServiceState::kHeard:
-        return is_recent(hosts.heard_us[i], now_us) ? kPasses : kNotHeard;
+        return deadline.met_by(hosts.heard_us[i]) ? kPasses : kNotHeard;
       default:
         return kNotHeard;
     }
@@ -89,7 +93,7 @@ class ComputeFilter : public plugin::Filter {
 
   plugin::Refusal not_heard(const plugin::Call& call, std::uint32_t row) const {
     const HostState* host = shared_.hosts->of(call).hosts.find(row);
-    const double wanted = static_cast<double>(shared_.options.service_down_time_us) / 1e6;
+    const double wanted = static_cast<double>(shared_.settings->of(call)->service_down_time_us) / 1e6;
     if (!host || !host->service || !host->service->heartbeat_us) {
       return {"nova.compute.not_heard_from", wanted, "never heard from", "s"};
     }

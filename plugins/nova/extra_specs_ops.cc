@@ -29,12 +29,6 @@ std::vector<std::string_view> split(std::string_view text) {
   return words;
 }
 
-std::string_view strip(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // Python lets underscores stand between digits; nothing where they stand elsewhere.
 std::optional<std::string> without_underscores(std::string_view text) {
   std::string out;
@@ -107,6 +101,20 @@ constexpr Operator kOperators[] = {
 };
 
 }  // namespace
+
+std::string_view strip(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::optional<double> python_int(std::string_view text) {
+  text = strip(text);
+  std::string_view digits = text;
+  if (!digits.empty() && (digits.front() == '-' || digits.front() == '+')) digits.remove_prefix(1);
+  const bool plain = std::ranges::all_of(digits, [](char c) { return is_digit(c) || c == '_'; });
+  return digits.empty() || !plain ? std::nullopt : python_float(text);
+}
 
 std::optional<double> python_float(std::string_view text) {
   text = strip(text);

@@ -17,4 +17,10 @@ bool match(std::string_view value, std::string_view requirement);
 // Python's float() of a text; nothing where it raises ValueError.
 std::optional<double> python_float(std::string_view text);
 
+// Python's int() of a text.
+std::optional<double> python_int(std::string_view text);
+
+// Python's str.strip() of a text; nothing but ASCII's blanks.
+std::string_view strip(std::string_view text);
+
 }  // namespace emplace::nova

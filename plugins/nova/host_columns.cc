@@ -21,6 +21,13 @@ double least_disk_gb(const Value& attributes) {
   return whole ? static_cast<double>(*whole) : std::numeric_limits<double>::infinity();
 }
 
+// Nova does not tell hosts with 99 free devices and more apart: what is scarce is the last ones.
+double weight_of_devices(const HostState* state) {
+  constexpr std::int64_t kMostDevices = 100;
+  const std::int64_t free = state && state->pci ? state->pci->free() : 0;
+  return static_cast<double>(kMostDevices - std::min(free, kMostDevices - 1));
+}
+
 // Different for different Supports: each text is preceded by its length.
 std::string key_of(const HostState& state) {
   std::string key = std::to_string(state.hypervisor_version);
@@ -35,6 +42,12 @@ std::string key_of(const HostState& state) {
 
 HostColumns::HostColumns() : supports_(std::make_shared<Supports>()) {}
 
+HostBlock::HostBlock() {
+  least_disk_gb.fill(std::numeric_limits<double>::infinity());
+  instances.fill(std::numeric_limits<double>::quiet_NaN());
+  pci_weight.fill(weight_of_devices(nullptr));
+}
+
 void HostColumns::set(std::uint32_t row, const HostState* state) {
   HostBlock& block = blocks_.open(row);
   const std::uint32_t i = row % kBlockRows;
@@ -43,6 +56,12 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
   block.support[i] = state ? position_of(*state) : 0;
   block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
+  block.pci_weight[i] = weight_of_devices(state);
+  block.io_ops[i] = state ? static_cast<double>(state->io_ops) : 0;
+  block.failed_builds[i] = state ? static_cast<double>(state->failed_builds) : 0;
+  block.hypervisor_version[i] = state ? static_cast<double>(state->hypervisor_version) : 0;
+  const auto instances = state ? state->instances : std::nullopt;
+  block.instances[i] = instances ? static_cast<double>(*instances) : std::numeric_limits<double>::quiet_NaN();
 }
 
 void HostBlock::summarise() {

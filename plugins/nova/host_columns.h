@@ -1,6 +1,6 @@
 // HostColumns: what screens and weighers read of every host beyond the picture's own columns, so that they need not
-// walk through its attributes: its service, which combination of supported instances it has, and its reported free
-// disk.
+// walk through its attributes: its service, which combination of supported instances it has, its reported free
+// disk, and what it counts.
 #pragma once
 
 #include <array>
@@ -31,13 +31,18 @@ struct HostBlock {
   std::array<std::int64_t, kBlockRows> heard_us{};  // microseconds since the epoch
   std::array<std::uint32_t, kBlockRows> support{};  // position in supports()
   std::array<double, kBlockRows> least_disk_gb;     // disk_available_least; infinite: not known
+  std::array<double, kBlockRows> pci_weight;        // PCIWeigher's
+  std::array<double, kBlockRows> io_ops{};
+  std::array<double, kBlockRows> failed_builds{};
+  std::array<double, kBlockRows> hypervisor_version{};  // 0: not known
+  std::array<double, kBlockRows> instances;             // NaN: as many as the picture has there
 
   // What holds for all of them, so that most blocks need not be looked at host by host.
   std::int64_t first_heard_us = 0, last_heard_us = 0;  // of those with kHeard
   bool any_other = false;                              // some service is neither kNone nor kHeard
   std::vector<std::uint32_t> distinct_supports{0};
 
-  HostBlock() { least_disk_gb.fill(std::numeric_limits<double>::infinity()); }
+  HostBlock();
   void summarise();
 };
 

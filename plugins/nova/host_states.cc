@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 
+#include "extra_specs_ops.h"
+
 namespace emplace::nova {
 namespace {
 
@@ -34,6 +36,40 @@ std::vector<std::vector<std::string>> supported_of(const Value& attributes) {
     auto& tuple = all.emplace_back();
     if (!item.list()) continue;
     for (const Value& part : *item.list()) tuple.push_back(part.str());
+  }
+  return all;
+}
+
+Value without_compiled(const Value& attributes) {
+  Value::Dict kept;
+  for (const auto& [key, value] : attributes.dict() ? *attributes.dict() : Value::Dict()) {
+    if (key != "numa_topology" && key != "pci_stats") kept.emplace_back(key, value);
+  }
+  return Value(std::move(kept));
+}
+
+std::optional<std::int64_t> whole_of(const Value& object, std::string_view key) {
+  const Value* value = object.find(key);
+  return value ? value->whole() : std::nullopt;
+}
+
+// An attribute, or what Nova makes it from: a text in stats.
+std::optional<std::int64_t> counted(const Value& attributes, std::string_view name, std::string_view stat) {
+  if (const auto value = whole_of(attributes, name)) return value;
+  const Value* stats = attributes.find("stats");
+  const Value* value = stats ? stats->find(stat) : nullptr;
+  const auto number = value ? python_int(value->str()) : std::nullopt;
+  return number ? std::optional(static_cast<std::int64_t>(*number)) : std::nullopt;
+}
+
+decltype(HostState::metrics) metrics_of(const Value& attributes) {
+  decltype(HostState::metrics) all;
+  const Value* listed = attributes.find("metrics");
+  if (!listed || !listed->list()) return all;
+  for (const Value& item : *listed->list()) {
+    const Value* name = item.fields().find("name");
+    const Value* value = item.fields().find("value");
+    if (name && name->text()) all.emplace_back(*name->text(), value ? value->number() : std::nullopt);
   }
   return all;
 }
@@ -72,6 +108,8 @@ std::shared_ptr<const Metadata> metadata(const plugin::View& view, std::uint32_t
   return made;
 }
 
+using RowList = std::span<const std::uint32_t>;
+
 // What the aggregates say, for all hosts.
 void set_multipliers(Snapshot& snapshot, const plugin::View& view) {
   std::vector<const Metadata*> aggregates;
@@ -80,10 +118,14 @@ void set_multipliers(Snapshot& snapshot, const plugin::View& view) {
   }
   snapshot.multipliers.start(aggregates);
   if (!snapshot.multipliers.any()) return;
-  const auto memberships = view.column<std::span<const std::uint32_t>>("hosts", "aggregates");
+  const auto memberships = view.column<RowList>("hosts", "aggregates");
   for (std::uint32_t row = 0; row < memberships.rows(); ++row) {
-    snapshot.multipliers.set(row, memberships.get(row).value_or(std::span<const std::uint32_t>()));
+    snapshot.multipliers.set(row, memberships.get(row).value_or(RowList()));
   }
+}
+
+void set_memberships(Snapshot& snapshot, const plugin::Column<RowList>& memberships, std::uint32_t row) {
+  snapshot.memberships.set(row, memberships.get(row).value_or(RowList()));
 }
 
 std::optional<Instances::Placed> instance(const plugin::View& view, std::uint32_t row) {
@@ -120,10 +162,18 @@ std::optional<std::int64_t> parse_time_us(std::string_view text) {
 }
 
 HostState compile(const Value& attributes) {
-  HostState state{attributes, service_of(attributes), supported_of(attributes), 0};
-  if (const Value* version = attributes.find("hypervisor_version")) {
-    state.hypervisor_version = version->whole().value_or(0);
-  }
+  HostState state;
+  state.attributes = without_compiled(attributes);
+  state.service = service_of(attributes);
+  state.supported_instances = supported_of(attributes);
+  state.hypervisor_version = whole_of(attributes, "hypervisor_version").value_or(0);
+  state.io_ops = counted(attributes, "num_io_ops", "io_workload").value_or(0);
+  state.failed_builds = counted(attributes, "failed_builds", "failed_builds").value_or(0);
+  state.instances = counted(attributes, "num_instances", "num_instances");
+  if (const Value* host = attributes.find("host"); host && host->text()) state.host = *host->text();
+  state.metrics = metrics_of(attributes);
+  state.numa = numa_topology_of(attributes.find("numa_topology"));
+  state.pci = pci_pools_of(attributes.find("pci_stats"));
   return state;
 }
 
@@ -177,6 +227,8 @@ std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) con
   for (std::uint32_t row = 0; row < after.table("aggregates").rows(); ++row) {
     if (auto data = metadata(after, row)) made->aggregates.set(row, std::move(data));
   }
+  const auto memberships = after.column<RowList>("hosts", "aggregates");
+  for (std::uint32_t row = 0; row < memberships.rows(); ++row) set_memberships(*made, memberships, row);
   set_multipliers(*made, after);
   std::vector<Instances::Placed> placed;
   for (std::uint32_t row = 0; row < after.table("vms").rows(); ++row) {
@@ -193,14 +245,12 @@ std::shared_ptr<const Snapshot> HostStates::next(const Snapshot& index, const pl
   made->columns.finish();
   const auto aggregates = changed(changes, "aggregates", {"metadata"});
   for (const std::uint32_t row : aggregates) made->aggregates.set(row, metadata(after, row));
-  if (!aggregates.empty()) {
-    set_multipliers(*made, after);
-  } else if (made->multipliers.any()) {
-    const auto memberships = after.column<std::span<const std::uint32_t>>("hosts", "aggregates");
-    for (const std::uint32_t row : changed(changes, "hosts", {"aggregates"})) {
-      made->multipliers.set(row, memberships.get(row).value_or(std::span<const std::uint32_t>()));
-    }
+  const auto memberships = after.column<RowList>("hosts", "aggregates");
+  for (const std::uint32_t row : changed(changes, "hosts", {"aggregates"})) {
+    set_memberships(*made, memberships, row);
+    if (aggregates.empty()) made->multipliers.set(row, memberships.get(row).value_or(RowList()));
   }
+  if (!aggregates.empty()) set_multipliers(*made, after);
   for (const std::uint32_t row : changed(changes, "vms", {"id", "host"})) {
     const auto was = instance(before, row), is = instance(after, row);
     if (was == is) continue;

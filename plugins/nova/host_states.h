@@ -18,7 +18,10 @@
 
 #include "emplace/plugin.hpp"
 #include "host_columns.h"
+#include "memberships.h"
 #include "multipliers.h"
+#include "numa_topology.h"
+#include "pci_pools.h"
 #include "value.h"
 
 namespace emplace::nova {
@@ -30,10 +33,19 @@ struct Service {
 };
 
 struct HostState {
+  // A dict; without what numa and pci are compiled from, which would take a hundred times the memory.
   Value attributes;  // a dict
   std::optional<Service> service;
   std::vector<std::vector<std::string>> supported_instances;  // of architecture, hypervisor, mode
   std::int64_t hypervisor_version = 0;                        // 0: not known
+  // Nova keeps the first two in stats, as texts.
+  std::int64_t io_ops = 0;
+  std::int64_t failed_builds = 0;
+  std::optional<std::int64_t> instances;  // where Nova says how many; it may differ from what is listed
+  std::optional<std::string> host;        // of several nodes the same; none: the host's own name
+  std::vector<std::pair<std::string, std::optional<double>>> metrics;  // some have no value but values per cell
+  std::optional<NumaTopology> numa;
+  std::optional<PciPools> pci;
 };
 
 // "2026-11-21T08:37:10.438461", in UTC.
@@ -89,6 +101,7 @@ struct Snapshot {
   Rows<HostState> hosts;
   HostColumns columns;  // of them
   Rows<Metadata> aggregates;
+  Memberships memberships;  // of the hosts in them
   Multipliers multipliers;  // of the hosts in them
   Instances instances;
 };
@@ -98,6 +111,21 @@ class HostStates : public plugin::Snapshots<Snapshot> {
   std::shared_ptr<const Snapshot> first(const plugin::View& after) const override;
   std::shared_ptr<const Snapshot> next(const Snapshot& index, const plugin::View& before, const plugin::View& after,
                                        const plugin::Changes& changes) const override;
+};
+
+// What Nova calls each host; several nodes may share a name, then the picture tells them apart and Nova does not.
+class Names {
+ public:
+  Names(const plugin::Call& call, const HostStates& hosts)
+      : snapshot_(hosts.of(call)), names_(call.picture().column<std::string_view>("hosts", "name")) {}
+  std::string_view of(std::uint32_t host) const {
+    const HostState* state = snapshot_.hosts.find(host);
+    return state && state->host ? std::string_view(*state->host) : names_.get(host).value_or("");
+  }
+
+ private:
+  const Snapshot& snapshot_;
+  const plugin::Column<std::string_view> names_;
 };
 
 }  // namespace emplace::nova

@@ -3,19 +3,22 @@
 // asks for nothing passes everywhere; one that asks fails where the host says nothing. Runs on a rebuild too.
 #include <algorithm>
 
+#include "aggregates.h"
 #include "canonical.h"
+#include "extra_specs_ops.h"
 #include "rules.h"
 #include "version_predicate.h"
 
 namespace emplace::nova {
 namespace {
 
-enum Reason : std::uint8_t { kPasses, kNothingSupported, kNotSupported, kVersion };
+enum Reason : std::uint8_t { kPasses, kNothingSupported, kNotSupported, kVersion, kAddressBits };
 
 struct Wanted {
   std::vector<std::string> properties;  // canonical; those that are given
   std::optional<VersionPredicate> version;
   std::string version_restriction;
+  double address_bits = 0;  // master; 0: as many as there are
 };
 
 Wanted wanted_of(const Spec& spec, const Options& options) {
@@ -35,6 +38,8 @@ Wanted wanted_of(const Spec& spec, const Options& options) {
     wanted.version.emplace(*restriction);
     wanted.version_restriction = *restriction;
   }
+  const auto* bits = spec.image_property("hw_maxphysaddr_bits");
+  if (bits && options.release == Release::kMaster) wanted.address_bits = python_int(*bits).value_or(0);
   return wanted;
 }
 
@@ -53,16 +58,19 @@ Reason judge(const Support& host, const Wanted& wanted) {
   return wanted.version->satisfied_by(version_text(host.hypervisor_version)) ? kPasses : kVersion;
 }
 
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
-  return text;
-}
-
 std::string all_supported(const HostState* host) {
   std::string text;
   for (const auto& combination : host->supported_instances) text += (text.empty() ? "" : " ") + joined(combination);
   return text;
+}
+
+// Nothing: the host does not say.
+std::optional<double> address_bits(const HostState* host) {
+  const Value* info = host ? host->attributes.find("cpu_info") : nullptr;
+  const auto parsed = info && info->text() ? parse_json(*info->text()) : std::nullopt;
+  const Value* addresses = parsed ? parsed->find("maxphysaddr") : info ? info->find("maxphysaddr") : nullptr;
+  const Value* bits = addresses ? addresses->find("bits") : nullptr;
+  return bits ? bits->number() : std::nullopt;
 }
 
 class ImagePropertiesFilter : public plugin::Filter {
@@ -70,11 +78,29 @@ class ImagePropertiesFilter : public plugin::Filter {
   explicit ImagePropertiesFilter(const Shared& shared) : shared_(shared) {}
 
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
-    const Wanted wanted = wanted_of(*shared_.specs->of(call), shared_.options);
-    if (wanted.properties.empty()) return;
-    const HostColumns& columns = shared_.hosts->of(call).columns;
+    const Wanted wanted = wanted_of(*shared_.specs->of(call), *shared_.settings->of(call));
+    const Snapshot& snapshot = shared_.hosts->of(call);
+    if (wanted.address_bits > 0) screen_address_bits(wanted.address_bits, snapshot, call.candidates(), verdicts);
+    if (!wanted.properties.empty()) screen_support(wanted, snapshot.columns, call.candidates(), verdicts);
+  }
+
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t row, std::uint8_t reason) const override {
+    const Wanted wanted = wanted_of(*shared_.specs->of(call), *shared_.settings->of(call));
+    const HostState* host = shared_.hosts->of(call).hosts.find(row);
+    if (reason == kAddressBits) return {"nova.image.address_bits", wanted.address_bits, *address_bits(host), "bits"};
+    if (reason == kNothingSupported || !host)
+      return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
+    if (reason == kNotSupported) return {"nova.image.not_supported", joined(wanted.properties), all_supported(host)};
+    return {"nova.image.hypervisor_version", wanted.version_restriction, version_text(host->hypervisor_version)};
+  }
+
+ private:
+  using Rows = std::span<const std::uint32_t>;
+
+  static void screen_support(const Wanted& wanted, const HostColumns& columns, Rows candidates,
+                             plugin::Verdicts& verdicts) {
     std::vector<std::optional<Reason>> known(columns.supports().size());
-    for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
+    for_each_block(candidates, [&](std::uint32_t first, Rows rows, std::size_t at) {
       const HostBlock& hosts = columns.block_of(first);
       const auto passes = [&](std::uint32_t support) { return known[support] == kPasses; };
       if (std::ranges::all_of(hosts.distinct_supports, passes)) return;
@@ -86,16 +112,14 @@ class ImagePropertiesFilter : public plugin::Filter {
     });
   }
 
-  plugin::Refusal explain(const plugin::Call& call, std::uint32_t row, std::uint8_t reason) const override {
-    const Wanted wanted = wanted_of(*shared_.specs->of(call), shared_.options);
-    const HostState* host = shared_.hosts->of(call).hosts.find(row);
-    if (reason == kNothingSupported || !host)
-      return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
-    if (reason == kNotSupported) return {"nova.image.not_supported", joined(wanted.properties), all_supported(host)};
-    return {"nova.image.hypervisor_version", wanted.version_restriction, version_text(host->hypervisor_version)};
+  static void screen_address_bits(double wanted, const Snapshot& snapshot, Rows candidates,
+                                  plugin::Verdicts& verdicts) {
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const auto found = address_bits(snapshot.hosts.find(candidates[i]));
+      if (found && *found < wanted) verdicts.refuse(i, kAddressBits);
+    }
   }
 
- private:
   const Shared shared_;
 };
 

@@ -1,5 +1,6 @@
-// The Nova plugin: the filters and weighers of nova-scheduler (Zed, 26.2.2) under their class names, with the same
-// answers.
+// The Nova plugin: the filters and weighers of nova-scheduler (Zed, 26.2.2, and master) under their class names,
+// with the same answers. What Nova skips for later instances of one request (run_filter_once_per_request) needs no code
+// here: such a filter looks only at what does not change within a request, so it says the same again.
 #include "rules.h"
 
 namespace emplace::nova {
@@ -7,16 +8,15 @@ namespace {
 
 void make(const plugin::Configuration& configuration, plugin::Plugin& plugin) {
   const auto hosts = std::make_shared<HostStates>();
-  const Shared shared{hosts,
-                      std::make_shared<Specs>(),
-                      {static_cast<std::int64_t>(configuration.number("service_down_time") * 1e6),
-                       configuration.text("image_properties_default_architecture")}};
+  const Shared shared{hosts, std::make_shared<Specs>(), std::make_shared<Settings>(configuration.json())};
   plugin.set_observer(hosts);
-  add_compute_filter(plugin, shared);
-  add_capabilities_filter(plugin, shared);
-  add_image_properties_filter(plugin, shared);
-  add_server_group_filters(plugin, shared);
-  add_resource_weighers(plugin, shared);
+  for (const auto add :
+       {add_compute_filter, add_capabilities_filter, add_image_properties_filter, add_server_group_filters,
+        add_aggregate_filters, add_count_filters, add_isolation_filters, add_hint_filters, add_json_filter,
+        add_metrics_rules, add_resource_weighers, add_count_weighers, add_affinity_weighers, add_cross_cell_weigher,
+        add_image_properties_weigher, add_numa_filter, add_pci_rules}) {
+    add(plugin, shared);
+  }
 }
 
 }  // namespace

@@ -1,51 +1,11 @@
-// ServerGroupAntiAffinityFilter and ServerGroupAffinityFilter. A RequestSpec brings its group with members and hosts; a
-// request of our own names a group of the picture, whose members by host the host hands over.
+// ServerGroupAntiAffinityFilter and ServerGroupAffinityFilter.
 #include <algorithm>
-#include <map>
 
+#include "groups.h"
 #include "rules.h"
 
 namespace emplace::nova {
 namespace {
-
-// As groups.policy has them.
-constexpr std::uint32_t kAffinity = 0, kAntiAffinity = 1;
-
-using Counts = std::map<std::uint32_t, std::uint32_t>;  // by host: members there
-
-struct PictureGroup {
-  std::uint32_t policy;
-  double max_per_host;
-};
-
-std::optional<PictureGroup> picture_group(const plugin::Call& call) {
-  const auto row = call.request().column<std::uint32_t>("group_row").get(0);
-  if (!row) return std::nullopt;
-  const auto policy = call.picture().column<std::uint32_t>("groups", "policy").get(*row);
-  const auto limit = call.picture().column<double>("groups", "max_per_host").get(*row);
-  return policy ? std::optional(PictureGroup{*policy, limit.value_or(1)}) : std::nullopt;
-}
-
-Counts picture_members(const plugin::Call& call) {
-  const auto members = call.request("request_members");
-  const auto hosts = members.column<std::uint32_t>("host");
-  const auto counts = members.column<std::uint32_t>("count");
-  Counts by_host;
-  for (std::uint32_t row = 0; row < members.rows(); ++row) by_host[hosts[row]] += counts[row];
-  return by_host;
-}
-
-// Each member once per host, however often the group names it.
-Counts spec_members(const Group& group, const Instances& instances) {
-  std::vector<plugin::Uuid> members = group.members;
-  std::ranges::sort(members);
-  members.erase(std::unique(members.begin(), members.end()), members.end());
-  Counts by_host;
-  for (const plugin::Uuid& member : members) {
-    for (const std::uint32_t host : instances.hosts(member)) ++by_host[host];
-  }
-  return by_host;
-}
 
 // ---- anti-affinity
 
@@ -123,8 +83,7 @@ std::optional<std::vector<std::string>> spec_hosts(const Spec& spec) {
 
 class Affinity {
  public:
-  Affinity(const plugin::Call& call, const Spec& spec)
-      : names_(call.picture().column<std::string_view>("hosts", "name")) {
+  Affinity(const plugin::Call& call, const Spec& spec, const HostStates& hosts) : names_(call, hosts) {
     if (spec.from_nova) {
       hosts_ = spec_hosts(spec);
     } else if (const auto group = picture_group(call); group && group->policy == kAffinity) {
@@ -134,21 +93,19 @@ class Affinity {
   bool asks() const { return hosts_ || !members_.empty(); }
   bool passes(std::uint32_t host) const {
     if (!hosts_) return members_.contains(host);
-    const auto name = names_.get(host);
-    return name && std::ranges::find(*hosts_, *name) != hosts_->end();
+    return std::ranges::find(*hosts_, names_.of(host)) != hosts_->end();
   }
   std::string wanted() const {
     std::string text;
-    for (const auto& [host, count] : members_)
-      text += (text.empty() ? "" : ",") + std::string(names_.get(host).value_or(""));
+    for (const auto& [host, count] : members_) text += (text.empty() ? "" : ",") + std::string(names_.of(host));
     for (const std::string& host : hosts_.value_or(std::vector<std::string>()))
       text += (text.empty() ? "" : ",") + host;
     return text;
   }
-  std::string name(std::uint32_t host) const { return std::string(names_.get(host).value_or("")); }
+  std::string name(std::uint32_t host) const { return std::string(names_.of(host)); }
 
  private:
-  plugin::Column<std::string_view> names_;
+  Names names_;
   std::optional<std::vector<std::string>> hosts_;
   Counts members_;
 };
@@ -160,7 +117,7 @@ class ServerGroupAffinityFilter : public plugin::Filter {
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const auto spec = shared_.specs->of(call);
     if (spec->rebuild) return;
-    const Affinity rule(call, *spec);
+    const Affinity rule(call, *spec, *shared_.hosts);
     if (!rule.asks()) return;
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -169,7 +126,7 @@ class ServerGroupAffinityFilter : public plugin::Filter {
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
-    const Affinity rule(call, *shared_.specs->of(call));
+    const Affinity rule(call, *shared_.specs->of(call), *shared_.hosts);
     return {"nova.affinity", rule.wanted(), rule.name(host)};
   }
 

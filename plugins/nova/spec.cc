@@ -1,9 +1,15 @@
 #include "spec.h"
 
+#include <algorithm>
+
 namespace emplace::nova {
 namespace {
 
 std::string text_of(const Value* value) { return value && value->text() ? *value->text() : std::string(); }
+
+std::optional<std::string> text_if_any(const Value* value) {
+  return value && value->text() ? std::optional(*value->text()) : std::nullopt;
+}
 
 std::vector<std::pair<std::string, std::string>> texts_of(const Value* object) {
   std::vector<std::pair<std::string, std::string>> texts;
@@ -45,7 +51,7 @@ std::optional<Group> group_of(const Value* value) {
   if (group.policy.empty() && !group.policies.empty()) group.policy = group.policies.front();
   if (group.policies.empty() && !group.policy.empty()) group.policies = {group.policy};
   for (const std::string& member : list_of(data.find("members"))) {
-    if (const auto id = parse_uuid(member)) group.members.push_back(*id);
+    if (const auto id = exact_uuid(member)) group.members.push_back(*id);
   }
   group.hosts = list_of(data.find("hosts"));
   group.max_server_per_host = max_per_host(data.find("_rules"));
@@ -67,10 +73,36 @@ Spec read(std::string_view text) {
   Spec spec;
   spec.from_nova = true;
   spec.rebuild = is_rebuild(data.find("scheduler_hints"));
-  if (flavor) spec.extra_specs = texts_of(flavor->fields().find("extra_specs"));
-  if (image) spec.image_properties = texts_of(image->fields().find("properties"));
+  if (flavor) {
+    spec.extra_specs = texts_of(flavor->fields().find("extra_specs"));
+    spec.flavor = text_of(flavor->fields().find("name"));
+  }
+  if (image) {
+    spec.image_properties = texts_of(image->fields().find("properties"));
+    spec.image = text_if_any(image->fields().find("id"));
+  }
   spec.group = group_of(data.find("instance_group"));
   spec.instance = parse_uuid(text_of(data.find("instance_uuid")));
+  spec.project = text_if_any(data.find("project_id"));
+  spec.availability_zone = text_of(data.find("availability_zone"));
+  spec.numa = numa_request_of(data.find("numa_topology"), data.find("network_metadata"));
+  spec.pci_requests = pci_requests_of(data.find("pci_requests"));
+  spec.data = data;
+  return spec;
+}
+
+std::optional<std::string> column_text(const plugin::Table& request, std::string_view column) {
+  const auto text = request.column<std::string_view>(column).get(0);
+  return text && !text->empty() ? std::optional(std::string(*text)) : std::nullopt;
+}
+
+Spec read_own(const plugin::Table& request) {
+  Spec spec;
+  spec.instance = request.column<plugin::Uuid>("id").get(0);
+  spec.project = column_text(request, "project");
+  spec.availability_zone = column_text(request, "zone").value_or("");
+  spec.flavor = column_text(request, "flavor").value_or("");
+  spec.image = column_text(request, "image");
   return spec;
 }
 
@@ -87,6 +119,17 @@ const std::string* Spec::image_property(std::string_view name) const {
     if (key == name) return &value;
   }
   return nullptr;
+}
+
+const Value* Spec::hint(std::string_view name) const {
+  const Value* hints = data.find("scheduler_hints");
+  const Value* hint = hints ? hints->find(name) : nullptr;
+  return hint && hint->list() && hint->list()->size() == 1 ? &hint->list()->front() : hint;
+}
+
+std::optional<plugin::Uuid> exact_uuid(std::string_view text) {
+  const bool upper = std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'F'; });
+  return upper ? std::nullopt : parse_uuid(text);
 }
 
 std::optional<plugin::Uuid> parse_uuid(std::string_view text) {
@@ -108,11 +151,7 @@ std::optional<plugin::Uuid> parse_uuid(std::string_view text) {
 
 std::shared_ptr<const Spec> Specs::of(const plugin::Call& call) const {
   const std::string_view text = call.nova_spec();
-  if (text.empty()) {
-    Spec spec;
-    spec.instance = call.request().column<plugin::Uuid>("id").get(0);
-    return std::make_shared<const Spec>(std::move(spec));
-  }
+  if (text.empty()) return std::make_shared<const Spec>(read_own(call.request()));
   const std::lock_guard lock(mutex_);
   if (!last_ || text_ != text) {
     last_ = std::make_shared<const Spec>(read(text));

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "emplace/view.hpp"
+#include "numa_request.h"
+#include "pci_pools.h"
 #include "value.h"
 
 namespace emplace::nova {
@@ -24,16 +26,27 @@ struct Group {
 
 struct Spec {
   bool from_nova = false;
+  Value data;                                                    // the fields of the RequestSpec; None if not from_nova
   bool rebuild = false;                                          // the hint _nova_check_type is ['rebuild']
   std::vector<std::pair<std::string, std::string>> extra_specs;  // of the flavor
   std::vector<std::pair<std::string, std::string>> image_properties;
   std::optional<Group> group;  // from_nova only
   std::optional<plugin::Uuid> instance;
+  std::optional<std::string> project;
+  std::string availability_zone;     // empty: any
+  std::string flavor;                // its name
+  std::optional<std::string> image;  // its id
+  NumaRequest numa;
+  std::vector<PciRequest> pci_requests;
 
   const std::string* image_property(std::string_view name) const;
+  // A scheduler hint with one value is that value, one with several their list; null when there is none.
+  const Value* hint(std::string_view name) const;
 };
 
 std::optional<plugin::Uuid> parse_uuid(std::string_view text);
+// Of a text that Nova would compare as a text: nothing unless it is written as Nova writes uuids.
+std::optional<plugin::Uuid> exact_uuid(std::string_view text);
 
 class Specs {
  public:

@@ -125,6 +125,18 @@ std::optional<std::int64_t> Value::whole() const {
   return number ? std::optional(*number) : std::nullopt;
 }
 
+std::optional<double> Value::number() const {
+  if (const auto* flag = std::get_if<bool>(&value_)) return *flag ? 1 : 0;
+  if (const auto* number = std::get_if<std::int64_t>(&value_)) return static_cast<double>(*number);
+  const auto* number = std::get_if<double>(&value_);
+  return number ? std::optional(*number) : std::nullopt;
+}
+
+std::optional<bool> Value::flag() const {
+  const auto* flag = std::get_if<bool>(&value_);
+  return flag ? std::optional(*flag) : std::nullopt;
+}
+
 const Value* Value::find(std::string_view key) const {
   if (!dict()) return nullptr;
   for (const auto& [name, value] : *dict()) {

@@ -31,6 +31,8 @@ class Value {
   const List* list() const { return std::get_if<List>(&value_); }
   const Dict* dict() const { return std::get_if<Dict>(&value_); }
   std::optional<std::int64_t> whole() const;
+  std::optional<double> number() const;  // True is 1, as in Python
+  std::optional<bool> flag() const;
 
   // Of a dict; null when absent or when this is no dict.
   const Value* find(std::string_view key) const;

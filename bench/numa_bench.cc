@@ -1,0 +1,102 @@
+// NUMATopologyFilter alone, on hosts as libvirt reports them: two NUMA cells of 16 cores with two threads each, small
+// and huge pages, used to different degrees.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "bench/clusters.h"
+#include "bench/nova_rules.h"
+#include "service/core/change.h"
+#include "service/core/query.h"
+
+namespace emplace {
+namespace {
+
+constexpr int kCores = 16, kCpus = 2 * kCores;  // of a cell
+
+std::string numbers(int first, int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), first);
+  return fmt::format("{}", fmt::join(all, ","));
+}
+
+std::string cell(int id, std::int64_t used) {
+  const int first = id * kCpus;
+  std::string siblings;
+  for (int core = 0; core < kCores; ++core)
+    siblings += fmt::format("{}[{}]", core ? "," : "", numbers(first + 2 * core, 2));
+  return fmt::format(
+      R"({{"nova_object.data":{{"id":{},"cpuset":[{}],"pcpuset":[{}],"memory":262144,"cpu_usage":{},"memory_usage":{},)"
+      R"("pinned_cpus":[{}],"siblings":[{}],"socket":{},"mempages":[)"
+      R"({{"nova_object.data":{{"size_kb":4,"total":58720256,"used":0,"reserved":0}}}},)"
+      R"({{"nova_object.data":{{"size_kb":2048,"total":16384,"used":{},"reserved":0}}}}]}}}})",
+      id, numbers(first, kCpus), numbers(first, kCpus), used, used * 4096, numbers(first, static_cast<int>(used)),
+      siblings, id, used * 500);
+}
+
+std::shared_ptr<const Picture> make_picture(std::int64_t hosts) {
+  PictureBuilder builder(std::make_shared<Picture>(*Arena::create()));
+  for (std::int64_t i = 0; i < hosts; ++i) {
+    HostRow row;
+    row.name = fmt::format("cmp{:05}", i);
+    row.source = "openstack";
+    row.vcpus = 2 * kCpus;
+    row.memory_mib = 524288;
+    row.disk_gib = 4000;
+    row.nova_state = fmt::format(R"({{"numa_topology":{{"nova_object.data":{{"cells":[{},{}]}}}},"pci_stats":null}})",
+                                 cell(0, i * 7 % kCpus), cell(1, i * 11 % kCpus));
+    apply(builder, row);
+  }
+  return builder.finish({"bench", 1, 0}, 0);
+}
+
+std::string guest_cell(int id, int cpus, const char* page_kib) {
+  return fmt::format(
+      R"({{"nova_object.data":{{"id":{},"cpuset":[],"pcpuset":[{}],"memory":8192,"pagesize":{},"cpu_policy":"dedicated",)"
+      R"("cpu_thread_policy":"prefer"}}}})",
+      id, numbers(id * cpus, cpus), page_kib);
+}
+
+PlacementRequest request_of(const std::string& cells) {
+  PlacementRequest request = request_for(8, 16384, 80);
+  request.vm.nova_spec = fmt::format(
+      R"({{"nova_object.name":"RequestSpec","nova_object.data":{{"flavor":{{"nova_object.data":{{"vcpus":8,)"
+      R"("memory_mb":16384,"root_gb":80,"extra_specs":{{"hw:cpu_policy":"dedicated"}}}}}},)"
+      R"("numa_topology":{{"nova_object.data":{{"cells":[{}]}}}}}}}})",
+      cells);
+  return request;
+}
+
+void screen(benchmark::State& state, const PlacementRequest& request) {
+  static std::map<std::int64_t, std::shared_ptr<const Picture>> pictures;
+  auto& picture = pictures[state.range(0)];
+  if (!picture) picture = make_picture(state.range(0));
+  const Filter& filter = nova_filter("NUMATopologyFilter");
+  const Query query = *bind(request, request.vm, *picture, kNovaNowUs);
+  std::vector<std::uint8_t> reasons(picture->rows(Table::kHosts));
+  const auto once = [&] {
+    Candidates candidates(picture->rows(Table::kHosts));
+    for (std::uint32_t row = 0; row < candidates.rows(); ++row) candidates.insert(row);
+    const auto done = filter.screen(query, candidates, reasons);
+    if (!done) state.SkipWithError(done.error().message.c_str());
+    return candidates;
+  };
+  state.counters["kept"] = static_cast<double>(once().to_rows().size());  // the plugin has seen the picture
+  for (auto _ : state) benchmark::DoNotOptimize(once());
+  set_rates(state);
+}
+
+void screen_numa_one_cell(benchmark::State& state) { screen(state, request_of(guest_cell(0, 8, "null"))); }
+BENCHMARK(screen_numa_one_cell)->RangeMultiplier(10)->Range(1000, 10000)->Unit(benchmark::kMicrosecond);
+
+void screen_numa_two_cells_huge_pages(benchmark::State& state) {
+  screen(state, request_of(guest_cell(0, 4, "2048") + "," + guest_cell(1, 4, "2048")));
+}
+BENCHMARK(screen_numa_two_cells_huge_pages)->RangeMultiplier(10)->Range(1000, 10000)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace emplace

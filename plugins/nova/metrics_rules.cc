@@ -1,0 +1,96 @@
+// MetricsFilter: the host has every metric that is weighed. MetricsWeigher: the sum of those metrics, each times its
+// ratio; where one is missing, an error or a value of its own, as configured.
+#include <algorithm>
+
+#include "weighing.h"
+
+namespace emplace::nova {
+namespace {
+
+// Null when the host has no metric of that name. Of two the later counts.
+const std::optional<double>* find_metric(const HostState* host, std::string_view name) {
+  const std::optional<double>* found = nullptr;
+  if (!host) return found;
+  for (const auto& [known, value] : host->metrics) {
+    if (known == name) found = &value;
+  }
+  return found;
+}
+
+const std::string* first_missing(const Ratios& ratios, const HostState* host) {
+  for (const auto& [name, ratio] : ratios) {
+    if (!find_metric(host, name)) return &name;
+  }
+  return nullptr;
+}
+
+class MetricsFilter : public plugin::Filter {
+ public:
+  explicit MetricsFilter(const Shared& shared) : shared_(shared) {}
+
+  void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
+    const auto options = shared_.settings->of(call);
+    if (shared_.specs->of(call)->rebuild || options->metrics_weight_setting.empty()) return;
+    const Snapshot& snapshot = shared_.hosts->of(call);
+    const auto candidates = call.candidates();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const HostState* host = snapshot.hosts.find(candidates[i]);
+      if (first_missing(options->metrics_weight_setting, host)) verdicts.refuse(i, 1);
+    }
+  }
+
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
+    const HostState* state = shared_.hosts->of(call).hosts.find(host);
+    const std::string* missing = first_missing(shared_.settings->of(call)->metrics_weight_setting, state);
+    return {"nova.metrics", missing ? *missing : "", "none"};
+  }
+
+ private:
+  const Shared shared_;
+};
+
+class MetricsWeigher : public plugin::Weigher {
+ public:
+  explicit MetricsWeigher(const Shared& shared) : shared_(shared) {}
+
+  void weigh(const plugin::Call& call, plugin::Weights& weights) const override {
+    write_multipliers(call, shared_, {"metrics_weight_multiplier"}, weights);
+    const auto options = shared_.settings->of(call);
+    const Snapshot& snapshot = shared_.hosts->of(call);
+    const auto candidates = call.candidates();
+    std::fill_n(weights.values(), candidates.size(), 0.0);
+    if (options->metrics_weight_setting.empty()) return;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const bool counts = weights.multipliers()[i] != 0;  // NaN: the profile's
+      weights.set(i, value_of(snapshot.hosts.find(candidates[i]), *options, counts));
+    }
+  }
+
+ private:
+  // A missing metric that would not count anyway changes nothing.
+  static double value_of(const HostState* host, const Options& options, bool counts) {
+    double sum = 0;
+    for (const auto& [name, ratio] : options.metrics_weight_setting) {
+      if (const auto* value = find_metric(host, name)) {
+        if (!*value) throw plugin::Error("[metrics]weight_setting: wanted a value of " + name + ", found one per cell");
+        sum += **value * ratio;
+      } else if (options.metrics_required) {
+        throw plugin::Error("[metrics]weight_setting: wanted the metric " + name + " of each host, found one without");
+      } else if (ratio != 0 && counts) {
+        return options.metrics_weight_of_unavailable;
+      }
+    }
+    return sum;
+  }
+
+  const Shared shared_;
+};
+
+}  // namespace
+
+void add_metrics_rules(plugin::Plugin& plugin, const Shared& shared) {
+  plugin.add("MetricsFilter", std::make_unique<MetricsFilter>(shared));
+  plugin.add("MetricsWeigher", std::make_unique<MetricsWeigher>(shared));
+}
+
+}  // namespace emplace::nova

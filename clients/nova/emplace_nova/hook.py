@@ -90,10 +90,13 @@ class EmplaceFilter(filters.BaseHostFilter):
             return hosts
         try:
             return self._ask(hosts, spec_obj)
-        except NoAnswer as why:
-            LOG.warning("Emplace did not judge instance %s, all hosts pass: %s", instance(spec_obj), why)
+        except NoAnswer as none:
+            why = str(none)
         except Exception:  # pylint: disable=broad-except  # a defect here must not fail a boot either
             LOG.exception("Emplace did not judge instance %s, all hosts pass", instance(spec_obj))
+            return hosts
+        # Only here, since oslo.log would add the exception that is being handled to the line.
+        LOG.warning("Emplace did not judge instance %s, all hosts pass: %s", instance(spec_obj), why)
         return hosts
 
     def _ask(self, hosts, spec):

@@ -108,7 +108,8 @@ def names(hosts):
 
 
 class Silent:
-    """A server that takes questions and sends one byte after the other, never a whole answer."""
+    """A server that takes questions and sends one byte after the other, never a whole answer. It ends at last, so that a client that waits is told from one
+    that gives up."""
 
     def __init__(self, start, byte):
         self.start, self.byte = start, byte
@@ -130,7 +131,9 @@ class Silent:
         connection, _ = self.listener.accept()
         with connection, contextlib.suppress(OSError):
             connection.sendall(self.start)
-            while not self.over.wait(0.01):
+            for _ in range(1000):
+                if self.over.wait(0.01):
+                    break
                 connection.sendall(self.byte)
 
 

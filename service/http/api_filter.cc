@@ -1,5 +1,7 @@
 // Filter and weigh: what Nova's scheduler asks of its hosts, and what the filter and weigher in clients/nova ask in one
 // call: which of these hosts may it, and in which order would we take them.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -229,6 +231,14 @@ std::vector<Degraded> all_degraded(const Question& question, const Decision& dec
   return all;
 }
 
+// One line per decision; global: the request of the scheduler that asks.
+void report(const ApiRoom& room, const Request& request, const Question& question, std::size_t passed,
+            std::size_t degraded) {
+  room.log("info", fmt::format("event=filter request={} global={} profile={} hosts={} passed={} degraded={}",
+                               request.id, request.global_id.empty() ? "-" : request.global_id,
+                               json_text(question.rules->profile.name), question.rows.size(), passed, degraded));
+}
+
 Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   const auto question = question_of(room, exchange, "filters");
   if (!question) return tl::unexpected(question.error());
@@ -242,9 +252,12 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   const Screened& screened = decision.screened;
   JsonWriter writer;
   writer.open().key("passed").open_list();
+  std::size_t passed = 0;
   for (std::size_t i = 0; i < question->rows.size(); ++i) {
     const std::uint32_t row = question->rows[i];
-    if (row == kNoRow || screened.kept.has(row)) writer.text(question->hosts[i]);
+    if (row != kNoRow && !screened.kept.has(row)) continue;
+    writer.text(question->hosts[i]);
+    ++passed;
   }
   writer.close_list().key("refused").open_list();
   for (std::size_t i = 0; i < question->rows.size(); ++i) {
@@ -257,9 +270,11 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   writer.close_list();
   if (question->pass_unknown) write_texts(writer, "unknown", unknown_hosts(*question));
   if (question->scores) write_scores(writer, *question, decision);
-  write_degraded(writer, all_degraded(*question, decision));
+  const auto degraded = all_degraded(*question, decision);
+  write_degraded(writer, degraded);
   write_texts(writer, "not_considered", not_considered(*question->rules, request));
   writer.close();
+  report(room, *exchange.request, *question, passed, degraded.size());
   return json_response(writer.take());
 }
 

@@ -1,18 +1,30 @@
 """Calls to Emplace, behind a breaker: after one that got no answer, none is made for a while, so that a service that hangs costs
 one time-out and one that is gone costs nothing.
 
-Any number of threads, green or native, may share a Client.
+The time-out is for the whole call, from connecting to the last byte: a service that sends a byte now and then must not hold a
+boot up. Any number of threads, green or native, may share a Client; each call has a connection for itself.
 """
 
+import collections
+import http.client
+import io
 import json
+import re
+import ssl
 import threading
 import time
+import urllib.parse
 
-import requests
+PATH = "/v1/filter"
+LISTS = ("passed", "refused", "degraded", "unknown")
 
 
-class Unavailable(Exception):
+class NoAnswer(Exception):
     """Emplace gave no answer that can be used; the message says why."""
+
+
+class Unreachable(NoAnswer):
+    """And the next question would fare no better: the breaker opens."""
 
 
 class Breaker:
@@ -30,7 +42,7 @@ class Breaker:
             if self._why is None:
                 return
             if self._now() < self._until:
-                raise Unavailable(f"not asked for now, since {self._why}")
+                raise NoAnswer(f"not asked for now, since {self._why}")
             self._until = self._now() + self._seconds
 
     def failed(self, why):
@@ -43,65 +55,160 @@ class Breaker:
             self._why = None
 
 
+class Deadline:
+    def __init__(self, seconds):
+        self._seconds = seconds
+        self._at = time.monotonic() + seconds
+
+    def left(self):
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"no whole answer within {self._seconds:g} s")
+        return left
+
+
+class TimedReader(io.RawIOBase):
+    def __init__(self, timed):
+        self._timed = timed
+        self._raw = timed.socket.makefile("rb", buffering=0)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._timed.socket.settimeout(self._timed.deadline.left())
+        return self._raw.readinto(buffer)
+
+    def close(self):
+        self._raw.close()
+        super().close()
+
+
+class TimedSocket:
+    """What http.client needs of a socket; each read and write has only what is left of the deadline."""
+
+    def __init__(self, socket, deadline):
+        self.socket = socket
+        self.deadline = deadline
+
+    def sendall(self, data):
+        self.socket.settimeout(self.deadline.left())
+        self.socket.sendall(data)
+
+    def makefile(self, _mode):
+        return io.BufferedReader(TimedReader(self))
+
+    def close(self):
+        self.socket.close()
+
+
 class Client:
     def __init__(self, url, token_file="", ca_file="", timeout=2.0, breaker=30.0):
-        self._url = url.rstrip("/") + "/v1/filter"
+        parts = urllib.parse.urlsplit(url)
+        self._tls = ssl.create_default_context(cafile=ca_file or None) if parts.scheme == "https" else None
+        self._address = (parts.hostname, parts.port)
+        self._path = parts.path.rstrip("/") + PATH
+        self._url = url.rstrip("/") + PATH
         self._token_file = token_file
-        self._verify = ca_file or True
         self._timeout = timeout
         self._breaker = Breaker(breaker)
-        self._local = threading.local()
+        self._idle = collections.deque()
 
     def ask(self, question, request_id=""):
-        """The answer to one question; Unavailable when there is none within the time-out."""
+        """The answer to one question; NoAnswer when there is none that can be used within the time-out."""
         self._breaker.enter()
         try:
             answer = self._post(question, request_id)
-        except Unavailable as why:
+        except Unreachable as why:
             self._breaker.failed(str(why))
+            raise
+        except NoAnswer:
+            self._breaker.worked()
             raise
         self._breaker.worked()
         return answer
 
     def _post(self, question, request_id):
-        deadline = time.monotonic() + self._timeout
         try:
-            with self._session().post(self._url, json=question, headers=self._headers(request_id), timeout=self._timeout,
-                                      verify=self._verify, stream=True) as answer:
-                return self._read(answer.status_code, self._body(answer, deadline))
-        except (requests.RequestException, OSError, ValueError) as why:
-            raise Unavailable(f"{self._url}: {why}") from why
+            body = json.dumps(question).encode()
+            headers = self._headers(request_id)
+        except (OSError, TypeError, ValueError) as why:
+            raise Unreachable(f"{self._url}: not asked: {why}") from why
+        try:
+            status, found = self._exchange(body, headers, Deadline(self._timeout))
+        except (OSError, http.client.HTTPException) as why:
+            raise Unreachable(f"{self._url}: {why or type(why).__name__}") from why
+        return self._read(status, found)
 
-    def _body(self, answer, deadline):
-        """The time-out of requests is for each read: a service that sends a byte now and then must not hold a boot up."""
-        body = bytearray()
-        for part in answer.iter_content(65536):
-            body += part
-            if time.monotonic() > deadline:
-                raise Unavailable(f"{self._url}: no whole answer within {self._timeout} s")
-        return json.loads(body)
+    def _exchange(self, body, headers, deadline):
+        """An idle connection may have been closed by the other side; asking changes nothing, so it is asked again on another."""
+        while True:
+            connection = self._idle_connection()
+            if connection is None:
+                return self._send(self._connect(deadline), body, headers)
+            connection.sock.deadline = deadline
+            try:
+                return self._send(connection, body, headers)
+            except ConnectionError:
+                continue
 
-    def _read(self, status, found):
-        if not isinstance(found, dict):
-            raise Unavailable(f"{self._url}: status {status}, and no object")
-        if status != 200:
-            raise Unavailable(f"{self._url}: status {status}: {found.get('detail', '')}")
-        for name, kind in (("passed", list), ("refused", list), ("degraded", list), ("unknown", list), ("scores", dict)):
-            if not isinstance(found.get(name), kind):
-                raise Unavailable(f"{self._url}: an answer without {name}")
+    def _idle_connection(self):
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _connect(self, deadline):
+        host, port = self._address
+        if self._tls:
+            connection = http.client.HTTPSConnection(host, port, timeout=deadline.left(), context=self._tls)
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=deadline.left())
+        connection.connect()
+        connection.sock = TimedSocket(connection.sock, deadline)
+        return connection
+
+    def _send(self, connection, body, headers):
+        try:
+            connection.request("POST", self._path, body, headers)
+            answer = connection.getresponse()
+            found = answer.status, answer.read()
+        except BaseException:  # a green thread may be ended here; half an answer must not meet the next question
+            connection.close()
+            raise
+        if connection.sock is not None:  # else the service wants it closed
+            self._idle.append(connection)
         return found
 
-    def _session(self):
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.trust_env = False
-        return self._local.session
+    def _read(self, status, body):
+        try:
+            found = json.loads(body)
+        except ValueError:
+            found = None
+        detail = found.get("detail", "") if isinstance(found, dict) else ""
+        if 400 <= status < 500:  # it is there and well, but not for this question
+            raise NoAnswer(f"{self._url}: status {status}: {detail}")
+        if status != 200:
+            raise Unreachable(f"{self._url}: status {status}: {detail}")
+        if not isinstance(found, dict):
+            raise Unreachable(f"{self._url}: wanted an object, found {body[:40]!r}")
+        for name in (*LISTS, "scores"):
+            if not isinstance(found.get(name), list if name in LISTS else dict):
+                raise Unreachable(f"{self._url}: an answer without {name}")
+        return found
 
     def _headers(self, request_id):
-        headers = {}
+        headers = {"Content-Type": "application/json"}
         if self._token_file:
-            with open(self._token_file, encoding="ascii") as file:
-                headers["X-Auth-Token"] = file.read().strip()
+            headers["X-Auth-Token"] = self._token()
         if request_id:
             headers["X-Openstack-Request-Id"] = request_id
         return headers
+
+    def _token(self):
+        """Read for each call, so that a new one needs no restart. What is wrong with it is told without showing it."""
+        with open(self._token_file, "rb") as file:
+            token = file.read().strip()
+        if not re.fullmatch(rb"[!-~]+", token):
+            raise ValueError(f"token_file {self._token_file}: wanted one word of ASCII, found something else")
+        return token.decode()

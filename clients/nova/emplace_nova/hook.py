@@ -4,15 +4,17 @@ the score on the host state, where the weigher finds it.
 Modes ([emplace] mode): shadow logs what Emplace would have done and changes nothing; advise orders hosts and refuses none;
 enforce does both. An Emplace that does not answer never fails a boot: all hosts pass and weigh the same.
 
-Nova calls the filter for every instance of a request, in any of its threads; with one surviving host it calls no weigher, with
-forced hosts no filter.
+Nova calls the filter for every instance of a request, in any of its threads, and makes its host states anew for each request;
+with one surviving host it calls no weigher, with forced hosts no filter.
 """
+
+import collections
 
 from nova.scheduler import filters, utils, weights
 from oslo_log import log
 
 from emplace_nova import options
-from emplace_nova.client import Unavailable
+from emplace_nova.client import NoAnswer
 
 LOG = log.getLogger(__name__)
 
@@ -26,17 +28,50 @@ def request_id(spec):
     return getattr(context, "global_id", None) or getattr(context, "request_id", None) or ""
 
 
+def instance(spec):
+    return spec.instance_uuid if "instance_uuid" in spec else "(no uuid)"
+
+
 def question(spec, hosts):
     return {"request_spec": spec.obj_to_primitive(), "hosts": sorted({host.host for host in hosts}), "scores": True,
             "unknown_hosts": "pass"}
 
 
-def log_shadow(hosts, answer, spec):
-    scores = answer["scores"]
-    best = sorted(answer["passed"], key=lambda name: -scores.get(name, 0.0))[:3]
-    refused = {one["host"]: one["code"] for one in answer["refused"]}
-    LOG.info("Emplace (shadow) would take %s of %d hosts for instance %s and refuse %s", best, len(hosts), spec.instance_uuid,
-             refused or "none")
+def refusals(answer):
+    """How many hosts were refused, by reason: a line for a log, however many hosts there are."""
+    codes = collections.Counter(one["code"] for one in answer["refused"])
+    return ", ".join(f"{count} for {code}" for code, count in codes.most_common()) or "none"
+
+
+def degraded(answer):
+    """Why, by plugin; of many reasons, such as hosts that are not known, the first three."""
+    whys = collections.defaultdict(list)
+    for one in answer["degraded"]:
+        whys[one["plugin"]].append(one["why"])
+    return {name: "; ".join(all_[:3]) + (f"; and {len(all_) - 3} more" if len(all_) > 3 else "") for name, all_ in whys.items()}
+
+
+def log_answer(answer, hosts, spec, mode):
+    ordered = sorted(answer["passed"], key=lambda name: -answer["scores"].get(name, 0.0))
+    LOG.info("Emplace (%s) for instance %s: of %d hosts %d pass, first %s; refused: %s", mode, instance(spec), len(hosts),
+             len(ordered), ", ".join(ordered[:3]) or "none", refusals(answer))
+    for one in answer["refused"]:
+        LOG.debug("Emplace (%s) for instance %s: host %s refused by %s: %s, wanted %s, found %s %s", mode, instance(spec),
+                  one["host"], one["filter"], one["code"], one["wanted"], one["found"], one["unit"] or "")
+    for plugin, why in degraded(answer).items():
+        LOG.warning("Emplace judged instance %s without %s: %s", instance(spec), plugin, why)
+
+
+def judge(hosts, answer, settings):
+    """The hosts that pass, each host with its score."""
+    if settings.mode == "shadow":
+        return hosts
+    passed = set(answer["passed"])
+    if settings.refuse_unknown_hosts:
+        passed -= set(answer["unknown"])
+    for host, score in [(host, float(answer["scores"].get(host.host, 0.0))) for host in hosts]:
+        setattr(host, SCORE, score)
+    return hosts if settings.mode == "advise" else [host for host in hosts if host.host in passed]
 
 
 class EmplaceFilter(filters.BaseHostFilter):
@@ -47,36 +82,28 @@ class EmplaceFilter(filters.BaseHostFilter):
 
     def filter_all(self, filter_obj_list, spec_obj):
         hosts = list(filter_obj_list)
+        # A score of the instance before must not outlive a question that gets no answer.
         for host in hosts:
             setattr(host, SCORE, NEUTRAL)
         # Whether a rebuild fits its image is for Nova's own filters; everything else about its host is settled.
         if not hosts or utils.request_is_rebuild(spec_obj):
             return hosts
         try:
-            answer = options.client().ask(question(spec_obj, hosts), request_id(spec_obj))
-        except Unavailable as why:
-            LOG.warning("Emplace did not judge instance %s, all hosts pass: %s", spec_obj.instance_uuid, why)
+            return self._ask(hosts, spec_obj)
+        except NoAnswer as none:
+            why = str(none)
+        except Exception:  # pylint: disable=broad-except  # a defect here must not fail a boot either
+            LOG.exception("Emplace did not judge instance %s, all hosts pass", instance(spec_obj))
             return hosts
-        for one in answer["degraded"]:
-            LOG.warning("Emplace judged instance %s without %s: %s", spec_obj.instance_uuid, one["plugin"], one["why"])
-        return self._judge(hosts, answer, spec_obj)
+        # Only here, since oslo.log would add the exception that is being handled to the line.
+        LOG.warning("Emplace did not judge instance %s, all hosts pass: %s", instance(spec_obj), why)
+        return hosts
 
-    def _judge(self, hosts, answer, spec):
+    def _ask(self, hosts, spec):
         settings = options.settings()
-        if settings.mode == "shadow":
-            log_shadow(hosts, answer, spec)
-            return hosts
-        for host in hosts:
-            setattr(host, SCORE, answer["scores"].get(host.host, 0.0))
-        if settings.mode == "advise":
-            return hosts
-        for one in answer["refused"]:
-            LOG.info("Emplace refused host %s for instance %s: %s, wanted %s, found %s %s", one["host"], spec.instance_uuid,
-                     one["code"], one["wanted"], one["found"], one["unit"] or "")
-        passed = set(answer["passed"])
-        if settings.refuse_unknown_hosts:
-            passed -= set(answer["unknown"])
-        return [host for host in hosts if host.host in passed]
+        answer = options.client().ask(question(spec, hosts), request_id(spec))
+        log_answer(answer, hosts, spec, settings.mode)
+        return judge(hosts, answer, settings)
 
 
 class EmplaceWeigher(weights.BaseHostWeigher):

@@ -31,6 +31,11 @@ def settings():
     return conf.emplace
 
 
+def listed():
+    """For oslo-config-generator."""
+    return [("emplace", OPTIONS)]
+
+
 def client():
     """One for the whole process, so that its breaker sees all calls."""
     global _client

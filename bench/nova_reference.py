@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """A decision by real Nova beside ours, in one run: the default filters and weighers of nova-scheduler (Debian's python3-nova)
 in process, on the cluster of ../shared/testbed/openstack/bench, and decision_bench's decide_nova. CPU time, the least of several
-runs of each, since other programs can only add to it. Nova runs all of its weighers, and once more only the three that the
-plugin has.
+runs of each, since other programs can only add to it.
 
 usage: nova_reference.py BUILD_DIRECTORY [--hosts 1000 10000] [--shared DIRECTORY]
 """
@@ -17,8 +16,6 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that python3-nova is installed for
-THREE = [f"nova.scheduler.weights.{module}.{name}" for module, name in
-         (("ram", "RAMWeigher"), ("cpu", "CPUWeigher"), ("disk", "DiskWeigher"))]
 
 
 def load_bench(path):
@@ -38,7 +35,7 @@ def least_ms(decide, seconds=3):
 
 
 def time_nova(path, sizes):
-    """In SYSTEM_PYTHON: prints {"hosts": {"all": ms, "three": ms}} as JSON."""
+    """In SYSTEM_PYTHON: prints {"hosts": ms} as JSON."""
     bench = load_bench(path)
     bench.CONF([], project="nova", default_config_files=[])
     bench.objects.register_all()
@@ -46,14 +43,9 @@ def time_nova(path, sizes):
     filters = list(bench.CONF.filter_scheduler.enabled_filters)
     result = {}
     for hosts in sizes:
-        result[hosts] = {}
-        for name, classes in (("all", None), ("three", THREE)):
-            if classes:
-                bench.CONF.set_override("weight_classes", classes, group="filter_scheduler")
-            cluster = bench.Bench(hosts, filters, False)
-            states, spec = cluster.states(), cluster.spec("plain")
-            result[hosts][name] = least_ms(lambda: cluster.sched._get_sorted_hosts(spec, states, 0))
-            bench.CONF.clear_override("weight_classes", group="filter_scheduler")
+        cluster = bench.Bench(hosts, filters, False)
+        states, spec = cluster.states(), cluster.spec("plain")
+        result[hosts] = least_ms(lambda: cluster.sched._get_sorted_hosts(spec, states, 0))
     print(json.dumps(result))
 
 
@@ -90,11 +82,10 @@ def main():
                            *map(str, options.hosts)], check=True, stdout=subprocess.PIPE, text=True)
     nova = json.loads(done.stdout.splitlines()[-1])
     ours = time_ours(options.build, options.hosts)
-    print("| hosts | Nova, default | Nova, three weighers | ours | ratio | ratio, three weighers |\n|---|---|---|---|---|---|")
+    print("| hosts | Nova | ours | ratio |\n|---|---|---|---|")
     for hosts in options.hosts:
-        every, three = nova[str(hosts)]["all"], nova[str(hosts)]["three"]
-        print(f"| {hosts:,} | {every:,.1f} ms | {three:,.1f} ms | {ours[hosts] * 1e3:,.0f} µs | {every / ours[hosts]:,.0f} | "
-              f"{three / ours[hosts]:,.0f} |")
+        theirs = nova[str(hosts)]
+        print(f"| {hosts:,} | {theirs:,.1f} ms | {ours[hosts] * 1e3:,.0f} µs | {theirs / ours[hosts]:,.0f} |")
     return 0
 
 

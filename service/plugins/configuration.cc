@@ -1,5 +1,9 @@
 #include "service/plugins/configuration.h"
 
+// None of RapidJSON's two kinds of regular expressions: its own trips over some patterns, and std::regex runs out of
+// stack on others. Patterns are refused instead.
+#define RAPIDJSON_SCHEMA_USE_INTERNALREGEX 0
+#define RAPIDJSON_SCHEMA_USE_STDREGEX 0
 #include <fmt/format.h>
 #include <rapidjson/document.h>
 #include <rapidjson/schema.h>
@@ -39,7 +43,22 @@ bool requires_key(JsonValue schema, std::string_view key) {
   return false;
 }
 
+// Recursion is bounded by the depth that JsonDocument takes.
+bool has_pattern(JsonValue schema) {
+  for (std::size_t i = 0; schema.is_array() && i < schema.size(); ++i) {
+    if (has_pattern(schema.item(i))) return true;
+  }
+  for (std::size_t i = 0; schema.is_object() && i < schema.size(); ++i) {
+    const std::string_view key = schema.key(i);
+    if (key == "patternProperties" || (key == "pattern" && schema.member(i).is_text())) return true;
+    if (has_pattern(schema.member(i))) return true;
+  }
+  return false;
+}
+
 Result<void> check_properties(JsonValue schema) {
+  if (has_pattern(schema))
+    return fail(ErrorCode::kInvalid, "configuration: wanted a schema without patterns, found one");
   const auto type = schema.is_object() ? schema.find("type") : std::nullopt;
   const auto properties = schema.is_object() ? schema.find("properties") : std::nullopt;
   if (!type || !type->is_text() || type->text() != "object" || !properties || !properties->is_object()) {

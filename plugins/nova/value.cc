@@ -1,15 +1,31 @@
 #include "value.h"
 
 #include <rapidjson/document.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
 
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 namespace emplace::nova {
 namespace {
 
 constexpr int kDeepest = 64;
+
+// RapidJSON's own reading to the nearest double is wrong for a mantissa of zero (0e100) and for some of 21 digits.
+struct ExactDocument : rapidjson::Document {
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    std::int64_t whole = 0;
+    const auto [end, fault] = std::from_chars(text, text + size, whole);
+    if (fault == std::errc() && end == text + size) return Int64(whole);
+    double number = 0;
+    if (std::from_chars(text, text + size, number).ec == std::errc::result_out_of_range)
+      number = std::strtod(std::string(text, size).c_str(), nullptr);
+    return std::isfinite(number) && Double(number);
+  }
+};
 
 Value convert(const rapidjson::Value& json);
 
@@ -164,10 +180,15 @@ std::string Value::repr() const {
 std::optional<Value> parse_json(std::string_view text) {
   if (too_deep(text)) return std::nullopt;
   constexpr unsigned kFlags =
-      rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag | rapidjson::kParseValidateEncodingFlag;
-  rapidjson::Document document;
-  document.Parse<kFlags>(text.data(), text.size());
-  return document.HasParseError() ? std::nullopt : std::optional(convert(document));
+      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  ExactDocument document;
+  bool done = false;
+  auto reading = [&](rapidjson::Document& target) {
+    return done = !rapidjson::Reader().Parse<kFlags>(stream, static_cast<ExactDocument&>(target)).IsError();
+  };
+  document.Populate(reading);
+  return done ? std::optional(convert(document)) : std::nullopt;
 }
 
 }  // namespace emplace::nova

@@ -11,6 +11,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "service/core/json_numbers.h"
 
@@ -43,7 +44,21 @@ bool requires_key(JsonValue schema, std::string_view key) {
   return false;
 }
 
+// Below this a double is a whole number of 64 bits, as RapidJSON's schemas take for granted when they compare numbers.
+constexpr double kNumbersEnd = 0x1p63;
+
 // Recursion is bounded by the depth that JsonDocument takes.
+bool has_huge_number(JsonValue json) {
+  if (json.is_number()) return !(std::fabs(json.number()) < kNumbersEnd);
+  for (std::size_t i = 0; json.is_array() && i < json.size(); ++i) {
+    if (has_huge_number(json.item(i))) return true;
+  }
+  for (std::size_t i = 0; json.is_object() && i < json.size(); ++i) {
+    if (has_huge_number(json.member(i))) return true;
+  }
+  return false;
+}
+
 bool has_pattern(JsonValue schema) {
   for (std::size_t i = 0; schema.is_array() && i < schema.size(); ++i) {
     if (has_pattern(schema.item(i))) return true;
@@ -59,6 +74,8 @@ bool has_pattern(JsonValue schema) {
 Result<void> check_properties(JsonValue schema) {
   if (has_pattern(schema))
     return fail(ErrorCode::kInvalid, "configuration: wanted a schema without patterns, found one");
+  if (has_huge_number(schema))
+    return fail(ErrorCode::kInvalid, "configuration: wanted numbers below 2^63 in the schema, found a greater one");
   const auto type = schema.is_object() ? schema.find("type") : std::nullopt;
   const auto properties = schema.is_object() ? schema.find("properties") : std::nullopt;
   if (!type || !type->is_text() || type->text() != "object" || !properties || !properties->is_object()) {
@@ -92,6 +109,8 @@ Result<std::string> fill_in(JsonValue schema, JsonValue given) {
     const auto value = given.find(properties.key(i));
     const auto chosen = value ? value : properties.member(i).find("default");
     if (!chosen) return fail(ErrorCode::kInvalid, fmt::format("{}: wanted a value, found none", properties.key(i)));
+    if (has_huge_number(*chosen))
+      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted numbers below 2^63, found a greater one", properties.key(i)));
     out.key(properties.key(i)).value(*chosen);
   }
   return out.close().take();

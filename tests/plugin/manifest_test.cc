@@ -41,6 +41,15 @@ TEST(Manifest, SaysWhatARuleIs) {
   EXPECT_EQ(manifest->columns(), (std::vector<std::string>{"hosts.memory_mib", "request.vcpus"}));
 }
 
+TEST(Configuration, RefusesNumbersBeyond64Bits) {
+  const auto manifest = parse_manifest(kGood, "/p/m.json");
+  ASSERT_TRUE(manifest);
+
+  EXPECT_NE(refusal(with(R"("default":60)", R"("default":1e19)")).find("wanted numbers below 2^63"), std::string::npos);
+  EXPECT_NE(complete_configuration(*manifest, R"({"ttl_s":-1e19})").error().message.find("wanted numbers below 2^63"),
+            std::string::npos);
+}
+
 TEST(Manifest, RefusesWhatItDoesNotKnowWithFileKeyWantedAndFound) {
   const struct {
     std::string json;

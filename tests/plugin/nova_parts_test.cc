@@ -127,6 +127,9 @@ TEST(Value, PrintsAsPythonDoes) {
       {"123456789012345.0", "123456789012345.0"},
       {"0.00001", "1e-05"},
       {"0.0001", "0.0001"},
+      {"0e100", "0.0"},
+      {"1e-999", "0.0"},
+      {"184467440737095516159", "1.844674407370955e+20"},
       {R"("text")", "text"},
       {R"(["a", 1, null, "it's", "say \"it's\""])", R"(['a', 1, None, "it's", 'say "it\'s"'])"},
       {R"({"a": {"b": [true]}, "c": "d"})", "{'a': {'b': [True]}, 'c': 'd'}"},
@@ -137,7 +140,8 @@ TEST(Value, PrintsAsPythonDoes) {
 
 TEST(Value, RefusesWhatIsNoJson) {
   for (const std::string& bad :
-       {std::string(""), std::string("{"), std::string("[1] x"), std::string(1000000, '['), std::string("\"\xff\"")}) {
+       {std::string(""), std::string("{"), std::string("[1] x"), std::string(1000000, '['), std::string("\"\xff\""),
+        std::string("1e999")}) {
     EXPECT_FALSE(parse_json(bad)) << bad.substr(0, 10);
   }
 }

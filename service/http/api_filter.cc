@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "service/core/decision.h"
 #include "service/core/explanation.h"
@@ -198,16 +197,15 @@ Decision judge(const Question& question, const Query& query) {
 // 1 for the host that we would take, falling evenly; hosts beyond those that are ranked have 0.
 void write_scores(JsonWriter& writer, const Question& question, const Decision& decision) {
   const auto passed = static_cast<double>(decision.costs.hosts.size());
-  std::map<std::uint32_t, double> scores;
-  for (const std::uint32_t row : decision.costs.hosts) scores[row] = 0;
+  std::vector<double> scores(question.picture->rows(Table::kHosts));  // by row
   for (std::size_t i = 0; i < decision.ranking.order.size(); ++i) {
     scores[decision.costs.hosts[decision.ranking.order[i].index]] = (passed - static_cast<double>(i)) / passed;
   }
   writer.key("scores").open();
   for (std::size_t i = 0; i < question.rows.size(); ++i) {
-    const auto found = scores.find(question.rows[i]);
-    if (question.rows[i] == kNoRow) writer.number(question.hosts[i], kNeutralScore);
-    if (found != scores.end()) writer.number(question.hosts[i], found->second);
+    const std::uint32_t row = question.rows[i];
+    if (row == kNoRow) writer.number(question.hosts[i], kNeutralScore);
+    if (row != kNoRow && decision.screened.kept.has(row)) writer.number(question.hosts[i], scores[row]);
   }
   writer.close();
 }

@@ -232,6 +232,7 @@ class PluginWeigher final : public Weigher {
           return weigher_.weigh(weigher_.self, &call, &weights, &error);
         },
         [&]() -> Result<void> {
+          // Moved, not copied: a worker's answer was copied on its way, and code of our own process is trusted.
           result.raw = std::move(values);
           if (!result.raw.empty()) result.range = finite_range_of(result.raw);
           if (!result.raw.empty() && !result.range) return first_not_finite("weight", result.raw);

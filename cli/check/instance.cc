@@ -78,10 +78,12 @@ void weigh(const emplace_weigher& weigher, const emplace_call& call, Answer& ans
   emplace_weights weights{sizeof(emplace_weights), 0, values.data(), multipliers.data(), 0, 0, 0, 0};
   emplace_error error{sizeof(emplace_error), {}};
   finish(answer, weigher.weigh(weigher.self, &call, &weights, &error), error);
-  answer.count = weights.count;
+  bool same = weights.count == 1 && call.candidate_count > 1;  // and then no other value is written
+  for (std::size_t i = 1; same && i < call.candidate_count; ++i) same = std::isnan(values[i]);
+  answer.count = same ? call.candidate_count : weights.count;
   answer.overran = values.overran() || multipliers.overran();
   for (std::size_t i = 0; i < call.candidate_count; ++i) {
-    answer.cells.push_back({bits(values[i]), bits(multipliers[i])});
+    answer.cells.push_back({bits(values[same ? 0 : i]), bits(multipliers[i])});
   }
 }
 

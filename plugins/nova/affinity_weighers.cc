@@ -20,14 +20,16 @@ class GroupWeigher : public plugin::Weigher {
       : shared_(shared), policy_(policy), multiplier_{multiplier} {}
 
   void weigh(const plugin::Call& call, plugin::Weights& weights) const override {
+    write_multipliers(call, shared_, multiplier_, weights);
     const auto candidates = call.candidates();
+    const Counts counts = members(call);
+    if (counts.empty()) return weights.set_all(0);
     std::fill_n(weights.values(), candidates.size(), 0.0);
-    for (const auto& [host, count] : members(call)) {
+    for (const auto& [host, count] : counts) {
       const auto at = std::ranges::lower_bound(candidates, host);
       if (at == candidates.end() || *at != host) continue;
       weights.set(static_cast<std::size_t>(at - candidates.begin()), policy_.sign * count);
     }
-    write_multipliers(call, shared_, multiplier_, weights);
   }
 
  private:

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "clones.h"
+
 namespace emplace::nova {
 namespace {
 
@@ -88,6 +90,19 @@ void require(Columns columns, Amounts::Candidates candidates) {
   }
 }
 
+NOVA_CLONES void subtract(const double* total, const double* reserved, const double* used, std::span<double> free) {
+  for (std::size_t i = 0; i < free.size(); ++i) free[i] = total[i] - reserved[i] - used[i];
+}
+
+NOVA_CLONES void multiply_and_subtract(const double* total, const double* ratio, const double* reserved,
+                                       const double* used, std::span<double> free) {
+  for (std::size_t i = 0; i < free.size(); ++i) free[i] = total[i] * ratio[i] - (reserved[i] + used[i]);
+}
+
+NOVA_CLONES void take_lesser(const double* least, double unit, std::span<double> free) {
+  for (std::size_t i = 0; i < free.size(); ++i) free[i] = (least[i] < free[i] ? least[i] : free[i]) * unit;
+}
+
 }  // namespace
 
 Amounts::Amounts(const plugin::View& picture)
@@ -123,7 +138,7 @@ void Amounts::free_ram_mb(Candidates candidates, std::span<double> free) const {
   const std::uint32_t first = block_start(candidates);
   const double *total = memory_.values_from(first), *reserved = memory_reserved_.values_from(first),
                *used = memory_used_.values_from(first);
-  for (std::size_t i = 0; i < free.size(); ++i) free[i] = total[i] - reserved[i] - used[i];
+  subtract(total, reserved, used, free);
 }
 
 void Amounts::free_vcpus(Candidates candidates, std::span<double> free) const {
@@ -131,7 +146,7 @@ void Amounts::free_vcpus(Candidates candidates, std::span<double> free) const {
   const std::uint32_t first = block_start(candidates);
   const double *total = vcpus_.values_from(first), *ratio = cpu_ratio_.values_from(first),
                *reserved = vcpus_reserved_.values_from(first), *used = vcpus_used_.values_from(first);
-  for (std::size_t i = 0; i < free.size(); ++i) free[i] = total[i] * ratio[i] - (reserved[i] + used[i]);
+  multiply_and_subtract(total, ratio, reserved, used, free);
 }
 
 void Amounts::free_disk_mb(Candidates candidates, const HostBlock& hosts, std::span<double> free) const {
@@ -139,10 +154,8 @@ void Amounts::free_disk_mb(Candidates candidates, const HostBlock& hosts, std::s
   const std::uint32_t first = block_start(candidates);
   const double *total = disk_.values_from(first), *reserved = disk_reserved_.values_from(first),
                *used = disk_used_.values_from(first);
-  for (std::size_t i = 0; i < free.size(); ++i) {
-    const double free_gb = total[i] - reserved[i] - used[i];
-    free[i] = (hosts.least_disk_gb[i] < free_gb ? hosts.least_disk_gb[i] : free_gb) * 1024;
-  }
+  subtract(total, reserved, used, free);
+  take_lesser(hosts.least_disk_gb.data(), 1024, free);
 }
 
 Value Amounts::used_disk_mb(std::uint32_t host) const {

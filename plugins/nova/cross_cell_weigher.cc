@@ -21,15 +21,15 @@ class CrossCellWeigher : public plugin::Weigher {
   explicit CrossCellWeigher(const Shared& shared) : shared_(shared) {}
 
   void weigh(const plugin::Call& call, plugin::Weights& weights) const override {
+    write_multipliers(call, shared_, {"cross_cell_move_weight_multiplier"}, weights);
     const auto candidates = call.candidates();
     const auto preferred = preferred_cell(*shared_.specs->of(call));
-    std::fill_n(weights.values(), candidates.size(), 0.0);
-    for (std::size_t i = 0; preferred && i < candidates.size(); ++i) {
+    if (!preferred) return weights.set_all(0);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
       const HostState* state = shared_.hosts->of(call).hosts.find(candidates[i]);
       const Value* cell = state ? state->attributes.find("cell_uuid") : nullptr;
       weights.set(i, cell && cell->str() == *preferred ? 1 : -1);
     }
-    write_multipliers(call, shared_, {"cross_cell_move_weight_multiplier"}, weights);
   }
 
  private:

@@ -38,6 +38,11 @@ std::string key_of(const HostState& state) {
   return key;
 }
 
+std::optional<double> same_of(const std::array<double, kBlockRows>& column) {
+  const bool same = std::ranges::all_of(column, [&](double value) { return value == column.front(); });
+  return same ? std::optional(column.front()) : std::nullopt;
+}
+
 }  // namespace
 
 HostColumns::HostColumns() : supports_(std::make_shared<Supports>()) {}
@@ -46,6 +51,7 @@ HostBlock::HostBlock() {
   least_disk_gb.fill(std::numeric_limits<double>::infinity());
   instances.fill(std::numeric_limits<double>::quiet_NaN());
   pci_weight.fill(weight_of_devices(nullptr));
+  same_pci_weight = pci_weight.front();
 }
 
 void HostColumns::set(std::uint32_t row, const HostState* state) {
@@ -75,6 +81,10 @@ void HostBlock::summarise() {
   }
   distinct_supports.assign(support.begin(), support.end());
   std::ranges::sort(distinct_supports);
+  same_pci_weight = same_of(pci_weight);
+  same_io_ops = same_of(io_ops);
+  same_failed_builds = same_of(failed_builds);
+  same_hypervisor_version = same_of(hypervisor_version);
   distinct_supports.erase(std::unique(distinct_supports.begin(), distinct_supports.end()), distinct_supports.end());
 }
 

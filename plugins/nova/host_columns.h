@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct HostBlock {
   // What holds for all of them, so that most blocks need not be looked at host by host.
   std::int64_t first_heard_us = 0, last_heard_us = 0;  // of those with kHeard
   bool any_other = false;                              // some service is neither kNone nor kHeard
+  std::optional<double> same_pci_weight = {}, same_io_ops = 0, same_failed_builds = 0, same_hypervisor_version = 0;
   std::vector<std::uint32_t> distinct_supports{0};
 
   HostBlock();

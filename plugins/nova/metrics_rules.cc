@@ -58,8 +58,7 @@ class MetricsWeigher : public plugin::Weigher {
     const auto options = shared_.settings->of(call);
     const Snapshot& snapshot = shared_.hosts->of(call);
     const auto candidates = call.candidates();
-    std::fill_n(weights.values(), candidates.size(), 0.0);
-    if (options->metrics_weight_setting.empty()) return;
+    if (options->metrics_weight_setting.empty()) return weights.set_all(0);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const bool counts = weights.multipliers()[i] != 0;  // NaN: the profile's
       weights.set(i, value_of(snapshot.hosts.find(candidates[i]), *options, counts));

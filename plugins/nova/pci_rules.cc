@@ -62,6 +62,7 @@ struct PciWeight {
   static void fill(std::span<const std::uint32_t>, const HostBlock& hosts, std::span<double> out) {
     std::copy_n(hosts.pci_weight.begin(), out.size(), out.begin());
   }
+  static std::optional<double> same(const HostBlock& hosts) { return hosts.same_pci_weight; }
 };
 
 }  // namespace

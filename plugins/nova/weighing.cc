@@ -5,11 +5,13 @@
 #include <cstring>
 #include <limits>
 
+#include "clones.h"
+
 namespace emplace::nova {
 namespace {
 
-bool all_finite(const double* values, std::size_t count) {
-  // An exponent of ones means an infinity or no number; adding one to it carries into the highest bit.
+NOVA_CLONES std::uint64_t exponents_of(const double* values, std::size_t count) {
+  // An exponent of ones means an infinity or no number; adding one to it carries into the highest bit of what is returned.
   constexpr std::uint64_t kExponent = 0x7ff0'0000'0000'0000, kOne = 0x0010'0000'0000'0000;
   std::uint64_t found = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -17,20 +19,22 @@ bool all_finite(const double* values, std::size_t count) {
     std::memcpy(&bits, values + i, sizeof bits);
     found |= (bits & kExponent) + kOne;
   }
-  return found >> 63 == 0;
+  return found;
+}
+
+NOVA_CLONES void raise(double minimum, double* values, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) values[i] = values[i] < minimum ? minimum : values[i];
 }
 
 }  // namespace
 
 void make_finite(double* values, std::size_t count) {
-  if (all_finite(values, count)) return;
+  if (exponents_of(values, count) >> 63 == 0) return;
   constexpr double kMost = std::numeric_limits<double>::max();
   for (std::size_t i = 0; i < count; ++i) values[i] = std::isnan(values[i]) ? 0 : std::clamp(values[i], -kMost, kMost);
 }
 
-void raise_to(double minimum, double* values, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) values[i] = values[i] < minimum ? minimum : values[i];
-}
+void raise_to(double minimum, double* values, std::size_t count) { raise(minimum, values, count); }
 
 void pick(const double* block, std::uint32_t first, std::span<const std::uint32_t> candidates, double* values) {
   constexpr std::size_t kTogether = 8;  // neighbours, as most are

@@ -29,7 +29,8 @@ void raise_to(double minimum, double* values, std::size_t count);
 
 // A weigher whose value of a host depends on nothing but the host. Values is made once per call from the call and its
 // snapshot; fill(candidates of one block, HostBlock of it, out) writes the first values of the block, as many as `out`
-// takes, without regard to which of them are candidates.
+// takes, without regard to which of them are candidates. Where Values has same(HostBlock), that is the value of all hosts
+// of the block, or nothing when they differ: few clusters have many blocks that do.
 template <typename Values>
 class BlockWeigher : public plugin::Weigher {
  public:
@@ -38,6 +39,11 @@ class BlockWeigher : public plugin::Weigher {
 
   void weigh(const plugin::Call& call, plugin::Weights& weights) const override {
     const Snapshot& snapshot = shared_.hosts->of(call);
+    if (minimum_) weights.set_minimum(*minimum_);
+    write_multipliers(call, shared_, multiplier_, weights);
+    if constexpr (requires { &Values::same; }) {
+      if (const auto same = same_of_all(call.candidates(), snapshot)) return weights.set_all(finite(*same));
+    }
     const Values values(call);
     std::array<double, kBlockRows> block;
     for_each_block(call.candidates(), [&](std::uint32_t first, std::span<const std::uint32_t> rows, std::size_t at) {
@@ -47,11 +53,23 @@ class BlockWeigher : public plugin::Weigher {
       make_finite(out, rows.size());
       if (minimum_) raise_to(*minimum_, out, rows.size());
     });
-    if (minimum_) weights.set_minimum(*minimum_);
-    write_multipliers(call, shared_, multiplier_, weights);
   }
 
  private:
+  static std::optional<double> same_of_all(std::span<const std::uint32_t> candidates, const Snapshot& snapshot) {
+    if (candidates.empty()) return std::nullopt;
+    const auto all = Values::same(snapshot.columns.block_of(candidates.front()));
+    for (std::uint32_t row = candidates.front() / kBlockRows * kBlockRows; all && row <= candidates.back(); row += kBlockRows) {
+      if (Values::same(snapshot.columns.block_of(row)) != all) return std::nullopt;
+    }
+    return all;
+  }
+
+  double finite(double value) const {
+    make_finite(&value, 1);
+    return minimum_ ? std::max(value, *minimum_) : value;
+  }
+
   const Shared shared_;
   const Multiplier multiplier_;
   const std::optional<double> minimum_;

@@ -257,7 +257,7 @@ void write_weighers(JsonWriter& writer, const Ranking& ranking, std::size_t inde
   writer.key("weighers").open();
   for (const WeighedColumn& column : ranking.weights) {
     writer.key(column.id).open();
-    writer.number("raw", column.raw[index]).number("normalized", column.normalised(index));
+    writer.number("raw", column.raw[column.raw.size() == 1 ? 0 : index]).number("normalized", column.normalised(index));
     writer.number("multiplier", column.multipliers.empty() ? column.multiplier : column.multipliers[index]).close();
   }
   writer.close();

@@ -97,7 +97,7 @@ class Objective {
 };
 
 struct Weights {
-  std::vector<double> raw;                           // one per host asked for
+  std::vector<double> raw;                           // one per host asked for, or one that holds for all
   std::vector<double> multipliers;                   // one per host, NaN: the profile's; or empty: that for all
   std::optional<double> minimum = {}, maximum = {};  // the weigher's own bounds for normalising
   std::optional<Extremes> range = {};                // of raw, where it is known; then raw is finite

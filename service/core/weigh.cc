@@ -37,7 +37,7 @@ Asked by_row(Rows hosts) {
 }
 
 std::vector<double> in_callers_order(std::vector<double> values, const Asked& asked) {
-  if (asked.positions.empty() || values.empty()) return values;
+  if (asked.positions.empty() || values.size() != asked.positions.size()) return values;
   std::vector<double> back(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) back[asked.positions[i]] = values[i];
   return back;
@@ -65,6 +65,15 @@ EMPLACE_CLONES void add_normalised(const double* raw, const double* times, const
   for (std::size_t i = 0; i < count; ++i) totals[i] += times[i] * normalise(raw[i], minimum, maximum, low, range);
 }
 
+// Of a weigher that says the same of every host.
+EMPLACE_CLONES void add_same(const double* times, double normalised, double* totals, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) totals[i] += times[i] * normalised;
+}
+
+EMPLACE_CLONES void add_same(double addend, double* totals, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) totals[i] += addend;
+}
+
 // Nova's steps: no weight leaves the weigher's own bounds; 0 and 1 are the bounds, or the least and greatest weight at
 // hand.
 WeighedColumn column_of(const Weigher& weigher, double multiplier, const Weights& weights, const Extremes& raw) {
@@ -81,8 +90,8 @@ std::optional<Extremes> raw_range(const Weights& weights) {
 }
 
 std::string fault_of(const Weights& weights, bool finite, std::size_t hosts) {
-  const bool sizes =
-      weights.raw.size() == hosts && (weights.multipliers.empty() || weights.multipliers.size() == hosts);
+  const bool sizes = (weights.raw.size() == hosts || weights.raw.size() == 1) &&
+                     (weights.multipliers.empty() || weights.multipliers.size() == hosts);
   if (!sizes) return fmt::format("wanted {} weights, found {}", hosts, weights.raw.size());
   const bool bounds = std::isfinite(weights.minimum.value_or(0)) && std::isfinite(weights.maximum.value_or(0));
   if (!bounds || !finite || !all_finite(weights.multipliers)) return "wanted finite weights, found others";
@@ -104,6 +113,17 @@ void add_weigher(const Weigher& weigher, double multiplier, const Query& query, 
   ranking.weights.push_back(std::move(column));
 }
 
+void add(const WeighedColumn& column, std::size_t at, double* totals, std::size_t hosts) {
+  const double* times = column.multipliers.empty() ? nullptr : column.multipliers.data() + at;
+  if (column.raw.size() == 1) {
+    const double normalised = column.normalised(0);
+    return times ? add_same(times, normalised, totals, hosts)
+                 : add_same(column.multiplier * normalised, totals, hosts);
+  }
+  const double* raw = column.raw.data() + at;
+  times ? add_normalised(raw, times, column, totals, hosts) : add_normalised(raw, column, totals, hosts);
+}
+
 // For a stretch of hosts at a time, whose totals stay near the processor until all weighers are added.
 void add_up(Ranking& ranking) {
   constexpr std::size_t kStretch = 1024;
@@ -111,10 +131,7 @@ void add_up(Ranking& ranking) {
     const std::size_t hosts = std::min(kStretch, ranking.totals.size() - at);
     double* totals = ranking.totals.data() + at;
     for (const WeighedColumn& column : ranking.weights) {
-      if (column.range == 0) continue;
-      const double* raw = column.raw.data() + at;
-      column.multipliers.empty() ? add_normalised(raw, column, totals, hosts)
-                                 : add_normalised(raw, column.multipliers.data() + at, column, totals, hosts);
+      if (column.range != 0) add(column, at, totals, hosts);
     }
   }
 }
@@ -157,7 +174,7 @@ double multiplier_of(const Rules& rules, std::size_t weigher) {
 }  // namespace
 
 double WeighedColumn::normalised(std::size_t host) const {
-  return range == 0 ? 0 : normalise(raw[host], minimum, maximum, low, range);
+  return range == 0 ? 0 : normalise(raw[raw.size() == 1 ? 0 : host], minimum, maximum, low, range);
 }
 
 Ranking rank_by_weight(const Rules& rules, const Query& query, std::span<const std::uint32_t> hosts, std::size_t wanted,

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "service/core/numbers.h"
 #include "service/plugins/loaded_plugin.h"
@@ -66,6 +67,13 @@ class Unset {
     return std::span(values_).first(count);
   }
   void reset(std::span<double> used) { std::ranges::fill(used, kUnset); }
+  // A buffer of one's own, to be given back when nothing of it was used or what was used is NaN again.
+  std::vector<double> take(std::size_t count) {
+    std::vector<double> taken = std::exchange(values_, {});
+    taken.resize(count, kUnset);
+    return taken;
+  }
+  void give_back(std::vector<double> taken) { values_ = std::move(taken); }
 
  private:
   std::vector<double> values_;
@@ -221,8 +229,8 @@ class PluginWeigher final : public Weigher {
   double default_multiplier() const override { return multiplier_; }
 
   Result<Weights> weigh(const Query& query, std::span<const std::uint32_t> hosts) const override {
-    thread_local Unset for_multipliers;
-    std::vector<double> values(hosts.size(), kUnset);
+    thread_local Unset for_values, for_multipliers;
+    std::vector<double> values = for_values.take(hosts.size());
     const std::span<double> multipliers = for_multipliers.get(hosts.size());
     emplace_weights weights{sizeof(emplace_weights), 0, values.data(), multipliers.data(), 0, 0, 0, 0};
     Weights result;
@@ -232,20 +240,22 @@ class PluginWeigher final : public Weigher {
           return weigher_.weigh(weigher_.self, &call, &weights, &error);
         },
         [&]() -> Result<void> {
+          const bool same = weights.count == 1 && hosts.size() > 1;
+          if (const auto checked = check_count(weights.count, same ? 1 : hosts.size()); !checked) return checked;
           // Moved, not copied: a worker's answer was copied on its way, and code of our own process is trusted.
-          result.raw = std::move(values);
+          result.raw = same ? std::vector{std::exchange(values[0], kUnset)} : std::exchange(values, {});
           if (!result.raw.empty()) result.range = finite_range_of(result.raw);
           if (!result.raw.empty() && !result.range) return first_not_finite("weight", result.raw);
           if (!all_nan(multipliers)) result.multipliers.assign(multipliers.begin(), multipliers.end());
           return accept(weights, result);
         });
+    if (weighed && result.raw.size() == 1) for_values.give_back(std::move(values));
     if (!weighed || !result.multipliers.empty()) for_multipliers.reset(multipliers);
     return weighed ? Result<Weights>(std::move(result)) : tl::unexpected(weighed.error());
   }
 
  private:
   static Result<void> accept(const emplace_weights& weights, Weights& result) {
-    if (const auto checked = check_count(weights.count, result.raw.size()); !checked) return checked;
     for (std::size_t i = 0; i < result.multipliers.size(); ++i) {
       if (std::isinf(result.multipliers[i])) return not_finite("multiplier", i, result.multipliers[i]);
     }

@@ -111,9 +111,9 @@ std::int32_t RemotePlugin::weigh(void* self, const emplace_call* call, emplace_w
   const std::size_t bytes = call->candidate_count * sizeof(double);
   const auto answered = rule.plugin.call({WorkerQuestion::kWeigh, rule, *call, 0, 0, bytes, bytes});
   if (!answered) return fail_with(error, answered.error());
-  std::memcpy(weights->values, answered->first, bytes);
-  std::memcpy(weights->multipliers, answered->second, bytes);
   weights->count = answered->head.count;
+  std::memcpy(weights->values, answered->first, weights->count == 1 ? std::min(bytes, sizeof(double)) : bytes);
+  std::memcpy(weights->multipliers, answered->second, bytes);
   weights->has_minimum = answered->head.has_minimum, weights->has_maximum = answered->head.has_maximum;
   weights->minimum = answered->head.minimum, weights->maximum = answered->head.maximum;
   return EMPLACE_OK;

@@ -121,7 +121,7 @@ std::map<std::string, std::string> answers(const std::shared_ptr<const Picture>&
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const double times = weights.multipliers.empty() ? 0 : weights.multipliers[i];
       const std::string name((*picture)[hosts::name][hosts[i]]);
-      by_rule[id + (" " + name)] = std::to_string(weights.raw[i]) + " times " + std::to_string(times);
+      by_rule[id + (" " + name)] = std::to_string(weights.raw[weights.raw.size() == 1 ? 0 : i]) + " times " + std::to_string(times);
     }
   }
   return by_rule;

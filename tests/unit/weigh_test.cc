@@ -16,6 +16,7 @@ struct Told {  // what a fake weigher answers, by row
   std::vector<double> raw, multipliers = {};
   std::optional<double> minimum = {}, maximum = {};
   double multiplier = 1;  // of the profile
+  bool in_one_number = false;  // all of raw are the same, and one is told
 };
 
 Rules rules_of(const std::vector<Told>& all) {
@@ -27,6 +28,7 @@ Rules rules_of(const std::vector<Told>& all) {
           EXPECT_TRUE(std::is_sorted(hosts.begin(), hosts.end()));
           Weights weights{{}, {}, told.minimum, told.maximum};
           for (const auto row : hosts) weights.raw.push_back(told.raw[row]);
+          if (told.in_one_number) weights.raw.resize(1);
           for (const auto row : hosts) {
             if (!told.multipliers.empty()) weights.multipliers.push_back(told.multipliers[row]);
           }
@@ -155,6 +157,10 @@ RC_GTEST_PROP(RankByWeight, EqualsNovaToTheBit, ()) {
   std::iota(hosts.begin(), hosts.end(), 0u);
   for (std::size_t i = count; i > 1; --i) std::swap(hosts[i - 1], hosts[*rc::gen::inRange<std::size_t>(0, i)]);
   const auto wanted = *rc::gen::inRange<std::size_t>(0, count + 2);
+
+  for (Told& told : all) {
+    if (*rc::gen::inRange(0, 4) == 0) told.raw.assign(count, *number), told.in_one_number = true;
+  }
 
   const Ranking ranking = weigh(all, hosts, wanted);
 

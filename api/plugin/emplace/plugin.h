@@ -37,7 +37,7 @@ extern "C" {
 #endif
 
 #define EMPLACE_ABI_MAJOR 1
-#define EMPLACE_ABI_MINOR 0
+#define EMPLACE_ABI_MINOR 1
 
 #if defined(__GNUC__)
 #define EMPLACE_PLUGIN_EXPORT __attribute__((visibility("default")))
@@ -238,12 +238,13 @@ typedef struct emplace_objective {
 
 /* ---- emplace.weigher/1 ---- */
 
-/* The result of weigh(). values and multipliers have room for candidate_count doubles, prepared as NaN. A multiplier left
- * NaN means the profile's own. Where a bound is given, values are clamped to it and it takes the place of the smallest
- * (largest) value when the host normalises to 0..1. */
+/* The result of weigh(). values and multipliers have room for candidate_count doubles, prepared as NaN. A count of 1 (since
+ * 1.1): values[0] is that of every candidate, and no other is written. A multiplier left NaN means the profile's own. Where
+ * a bound is given, values are clamped to it and it takes the place of the smallest (largest) value when the host normalises
+ * to 0..1. */
 typedef struct emplace_weights {
   uint32_t size;
-  uint32_t count; /* written by the plugin */
+  uint32_t count; /* written by the plugin: candidate_count, or 1 */
   double* values; /* higher wins; finite */
   double* multipliers;
   uint32_t has_minimum;

@@ -100,6 +100,10 @@ class Weights {
  public:
   Weights(emplace_weights& raw, std::uint32_t count) : raw_(&raw) { raw.count = count; }
   void set(std::size_t candidate, double value) { raw_->values[candidate] = value; }
+  // Every candidate has this value, and no other is set: many times faster than to write and read them all.
+  void set_all(double value) {
+    if (raw_->count > 0) raw_->values[0] = value, raw_->count = 1;
+  }
   void set_multiplier(std::size_t candidate, double multiplier) { raw_->multipliers[candidate] = multiplier; }
   // All of them, to be written by candidate; a multiplier that is NaN is the profile's.
   double* values() { return raw_->values; }

@@ -25,6 +25,7 @@ ApiRoutes all_routes() {
   add_rule_routes(routes);
   add_filter_routes(routes);
   add_destination_routes(routes);
+  add_external_routes(routes);
   return routes;
 }
 

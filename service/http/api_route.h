@@ -76,6 +76,7 @@ void add_inventory_routes(ApiRoutes& routes);  // inventory, groups, aggregates
 void add_rule_routes(ApiRoutes& routes);       // plugins, profiles
 void add_filter_routes(ApiRoutes& routes);     // filter, weigh
 void add_destination_routes(ApiRoutes& routes);
+void add_external_routes(ApiRoutes& routes);
 void add_operation_routes(ApiRoutes& routes);  // versions, events, metrics, health
 
 // Runs `job` on a line thread; a full queue finishes with kUnavailable.

@@ -24,6 +24,8 @@ ApiRoutes all_routes() {
   add_inventory_routes(routes);
   add_rule_routes(routes);
   add_filter_routes(routes);
+  add_destination_routes(routes);
+  add_external_routes(routes);
   return routes;
 }
 

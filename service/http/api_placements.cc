@@ -10,12 +10,6 @@
 namespace emplace::http {
 namespace {
 
-Staleness staleness(const ApiRoom& room) {
-  const StoreState state = room.parts.store.state();
-  if (state.connected) return {};
-  return {true, static_cast<double>(room.now_us() - state.down_since_us) / 1e6};
-}
-
 bool placed(const Placement& placement) {
   return placement.instances.size() == placement.request->options.count &&
          !placement.instances.back().decision->ranking.order.empty();
@@ -92,7 +86,7 @@ Result<Response> place(const ApiRoom& room, const Exchange& exchange, const Orde
   const bool started = claimed && order.request->options.start;
   // What a key remembers was written with the claim, so this must be the same bytes.
   Response response =
-      json_response(answer_json(*placement, claimed ? Staleness{} : staleness(room)), started ? 202 : 200);
+      json_response(answer_json(*placement, claimed ? Staleness{} : staleness_of(room)), started ? 202 : 200);
   if (started) response.headers.emplace_back("Location", "/v1/vms/" + to_string(placement->instances.front().vm.id));
   return response;
 }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "service/core/explanation.h"
 #include "service/core/time_text.h"
 
 namespace emplace::http {
@@ -83,10 +84,16 @@ std::string etag(std::int64_t generation) { return '"' + std::to_string(generati
 Response json_response(std::string body, int status) { return {.status = status, .body = std::move(body)}; }
 Response no_content() { return {.status = 204, .body = ""}; }
 
-void write_staleness(const ApiRoom& room, JsonWriter& writer) {
+Staleness staleness_of(const ApiRoom& room) {
   const StoreState state = room.parts.store.state();
-  writer.flag("stale", !state.connected);
-  if (!state.connected) writer.number("age_s", static_cast<double>(room.now_us() - state.down_since_us) / 1e6);
+  if (state.connected) return {};
+  return {true, static_cast<double>(room.now_us() - state.down_since_us) / 1e6};
+}
+
+void write_staleness(const ApiRoom& room, JsonWriter& writer) {
+  const Staleness staleness = staleness_of(room);
+  writer.flag("stale", staleness.stale);
+  if (staleness.stale) writer.number("age_s", staleness.age_s);
 }
 
 void write_next(JsonWriter& writer, std::string_view path, const Page& page, std::string_view last, bool more) {

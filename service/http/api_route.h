@@ -15,6 +15,10 @@
 #include "service/http/api.h"
 #include "service/http/router.h"
 
+namespace emplace {
+struct Staleness;
+}
+
 namespace emplace::http {
 
 class EventFeed;
@@ -71,6 +75,8 @@ void add_claim_routes(ApiRoutes& routes);
 void add_inventory_routes(ApiRoutes& routes);  // inventory, groups, aggregates
 void add_rule_routes(ApiRoutes& routes);       // plugins, profiles
 void add_filter_routes(ApiRoutes& routes);     // filter, weigh
+void add_destination_routes(ApiRoutes& routes);
+void add_external_routes(ApiRoutes& routes);
 void add_operation_routes(ApiRoutes& routes);  // versions, events, metrics, health
 
 // Runs `job` on a line thread; a full queue finishes with kUnavailable.
@@ -90,6 +96,7 @@ Result<std::optional<std::int64_t>> if_match(const Request& request);
 std::string etag(std::int64_t generation);
 Response json_response(std::string body, int status = 200);
 Response no_content();
+Staleness staleness_of(const ApiRoom& room);
 // "stale": true and "age_s" when the store is away.
 void write_staleness(const ApiRoom& room, JsonWriter& writer);
 // "next": where the following page is, or null.

@@ -143,6 +143,27 @@ def placement_away(clouds):
     clouds.service.wait_for("Placement again", lambda: not clouds.ready()["warnings"])
 
 
+def destinations(clouds):
+    """Nova's own verb names hosts as Nova does; what it reserved ends when Nova shows the vm there."""
+    number = len(clouds.cloud.servers)
+    flavor = {"vcpus": 2, "memory_mb": 4096, "root_gb": 20}
+    spec = {"nova_object.data": {"instance_uuid": fake_cloud.server_id(number), "flavor": {"nova_object.data": flavor}}}
+    before = {name: host["used"]["vcpus"] for name, host in clouds.hosts().items()}
+    first, *alternates = clouds.service.call("POST", "/v1/select_destinations", {"request_spec": spec})["selections"][0]
+    name = first["host"]
+    index = int(name[1:])
+    assert len(alternates) == 2 and name not in [one["host"] for one in alternates], alternates
+    named = {"host": name, "service_host": name, "nodename": name, "compute_node_uuid": fake_cloud.uuid(1, index),
+             "availability_zone": f"z{index % 2}", "limits": {}}
+    assert first == named, first
+    assert clouds.hosts()[name]["used"]["vcpus"] == before[name] + 2
+    with clouds.cloud.lock:
+        clouds.cloud.change({"boot": 1})
+        clouds.cloud.change({"move": {number: index}})
+    clouds.service.wait_for("the vm", lambda: clouds.vms().get(f"vm-{number}", {}).get("host") == name)
+    assert clouds.hosts()[name]["used"]["vcpus"] == before[name] + 2, "counted once"
+
+
 def wrong_password(clouds):
     clouds.set(password="another", revoke=True)
     clouds.service.wait_for("a warning", lambda: any("refused user emplace" in one for one in clouds.ready()["warnings"]))
@@ -223,8 +244,8 @@ def main():
         return figures(build, *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
     clouds = Clouds(build, 10, 40)
     with clouds.service:
-        for step in (picture, tokens, changes, claims, brake, placement_away, wrong_password, restart_with_a_hanging_cloud, no_secret,
-                     configuration):
+        for step in (picture, tokens, changes, claims, brake, placement_away, destinations, wrong_password,
+                     restart_with_a_hanging_cloud, no_secret, configuration):
             step(clouds)
             print(f"ok {step.__name__}", flush=True)
 

@@ -1,0 +1,30 @@
+// What a RequestSpec of Nova's scheduler says besides what is wanted: which act it is for, and which rules that act
+// lets ask. Nova itself decides these outside of its filters, so a profile can't.
+#pragma once
+
+#include <string_view>
+
+#include "service/core/json.h"
+#include "service/core/request.h"
+#include "service/core/result.h"
+#include "service/core/rules.h"
+
+namespace emplace::http {
+
+enum class Intent { kCreate, kRebuild, kResize, kLiveMigrate, kEvacuate };
+
+std::string_view name_of(Intent intent);
+
+// The scheduler hint _nova_check_type of a RequestSpec primitive; kCreate without one, or for a word that is none of
+// ours.
+Intent intent_of(JsonValue spec);
+
+// The request that a primitive asks for. Faults name fields below `path`, as the caller calls the primitive.
+Result<PlacementRequest> request_of_spec(JsonValue spec, std::string_view path);
+
+// The host of a rebuild is settled: of the filters only those that Nova asks (RUN_ON_REBUILD), and no costs.
+Rules rules_for_rebuild(const Rules& rules);
+// Hosts that were forced pass Nova's own filters unasked; the rest stands for Placement, which is asked.
+Rules rules_for_forced(const Rules& rules);
+
+}  // namespace emplace::http

@@ -25,6 +25,7 @@ struct WebRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};  // JSON; sent with POST
+  bool once = false;      // an act: not sent again when the connection ends without an answer
 };
 
 struct WebReply {

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "service/clouds.h"
 #include "service/config.h"
 #include "service/core/drivers.h"
 #include "service/core/rule_book.h"
@@ -156,12 +157,15 @@ Reports reports_to(observe::Keeper& keeper) {
 openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
   openstack::OpenstackOptions options;
   options.web.ca_file = entry.ca_file;
+  options.web.verify = entry.verify;
   options.web.timeout = std::chrono::seconds(entry.timeout_s);
   options.keystone.auth_url = entry.auth_url;
   options.keystone.credentials = {entry.username,       entry.password,
                                   entry.user_domain,    entry.project,
                                   entry.project_domain, entry.application_credential_id,
-                                  entry.application_credential_secret};
+                                  entry.application_credential_secret,
+                                  entry.user_id,        entry.project_id,
+                                  entry.user_domain_id, entry.project_domain_id};
   options.keystone.interface = entry.interface;
   options.keystone.region = entry.region;
   options.sync.interval = std::chrono::seconds(entry.sync_s);
@@ -495,6 +499,7 @@ int main_program(int argc, char** argv) {
   }
   auto config = file.empty() ? Result<Config>(Config()) : read_config(file);
   if (!config) return complain(config.error());
+  if (const auto taken = take_cloud(config->openstack, usual_places()); !taken) return complain(taken.error());
   if (!data.empty()) config->data = data;
   if (!listen.empty()) config->listen = listen;
   if (!database.empty()) config->database_url = database;

@@ -7,6 +7,7 @@
 #include <QNetworkRequest>
 #include <QSslCertificate>
 #include <QSslConfiguration>
+#include <QSslSocket>
 #include <QThread>
 #include <QTimer>
 #include <algorithm>
@@ -193,6 +194,7 @@ Web::~Web() {
 
 Result<std::unique_ptr<Web>> Web::create(WebOptions options) {
   auto inside = std::make_unique<Inside>(std::move(options));
+  if (!inside->options.verify) inside->tls.setPeerVerifyMode(QSslSocket::VerifyNone);
   const std::string& file = inside->options.ca_file;
   if (!file.empty()) {
     const auto certificates = QSslCertificate::fromPath(QString::fromStdString(file));

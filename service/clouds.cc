@@ -27,7 +27,8 @@ std::vector<std::string> places_of(const char* variable, const std::string& name
   std::vector<std::string> places;
   if (const std::string chosen = environment(variable); !chosen.empty()) places.push_back(chosen);
   for (const char* folder : {".", "~/.config/openstack", "/etc/openstack"}) {
-    for (const char* ending : {".yaml", ".yml"}) places.push_back(at_home(fmt::format("{}/{}{}", folder, name, ending)));
+    for (const char* ending : {".yaml", ".yml"})
+      places.push_back(at_home(fmt::format("{}/{}{}", folder, name, ending)));
   }
   return places;
 }
@@ -165,8 +166,8 @@ Result<void> take_cloud(OpenstackEntry& entry, const CloudsPlaces& places) {
   if (entry.cloud.empty()) return {};
   const std::string file = first_there(places.clouds), secure = first_there(places.secure);
   if (file.empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("openstack.cloud: wanted a clouds.yaml, found none of {}",
-                                                 fmt::join(places.clouds, ", ")));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("openstack.cloud: wanted a clouds.yaml, found none of {}", fmt::join(places.clouds, ", ")));
   }
   const auto clouds = load(file);
   if (!clouds) return tl::unexpected(clouds.error());

@@ -160,12 +160,17 @@ openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
   options.web.verify = entry.verify;
   options.web.timeout = std::chrono::seconds(entry.timeout_s);
   options.keystone.auth_url = entry.auth_url;
-  options.keystone.credentials = {entry.username,       entry.password,
-                                  entry.user_domain,    entry.project,
-                                  entry.project_domain, entry.application_credential_id,
+  options.keystone.credentials = {entry.username,
+                                  entry.password,
+                                  entry.user_domain,
+                                  entry.project,
+                                  entry.project_domain,
+                                  entry.application_credential_id,
                                   entry.application_credential_secret,
-                                  entry.user_id,        entry.project_id,
-                                  entry.user_domain_id, entry.project_domain_id};
+                                  entry.user_id,
+                                  entry.project_id,
+                                  entry.user_domain_id,
+                                  entry.project_domain_id};
   options.keystone.interface = entry.interface;
   options.keystone.region = entry.region;
   options.sync.interval = std::chrono::seconds(entry.sync_s);

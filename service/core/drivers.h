@@ -1,5 +1,5 @@
-// Drivers: the hypervisors of several kinds as one. Each act goes to the first of them that drives its host; a host that
-// none drives is for the first one to refuse.
+// Drivers: the hypervisors of several kinds as one. Each act goes to the first of them that drives its host; a host
+// that none drives is for the first one to refuse.
 //
 // Threads: as the drivers, which outlive it.
 #pragma once

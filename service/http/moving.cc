@@ -95,10 +95,11 @@ Result<Claim> claim_first(const ApiRoom& room, const VmRequest& vm, std::uint32_
 void log_move(const Log& log, const Claim& claim, const Result<void>& moved, const Result<void>& recorded) {
   if (!log) return;
   const bool is_unknown = !moved && moved.error().code == ErrorCode::kUnknownOutcome;
+  const char* const outcome = is_unknown ? "unknown" : moved ? "true" : "false";
   const std::string why = !moved ? moved.error().message : recorded ? "" : recorded.error().message;
   log(moved && recorded ? "info" : "warn",
       fmt::format("event=migrated vm={} to={} moved={} recorded={} why={}", to_string(claim.vm), json_text(claim.host),
-                  is_unknown ? "unknown" : moved ? "true" : "false", recorded.has_value(), json_text(why)));
+                  outcome, recorded.has_value(), json_text(why)));
 }
 
 // Called by a hypervisor, perhaps when this room is gone already; the store outlives the hypervisors.
@@ -158,8 +159,8 @@ Result<Claim> start_move(const ApiRoom& room, std::shared_ptr<const Picture> pic
     return fail(ErrorCode::kInvalid, "host: wanted the name of a host, found " + json_text(wish.host));
   }
   if (const auto movable = check_movable(room, *picture, vm, wish); !movable) return tl::unexpected(movable.error());
-  const auto request = request_of(
-      vm, wish.host.empty() ? driven_hosts(room.parts.hypervisors, *picture, vm.host) : std::vector<std::string>{wish.host});
+  const auto request = request_of(vm, wish.host.empty() ? driven_hosts(room.parts.hypervisors, *picture, vm.host)
+                                                        : std::vector<std::string>{wish.host});
   const auto names = destinations(room, picture, request, wish);
   if (!names) return tl::unexpected(names.error());
   auto claim = claim_first(room, request->vm, timeout_s(wish) + kMoveGraceS, *names);

@@ -125,8 +125,8 @@ class LiveMigration {
   Result<Verdict> look() {
     const auto all = migrations();
     if (!all) return tl::unexpected(all.error());
-    const auto newest = std::max_element(all->begin(), all->end(),
-                                         [](const Migration& a, const Migration& b) { return a.id < b.id; });
+    const auto newest =
+        std::max_element(all->begin(), all->end(), [](const Migration& a, const Migration& b) { return a.id < b.id; });
     const bool has_ours = newest != all->end() && newest->id > earlier_;
     if (has_ours) ours_ = *newest;
     if (has_ours && newest->status != "completed" && !is_one_of(newest->status, kFailures)) {
@@ -165,7 +165,8 @@ class LiveMigration {
   Result<void> ended_elsewhere(const Whereabouts& server) {
     const std::string where = fmt::format("it is on host {} ({})", server.host, server.vm_state);
     if (ours_->status == "completed") {
-      return failure({ErrorCode::kConflict, fmt::format("Nova says that migration {} is completed, but {}", ours_->id, where)});
+      return failure(
+          {ErrorCode::kConflict, fmt::format("Nova says that migration {} is completed, but {}", ours_->id, where)});
     }
     if (aborted_) {
       return failure({ErrorCode::kTimeout, fmt::format("not finished within {} s, aborted; {}", seconds(), where)});
@@ -242,7 +243,8 @@ Result<std::chrono::seconds> read_timeout(const std::string& text) {
   if (error == std::errc() && end == text.data() + text.size() && value > 0 && value <= 86'400) {
     return std::chrono::seconds(value);
   }
-  return fail(ErrorCode::kInvalid, "options.timeout_s: wanted a whole number from 1 to 86400, found " + json_text(text));
+  return fail(ErrorCode::kInvalid,
+              "options.timeout_s: wanted a whole number from 1 to 86400, found " + json_text(text));
 }
 
 }  // namespace
@@ -257,9 +259,10 @@ Result<LiveMigrationJob> read_job(MoveOrder order) {
     } else if (name == "copy_storage" && (text == "true" || text == "false")) {
       job.block = text == "true";
     } else {
-      return fail(ErrorCode::kInvalid, fmt::format("options.{}: wanted timeout_s, or copy_storage with true or false (the "
-                                                   "rest is Nova's to choose), found {}",
-                                                   name, json_text(text)));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("options.{}: wanted timeout_s, or copy_storage with true or false (the "
+                              "rest is Nova's to choose), found {}",
+                              name, json_text(text)));
     }
   }
   job.order = std::move(order);

@@ -47,8 +47,8 @@ std::string migrate_live_body(const std::string& host, std::optional<bool> block
 
 Result<std::vector<Migration>> read_migrations(std::string_view body) {
   std::vector<Migration> all;
-  auto read = read_list(body, kNova, "migrations",
-                        [&](JsonFields& row, JsonErrors&) { all.push_back(migration_of(row)); });
+  auto read =
+      read_list(body, kNova, "migrations", [&](JsonFields& row, JsonErrors&) { all.push_back(migration_of(row)); });
   return read.map([&] { return std::move(all); });
 }
 

@@ -23,7 +23,8 @@ tl::unexpected<Error> not_ours(const std::string& what, const std::string& host)
 // Nova's own rule for the host that a migration names. One nova-compute with several nodes makes several of our hosts.
 bool is_nova_host(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
   });
 }
 
@@ -59,7 +60,11 @@ struct NovaHosts::Moves {
 };
 
 NovaHosts::NovaHosts(Keystone& keystone, NovaReader& nova, LiveMigrationOptions options, Doors doors)
-    : keystone_(keystone), nova_(nova), options_(options), doors_(std::move(doors)), moves_(std::make_shared<Moves>()) {}
+    : keystone_(keystone),
+      nova_(nova),
+      options_(options),
+      doors_(std::move(doors)),
+      moves_(std::make_shared<Moves>()) {}
 
 NovaHosts::~NovaHosts() { stop(); }
 
@@ -79,7 +84,8 @@ void NovaHosts::run(std::function<Result<void>()> work, Done done, std::function
 }
 
 void NovaHosts::start(StartOrder order, Done done) {
-  run([what = "start of vm " + order.claim.vm_name, host = order.claim.host]() -> Result<void> { return not_ours(what, host); },
+  run([what = "start of vm " + order.claim.vm_name,
+       host = order.claim.host]() -> Result<void> { return not_ours(what, host); },
       std::move(done), [] {});
 }
 
@@ -98,8 +104,9 @@ Result<void> NovaHosts::check(const MoveOrder& order) const {
   for (const std::string& host : {order.from, order.to}) {
     if (!drives(host)) return fail(ErrorCode::kNotFound, fmt::format("{}: OpenStack has no host {}", what, host));
     if (is_nova_host(host)) continue;
-    return fail(ErrorCode::kConflict,
-                fmt::format("{}: host {} is one of several nodes of a nova-compute, which Nova can't name", what, host));
+    return fail(
+        ErrorCode::kConflict,
+        fmt::format("{}: host {} is one of several nodes of a nova-compute, which Nova can't name", what, host));
   }
   if (order.from == order.to) return fail(ErrorCode::kInvalid, what + ": these are one host");
   return {};

@@ -22,8 +22,8 @@ namespace {
 using Promise = std::shared_ptr<std::promise<Result<WebReply>>>;
 using Clock = std::chrono::steady_clock;
 
-// A body that can be read once only. Qt sends a request again when a connection that it had kept ends without an answer,
-// also a POST, which may then have been heard twice; it does not when it can't rewind the body.
+// A body that can be read once only. Qt sends a request again when a connection that it had kept ends without an
+// answer, also a POST, which may then have been heard twice; it does not when it can't rewind the body.
 class Once : public QIODevice {
  public:
   explicit Once(const std::string& body) : body_(QByteArray::fromStdString(body)) { open(QIODevice::ReadOnly); }
@@ -55,7 +55,8 @@ struct Flight {
   std::chrono::milliseconds patience{0};
 };
 
-// Qt's errors from 201 to 299 and 401 to 499 stand for HTTP statuses, of which a reply tells; so does one of 302 for 400.
+// Qt's errors from 201 to 299 and 401 to 499 stand for HTTP statuses, of which a reply tells; so does one of 302 for
+// 400.
 bool is_transport_error(QNetworkReply::NetworkError error, int status) {
   const int code = error;
   if (code == QNetworkReply::ProtocolInvalidOperationError && status == 400) return false;

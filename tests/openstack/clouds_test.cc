@@ -36,7 +36,8 @@ class Clouds : public testing::Test {
     ASSERT_FALSE(entry) << text;
     EXPECT_EQ(entry.error().code, ErrorCode::kInvalid);
     EXPECT_NE(entry.error().message.find(words), std::string::npos) << entry.error().message;
-    EXPECT_NE(entry.error().message.find((folder_ / "clouds.yaml").string()), std::string::npos) << entry.error().message;
+    EXPECT_NE(entry.error().message.find((folder_ / "clouds.yaml").string()), std::string::npos)
+        << entry.error().message;
     EXPECT_EQ(entry.error().message.find("hunter2"), std::string::npos) << entry.error().message;
   }
 
@@ -89,7 +90,8 @@ TEST_F(Clouds, HaveTheDefaultsOfOpenstacksClients) {
 }
 
 TEST_F(Clouds, TakeSecretsFromTheirOwnFile) {
-  const std::string text = R"({clouds: {lab: {auth: {auth_url: "http://k", username: u, password: old, project_name: p}}}})";
+  const std::string text =
+      R"({clouds: {lab: {auth: {auth_url: "http://k", username: u, password: old, project_name: p}}}})";
 
   const auto lab = read(text, "{clouds: {lab: {auth: {password: new}}, more: {}}}");
 
@@ -113,14 +115,17 @@ TEST_F(Clouds, SayWhatIsWrongAndNoSecret) {
   };
   expect_refused(lab(""), "clouds.lab.auth.username: wanted a value, found none");
   expect_refused(lab(", username: u"), "clouds.lab.auth.project_name: wanted a value, found none");
-  expect_refused(lab("", "v3totp"), "clouds.lab.auth_type: wanted password or v3applicationcredential, found \"v3totp\"");
+  expect_refused(lab("", "v3totp"),
+                 "clouds.lab.auth_type: wanted password or v3applicationcredential, found \"v3totp\"");
   expect_refused(lab("", "v3applicationcredential"), "application_credential_id: wanted a value, found none");
-  expect_refused("{clouds: {lab: {auth: {auth_url: \"http://u:hunter2@k\"}}}}", "clouds.lab.auth.auth_url: wanted http");
+  expect_refused("{clouds: {lab: {auth: {auth_url: \"http://u:hunter2@k\"}}}}",
+                 "clouds.lab.auth.auth_url: wanted http");
   expect_refused("{clouds: {lab: {profile: vexxhost}}}", "clouds.lab.auth.auth_url: wanted http");
   expect_refused("clouds: [hunter2", "clouds.yaml:1: ");
   expect_refused("hunter2", "wanted a map \"clouds\", found none");
-  expect_refused("clouds: {lab: {verify: hunter, auth: {auth_url: \"http://k\", username: u, password: p, project_name: x}}}",
-                 "clouds.lab.verify: wanted true or false, found \"hunter\"");
+  expect_refused(
+      "clouds: {lab: {verify: hunter, auth: {auth_url: \"http://k\", username: u, password: p, project_name: x}}}",
+      "clouds.lab.verify: wanted true or false, found \"hunter\"");
   expect_refused("{clouds: {b: {}, a: {}}}", "openstack.cloud: wanted one of the clouds of ");
 }
 
@@ -142,10 +147,10 @@ TEST(CloudsPlaces, AreThoseOfOpenstacksClients) {
   const CloudsPlaces places = usual_places();
   ::unsetenv("OS_CLIENT_CONFIG_FILE");
 
-  EXPECT_EQ(places.clouds, (std::vector<std::string>{"/x/my.yaml", "./clouds.yaml", "./clouds.yml",
-                                                     "/home/me/.config/openstack/clouds.yaml",
-                                                     "/home/me/.config/openstack/clouds.yml",
-                                                     "/etc/openstack/clouds.yaml", "/etc/openstack/clouds.yml"}));
+  EXPECT_EQ(places.clouds,
+            (std::vector<std::string>{"/x/my.yaml", "./clouds.yaml", "./clouds.yml",
+                                      "/home/me/.config/openstack/clouds.yaml", "/home/me/.config/openstack/clouds.yml",
+                                      "/etc/openstack/clouds.yaml", "/etc/openstack/clouds.yml"}));
   EXPECT_EQ(places.secure.front(), "./secure.yaml");
 }
 

@@ -90,8 +90,10 @@ TEST(LiveMigration, RefusesAVmThatNovaDoesNotHave) {
 
 TEST(LiveMigration, GivesNovasOwnRefusal) {
   Moving moving;
-  moving.set(R"({"refuse":[409,"conflictingRequest","Cannot 'os-migrateLive' instance while it is in vm_state stopped"]})");
-  expect_fails(moving.go(), ErrorCode::kConflict, "Nova refuses it: Cannot 'os-migrateLive' instance while it is in vm_state");
+  moving.set(
+      R"({"refuse":[409,"conflictingRequest","Cannot 'os-migrateLive' instance while it is in vm_state stopped"]})");
+  expect_fails(moving.go(), ErrorCode::kConflict,
+               "Nova refuses it: Cannot 'os-migrateLive' instance while it is in vm_state");
 
   moving.set(R"({"refuse":[400,"badRequest","Compute host n1 could not be found."]})");
   expect_fails(moving.go(), ErrorCode::kInvalid, "Nova refuses it: Compute host n1 could not be found.");
@@ -102,11 +104,13 @@ TEST(LiveMigration, GivesNovasOwnRefusal) {
 
 TEST(LiveMigration, TellsWhyItFailed) {
   Moving moving;
-  moving.set(R"({"steps":["accepted","preparing","error"],"why":"Migration pre-check error: CPU doesn't have compatibility"})");
+  moving.set(
+      R"({"steps":["accepted","preparing","error"],"why":"Migration pre-check error: CPU doesn't have compatibility"})");
 
-  expect_fails(moving.go(), ErrorCode::kUnavailable,
-               "Nova's migration 40 ended with error: Migration pre-check error: CPU doesn't have compatibility; it is on "
-               "host n0 (active)");
+  expect_fails(
+      moving.go(), ErrorCode::kUnavailable,
+      "Nova's migration 40 ended with error: Migration pre-check error: CPU doesn't have compatibility; it is on "
+      "host n0 (active)");
 }
 
 TEST(LiveMigration, TellsTheFaultOfABrokenVm) {
@@ -128,7 +132,8 @@ TEST(LiveMigration, BelievesWhereTheVmIsRatherThanTheRecord) {
   Moving moving;
   moving.set(R"({"ends_on":"n3"})");
 
-  expect_fails(moving.go(), ErrorCode::kConflict, "Nova says that migration 40 is completed, but it is on host n3 (active)");
+  expect_fails(moving.go(), ErrorCode::kConflict,
+               "Nova says that migration 40 is completed, but it is on host n3 (active)");
 }
 
 TEST(LiveMigration, TellsWhyTheConductorGaveUp) {
@@ -194,7 +199,8 @@ TEST(LiveMigration, SaysThatNobodyKnows) {
   moving.job.timeout = std::chrono::milliseconds(300);
   moving.on_progress = [&] { moving.cloud.set(R"({"fail":{"/compute":503}})"); };
 
-  expect_fails(moving.go(), ErrorCode::kUnknownOutcome, "not finished within 0.3 s; Nova does not say whether it moved (GET");
+  expect_fails(moving.go(), ErrorCode::kUnknownOutcome,
+               "not finished within 0.3 s; Nova does not say whether it moved (GET");
 }
 
 TEST(LiveMigration, LogsInAgainInTheMiddle) {
@@ -217,7 +223,8 @@ TEST(LiveMigration, AbortsWhatTakesTooLong) {
 
 TEST(LiveMigration, SaysWhatCouldNotBeAborted) {
   Moving moving;
-  moving.set(R"({"steps":["accepted","running"],"abort":[400,"badRequest","Migration 40 state of instance is running"]})");
+  moving.set(
+      R"({"steps":["accepted","running"],"abort":[400,"badRequest","Migration 40 state of instance is running"]})");
   moving.job.timeout = std::chrono::milliseconds(100);
 
   expect_fails(moving.go(), ErrorCode::kUnknownOutcome,
@@ -261,7 +268,9 @@ struct Waiting {
 struct Driven : Moving {
   NovaReader nova{keystone};
   std::atomic<int> moves{0};
-  NovaHosts hosts{keystone, nova, {.interval = std::chrono::milliseconds(5)},
+  NovaHosts hosts{keystone,
+                  nova,
+                  {.interval = std::chrono::milliseconds(5)},
                   {[](const std::string& host) { return host != "t1"; }, [this] { ++moves; }}};
 };
 
@@ -269,7 +278,8 @@ TEST(NovaHosts, MovesAndTellsItsFriends) {
   Driven driven;
   Waiting waiting;
 
-  driven.hosts.move(driven.job.order, [](const MoveProgress&) {}, waiting.done());
+  driven.hosts.move(
+      driven.job.order, [](const MoveProgress&) {}, waiting.done());
 
   const auto moved = waiting.get();
   EXPECT_TRUE(moved) << moved.error().message;
@@ -282,7 +292,8 @@ TEST(NovaHosts, RefusesWhatNovaCannotBeAskedFor) {
     Waiting waiting;
     MoveOrder order = driven.job.order;
     order.to = to, order.options = options;
-    driven.hosts.move(std::move(order), [](const MoveProgress&) {}, waiting.done());
+    driven.hosts.move(
+        std::move(order), [](const MoveProgress&) {}, waiting.done());
     return waiting.get().error().message;
   };
 
@@ -327,7 +338,8 @@ TEST(NovaHosts, AnswersItsMovesWhenItEnds) {
   driven.set(R"({"steps":["accepted","running"]})");
   std::promise<void> copying;
   driven.hosts.move(
-      driven.job.order, [&, once = std::make_shared<std::once_flag>()](const MoveProgress&) {
+      driven.job.order,
+      [&, once = std::make_shared<std::once_flag>()](const MoveProgress&) {
         std::call_once(*once, [&] { copying.set_value(); });
       },
       waiting.done());

@@ -227,7 +227,16 @@ void read_secret(Section& section, const char* key, const char* file_key, std::s
   if (!std::getline(file, secret)) section.wrong(file_key, *section.find(file_key), "a file with a secret in its first line");
 }
 
-void read_openstack(Section& section, OpenstackEntry& to) {
+// What clouds.yaml says of a cloud is not said a second time.
+void refuse_beside_cloud(Section& section) {
+  for (const char* key : {"auth_url", "username", "password", "password_file", "user_domain", "project",
+                          "project_domain", "application_credential_id", "application_credential_secret",
+                          "application_credential_secret_file", "interface", "region", "ca_file"}) {
+    if (section.find(key) != nullptr) section.wrong_secret(key, "nothing beside cloud");
+  }
+}
+
+void read_openstack_login(Section& section, OpenstackEntry& to) {
   section.required("auth_url");
   section.text("auth_url", to.auth_url);
   const bool is_web = to.auth_url.starts_with("http://") || to.auth_url.starts_with("https://");
@@ -245,17 +254,22 @@ void read_openstack(Section& section, OpenstackEntry& to) {
   section.one_of("interface", to.interface, {"public", "internal", "admin"});
   section.text("region", to.region);
   section.text("ca_file", to.ca_file);
-  section.whole("sync_s", to.sync_s, 1, 86'400);
-  section.whole("full_sync_s", to.full_sync_s, 1, 604'800);
-  section.whole("timeout_s", to.timeout_s, 1, 600);
-  section.whole("token_cache_s", to.token_cache_s, 0, 300);
-  section.number("brake_percent", to.brake_percent, 0, 100);
   if (!to.application_credential_id.empty()) {
     if (to.application_credential_secret.empty()) section.required("application_credential_secret");
     return;
   }
   for (const char* key : {"username", "project"}) section.required(key);
   if (to.password.empty()) section.required("password");
+}
+
+void read_openstack(Section& section, OpenstackEntry& to) {
+  section.text("cloud", to.cloud);
+  to.cloud.empty() ? read_openstack_login(section, to) : refuse_beside_cloud(section);
+  section.whole("sync_s", to.sync_s, 1, 86'400);
+  section.whole("full_sync_s", to.full_sync_s, 1, 604'800);
+  section.whole("timeout_s", to.timeout_s, 1, 600);
+  section.whole("token_cache_s", to.token_cache_s, 0, 300);
+  section.number("brake_percent", to.brake_percent, 0, 100);
 }
 
 void read_root(Section& root, Config& config) {

@@ -31,10 +31,13 @@ struct PluginEntry {
 };
 
 struct OpenstackEntry {
+  std::string cloud;     // a name in clouds.yaml, in place of what follows up to ca_file
   std::string auth_url;  // empty: no OpenStack
   std::string username, password, user_domain = "Default", project, project_domain = "Default";
   std::string application_credential_id, application_credential_secret;
+  std::string user_id, project_id, user_domain_id, project_domain_id;  // win over names; only clouds.yaml has them
   std::string interface = "internal", region, ca_file;
+  bool verify = true;  // certificates; only clouds.yaml can say no
   std::uint32_t sync_s = 30, full_sync_s = 3600, timeout_s = 30, token_cache_s = 300;
   double brake_percent = 20;
 };

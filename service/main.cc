@@ -13,7 +13,9 @@
 
 #include <fmt/format.h>
 
+#include "service/clouds.h"
 #include "service/config.h"
+#include "service/core/drivers.h"
 #include "service/core/rule_book.h"
 #include "service/core/scheduler.h"
 #include "service/http/api.h"
@@ -156,12 +158,20 @@ Reports reports_to(observe::Keeper& keeper) {
 openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
   openstack::OpenstackOptions options;
   options.web.ca_file = entry.ca_file;
+  options.web.verify = entry.verify;
   options.web.timeout = std::chrono::seconds(entry.timeout_s);
   options.keystone.auth_url = entry.auth_url;
-  options.keystone.credentials = {entry.username,       entry.password,
-                                  entry.user_domain,    entry.project,
-                                  entry.project_domain, entry.application_credential_id,
-                                  entry.application_credential_secret};
+  options.keystone.credentials = {entry.username,
+                                  entry.password,
+                                  entry.user_domain,
+                                  entry.project,
+                                  entry.project_domain,
+                                  entry.application_credential_id,
+                                  entry.application_credential_secret,
+                                  entry.user_id,
+                                  entry.project_id,
+                                  entry.user_domain_id,
+                                  entry.project_domain_id};
   options.keystone.interface = entry.interface;
   options.keystone.region = entry.region;
   options.sync.interval = std::chrono::seconds(entry.sync_s);
@@ -170,9 +180,14 @@ openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
   return options;
 }
 
-// Null without [openstack]. One replica at a time reads.
+bool is_of(const Picture& picture, const std::string& host, std::string_view source) {
+  const std::uint32_t row = picture.find_host(host), code = picture.find_code(source);
+  return row != kNoRow && code != kNoRow && picture[hosts::source].get(row) == code;
+}
+
+// Null without [openstack]. One replica at a time reads; each may move.
 Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& config, PostgresStore& store,
-                                                              observe::Mirror& mirror) {
+                                                              observe::Mirror& mirror, const Pictures& pictures) {
   if (config.openstack.auth_url.empty()) return nullptr;
   const auto leads = [&store, sync_s = config.openstack.sync_s] {
     const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
@@ -181,7 +196,8 @@ Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& conf
   };
   return openstack::Openstack::start(
       openstack_options(config.openstack),
-      {[&mirror](const CloudReport& report) { return mirror.take(report); }, leads, wall_clock_us, log_line});
+      {[&mirror](const CloudReport& report) { return mirror.take(report); }, leads, wall_clock_us, log_line},
+      [&pictures](const std::string& host) { return is_of(*pictures.latest(), host, "openstack"); });
 }
 
 // An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth.
@@ -388,17 +404,20 @@ Result<void> serve(const Config& config, const std::string& connection) {
   promised_hosts.set_value(&hosts);
 
   observe::Mirror mirror(observer, store, config.openstack.brake_percent, log_line);
-  const auto cloud = start_openstack(config, store, mirror);
+  const auto cloud = start_openstack(config, store, mirror, observer);
   if (!cloud) return tl::unexpected(cloud.error());
+  std::vector<Hypervisors*> drivers{&hosts};
+  if (*cloud) drivers.push_back(&(*cloud)->hosts());
+  Drivers hypervisors(std::move(drivers));
 
-  Scheduler scheduler(observer, store, hosts, ambient());
+  Scheduler scheduler(observer, store, hypervisors, ambient());
   observe::ReservationBook reservations(observer, store, wall_clock_us, log_line);
   http::RateLimit rate(config.requests_per_s);
   std::atomic<const http::Server*> listening{nullptr};
   http::LinePool lines(config.line_threads);
   http::Api api({.pictures = observer,
                  .store = store,
-                 .hypervisors = hosts,
+                 .hypervisors = hypervisors,
                  .scheduler = scheduler,
                  .reservations = reservations,
                  .rule_book = rule_book,
@@ -488,6 +507,7 @@ int main_program(int argc, char** argv) {
   }
   auto config = file.empty() ? Result<Config>(Config()) : read_config(file);
   if (!config) return complain(config.error());
+  if (const auto taken = take_cloud(config->openstack, usual_places()); !taken) return complain(taken.error());
   if (!data.empty()) config->data = data;
   if (!listen.empty()) config->listen = listen;
   if (!database.empty()) config->database_url = database;

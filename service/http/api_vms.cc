@@ -201,6 +201,11 @@ Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
   return json_response(writer.take());
 }
 
+// While [openstack] is configured: what is left of a cloud that is no longer there can be removed.
+bool is_novas(const ApiRoom& room, const VmRow& vm) {
+  return vm.source == "openstack" && !vm.claim && room.parts.sources && !room.parts.sources().empty();
+}
+
 // Powers the domain off. That it will stop is recorded first, so that nobody takes its end for news.
 Result<void> destroy_domain(const ApiRoom& room, const VmRow& vm, Deadline deadline) {
   if (vm.host.empty() || !room.parts.hypervisors.drives(vm.host)) return {};
@@ -223,6 +228,9 @@ Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
   const auto found = find(room, exchange);
   if (!found) return tl::unexpected(found.error());
   const VmRow& vm = found->vm;
+  if (is_novas(room, vm)) {
+    return fail(ErrorCode::kConflict, "Nova owns vm " + to_string(vm.id) + ": delete it there", "emplace.vm.nova");
+  }
   const Deadline deadline = room.deadline();
   if (const auto gone = destroy_domain(room, vm, deadline); !gone) return tl::unexpected(gone.error());
   if (fail_at("delete.destroyed")) return fail(ErrorCode::kUnavailable, "the vm is destroyed, but not yet forgotten");

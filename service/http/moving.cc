@@ -16,12 +16,17 @@ constexpr std::uint32_t kMoveGraceS = 100;
 constexpr std::size_t kTries = 8;
 constexpr std::chrono::seconds kReportDeadline{30};
 
-std::vector<std::string> driven_hosts(const Hypervisors& hypervisors, const Picture& picture) {
+// A vm can't go from a host of libvirt's to one of OpenStack's.
+bool have_one_source(const Picture& picture, const std::string& from, const std::string& to) {
+  return picture[hosts::source].get(picture.find_host(from)) == picture[hosts::source].get(picture.find_host(to));
+}
+
+std::vector<std::string> driven_hosts(const Hypervisors& hypervisors, const Picture& picture, const std::string& from) {
   std::vector<std::string> driven;
   for (std::uint32_t host = 0; host < picture.rows(Table::kHosts); ++host) {
     if (picture[hosts::alive].get(host) != std::uint8_t{1}) continue;
     std::string name(picture[hosts::name][host]);
-    if (hypervisors.drives(name)) driven.push_back(std::move(name));
+    if (have_one_source(picture, from, name) && hypervisors.drives(name)) driven.push_back(std::move(name));
   }
   return driven;
 }
@@ -87,21 +92,30 @@ Result<Claim> claim_first(const ApiRoom& room, const VmRequest& vm, std::uint32_
               "emplace.claim.conflict");
 }
 
+void log_move(const Log& log, const Claim& claim, const Result<void>& moved, const Result<void>& recorded) {
+  if (!log) return;
+  const bool is_unknown = !moved && moved.error().code == ErrorCode::kUnknownOutcome;
+  const char* const outcome = is_unknown ? "unknown" : moved ? "true" : "false";
+  const std::string why = !moved ? moved.error().message : recorded ? "" : recorded.error().message;
+  log(moved && recorded ? "info" : "warn",
+      fmt::format("event=migrated vm={} to={} moved={} recorded={} why={}", to_string(claim.vm), json_text(claim.host),
+                  outcome, recorded.has_value(), json_text(why)));
+}
+
 // Called by a hypervisor, perhaps when this room is gone already; the store outlives the hypervisors.
 void settle_move(Store& store, const Log& log, const Claim& claim, const Result<void>& moved) {
   if (fail_at("move.done")) return;
   const Deadline deadline = std::chrono::steady_clock::now() + kReportDeadline;
+  // It may be there or come there: the claim ends by itself, or when the vm is seen.
+  const bool is_unknown = !moved && moved.error().code == ErrorCode::kUnknownOutcome;
+  if (is_unknown) return log_move(log, claim, moved, {});
   const auto done =
       moved ? store.confirm(claim.id, VmState::kRunning, deadline) : store.give_back(claim.id, "", deadline);
   if (!moved) std::ignore = store.set_vm_state(claim.vm, VmState::kRunning, deadline);
-  const std::string why = !moved ? moved.error().message : done ? "" : done.error().message;
-  if (!log) return;
-  log(moved && done ? "info" : "warn",
-      fmt::format("event=migrated vm={} to={} moved={} recorded={} why={}", to_string(claim.vm), json_text(claim.host),
-                  moved.has_value(), done.has_value(), json_text(why)));
+  log_move(log, claim, moved, done.map([](auto) {}));
 }
 
-Result<void> check_movable(const ApiRoom& room, const VmRow& vm, const MoveWish& wish) {
+Result<void> check_movable(const ApiRoom& room, const Picture& picture, const VmRow& vm, const MoveWish& wish) {
   const auto not_driven = [](const std::string& message) {
     return fail(ErrorCode::kConflict, message, "emplace.host.not_driven");
   };
@@ -115,6 +129,10 @@ Result<void> check_movable(const ApiRoom& room, const VmRow& vm, const MoveWish&
     return fail(ErrorCode::kInvalid, "host: wanted another host than the vm's, found " + json_text(wish.host));
   }
   if (!room.parts.hypervisors.drives(wish.host)) return not_driven("no hypervisor drives host " + json_text(wish.host));
+  if (!have_one_source(picture, vm.host, wish.host)) {
+    return not_driven("hosts " + json_text(vm.host) + " and " + json_text(wish.host) +
+                      " are not of one source: one is Nova's, the other is not");
+  }
   return {};
 }
 
@@ -140,9 +158,9 @@ Result<Claim> start_move(const ApiRoom& room, std::shared_ptr<const Picture> pic
   if (!wish.host.empty() && picture->find_host(wish.host) == kNoRow) {
     return fail(ErrorCode::kInvalid, "host: wanted the name of a host, found " + json_text(wish.host));
   }
-  if (const auto movable = check_movable(room, vm, wish); !movable) return tl::unexpected(movable.error());
-  const auto request = request_of(
-      vm, wish.host.empty() ? driven_hosts(room.parts.hypervisors, *picture) : std::vector<std::string>{wish.host});
+  if (const auto movable = check_movable(room, *picture, vm, wish); !movable) return tl::unexpected(movable.error());
+  const auto request = request_of(vm, wish.host.empty() ? driven_hosts(room.parts.hypervisors, *picture, vm.host)
+                                                        : std::vector<std::string>{wish.host});
   const auto names = destinations(room, picture, request, wish);
   if (!names) return tl::unexpected(names.error());
   auto claim = claim_first(room, request->vm, timeout_s(wish) + kMoveGraceS, *names);

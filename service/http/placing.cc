@@ -18,9 +18,11 @@ Result<void> start_only_where_driven(PlacementRequest& request, const Picture& p
     is_driven ? driven.push_back(name) : void(++others);
   }
   if (driven.empty() && others > 0) {
-    return fail(ErrorCode::kConflict,
-                "start: wanted a host with a hypervisor, found static hosts only; take a claim and confirm it instead",
-                "emplace.host.not_driven");
+    return fail(
+        ErrorCode::kConflict,
+        "start: wanted a host with a hypervisor of ours, found static hosts (take a claim and confirm it instead) "
+        "or OpenStack's (Nova starts their vms) only",
+        "emplace.host.not_driven");
   }
   if (others > 0) request.vm.only_hosts = std::move(driven);
   return {};

@@ -10,7 +10,7 @@
 namespace emplace::observe {
 namespace {
 
-constexpr std::string_view kCloud = "openstack";
+constexpr std::string_view kCloud = "openstack", kLibvirt = "libvirt";
 constexpr std::size_t kRowsAWrite = 2000;  // other writers wait for a transaction
 constexpr std::size_t kFew = 2;            // rows that may always go
 
@@ -82,7 +82,8 @@ void compare_aggregates(const Picture& picture, const std::vector<AggregateRow>&
   }
 }
 
-void compare_groups(const Picture& picture, const std::vector<GroupRow>& seen, Difference& to) {
+void compare_groups(const Picture& picture, const std::vector<GroupRow>& seen, const std::set<std::string>& ours,
+                    Difference& to) {
   std::set<std::string_view> names;
   for (const GroupRow& row : seen) {
     names.insert(row.name);
@@ -93,9 +94,8 @@ void compare_groups(const Picture& picture, const std::vector<GroupRow>& seen, D
     }
     to.named.push_back(row);
   }
-  for (std::uint32_t row = 0; row < picture.rows(Table::kGroups); ++row) {
-    const auto name = picture[groups::name].get(row);
-    if (name && parse_uuid(*name) && !names.contains(*name)) to.gone.push_back(GroupRemoved{std::string(*name)});
+  for (const std::string& name : ours) {
+    if (!names.contains(name) && picture.find_group(name) != kNoRow) to.gone.push_back(GroupRemoved{name});
   }
 }
 
@@ -109,6 +109,10 @@ void compare_hosts(const Picture& picture, const std::vector<HostRow>& seen, Dif
       continue;
     }
     const HostRow old = host_row(picture, known);
+    if (old.source == kLibvirt) {
+      to.hosts_refused.insert(row.name);
+      continue;
+    }
     HostRow next = merged(row, old);
     if (!same(next, old)) to.named.push_back(std::move(next));
   }
@@ -158,11 +162,25 @@ Result<void> check_share(const char* what, std::size_t gone, std::size_t known, 
 
 }  // namespace
 
-Difference difference(const Picture& picture, const CloudReport& report, const std::set<std::string>& aggregates) {
+CloudNames names_in(const Picture& picture) {
+  CloudNames names;
+  const std::uint32_t cloud = picture.find_code(kCloud);
+  for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kHosts); ++row) {
+    if (picture[hosts::source].get(row) != cloud) continue;
+    for (const std::string& name : host_row(picture, row).aggregates) names.aggregates.insert(name);
+  }
+  for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kVms); ++row) {
+    if (picture[vms::source].get(row) != cloud) continue;
+    if (std::string group = vm_row(picture, row).group; !group.empty()) names.groups.insert(std::move(group));
+  }
+  return names;
+}
+
+Difference difference(const Picture& picture, const CloudReport& report, const CloudNames& ours) {
   Difference found;
   if (report.hosts) compare_hosts(picture, *report.hosts, found);
-  if (report.groups) compare_groups(picture, *report.groups, found);
-  if (report.aggregates) compare_aggregates(picture, *report.aggregates, aggregates, found);
+  if (report.groups) compare_groups(picture, *report.groups, ours.groups, found);
+  if (report.aggregates) compare_aggregates(picture, *report.aggregates, ours.aggregates, found);
   if (report.vms) compare_vms(picture, report, found);
   return found;
 }
@@ -209,14 +227,22 @@ void Mirror::confirm_claims(const Picture& picture, const std::vector<VmRow>& vm
     log_("warn", fmt::format("event=reservations_not_released error=\"{}\"", released.error().message));
 }
 
+void Mirror::complain(const std::set<std::string>& hosts_refused) {
+  if (hosts_refused == hosts_refused_) return;
+  hosts_refused_ = hosts_refused;
+  for (const std::string& name : hosts_refused) {
+    log_("error",
+         fmt::format("event=openstack_host_refused host=\"{}\" error=\"a libvirt host has that name, and stays: name "
+                     "each host in one place, and delete the row of one that is no more\"",
+                     name));
+  }
+}
+
 Result<void> Mirror::take(const CloudReport& report) {
   const auto picture = pictures_.latest();
-  const std::uint32_t cloud = picture->find_code(kCloud);
-  for (std::uint32_t row = 0; aggregates_.empty() && row < picture->rows(Table::kHosts); ++row) {
-    if (cloud == kNoRow || (*picture)[hosts::source].get(row) != cloud) continue;
-    for (const std::string& name : host_row(*picture, row).aggregates) aggregates_.insert(name);
-  }
-  Difference found = difference(*picture, report, aggregates_);
+  if (!ours_) ours_ = names_in(*picture);
+  Difference found = difference(*picture, report, *ours_);
+  complain(found.hosts_refused);
   if (auto brake = check_brake(found, brake_percent_); !brake) return brake;
   const std::size_t rows = found.named.size() + found.vms.size() + found.gone.size();
   const auto written =
@@ -226,8 +252,12 @@ Result<void> Mirror::take(const CloudReport& report) {
   if (!written) return written;
   if (report.vms) confirm_claims(*picture, *report.vms);
   if (report.aggregates) {
-    aggregates_.clear();
-    for (const AggregateRow& row : *report.aggregates) aggregates_.insert(row.name);
+    ours_->aggregates.clear();
+    for (const AggregateRow& row : *report.aggregates) ours_->aggregates.insert(row.name);
+  }
+  if (report.groups) {
+    ours_->groups.clear();
+    for (const GroupRow& row : *report.groups) ours_->groups.insert(row.name);
   }
   if (rows > 0)
     log_("info", fmt::format("event=openstack_taken rows={} hosts_gone={} vms_gone={}", rows, found.hosts_gone,

@@ -7,13 +7,15 @@
 // nothing; it is more likely that the cloud's services are broken than that so much is gone at once. Vms that the cloud
 // says are deleted do not count, nor do up to two rows.
 //
-// What is the cloud's: hosts and vms by their source; groups by their names, which are uuids; aggregates that it once
-// named.
+// What is the cloud's: hosts and vms by their source; aggregates and groups that it once named, or that its hosts and
+// vms had when this replica began. A host that libvirt reports too stays libvirt's: it is left out and named in the
+// log.
 //
 // Threads: one.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,10 +33,17 @@ struct Difference {
   std::vector<Change> gone;                    // hosts, groups, aggregates
   std::size_t hosts_gone = 0, vms_gone = 0;    // of which nothing but their absence is known
   std::size_t hosts_known = 0, vms_known = 0;  // in the picture, from the cloud
+  std::set<std::string> hosts_refused = {};    // that are libvirt's already
 };
 
-// `aggregates`: names that are the cloud's.
-Difference difference(const Picture& picture, const CloudReport& report, const std::set<std::string>& aggregates);
+// Names that are the cloud's, of rows that have no source.
+struct CloudNames {
+  std::set<std::string> aggregates = {}, groups = {};
+};
+// Those of its hosts and vms in a picture.
+CloudNames names_in(const Picture& picture);
+
+Difference difference(const Picture& picture, const CloudReport& report, const CloudNames& ours);
 // kConflict "emplace.brake" when it lacks more than `percent` of the hosts or vms.
 Result<void> check_brake(const Difference& difference, double percent);
 
@@ -49,13 +58,15 @@ class Mirror {
 
  private:
   Result<void> write(std::vector<Change> changes);
+  void complain(const std::set<std::string>& hosts_refused);
   void confirm_claims(const Picture& picture, const std::vector<VmRow>& vms);
 
   const Pictures& pictures_;
   Store& store_;
   const double brake_percent_;
   const Log log_;
-  std::set<std::string> aggregates_;
+  std::optional<CloudNames> ours_;  // nothing before the first report
+  std::set<std::string> hosts_refused_;
 };
 
 }  // namespace emplace::observe

@@ -6,7 +6,29 @@
 namespace emplace::openstack {
 namespace {
 
-void write_domain(JsonWriter& writer, std::string_view name) { writer.key("domain").open().text("name", name).close(); }
+// By id where there is one; a name counts within its domain.
+void write_domain(JsonWriter& writer, std::string_view id, std::string_view name) {
+  writer.key("domain").open().text(id.empty() ? "name" : "id", id.empty() ? name : id).close();
+}
+
+void write_user(JsonWriter& writer, const Credentials& from) {
+  writer.key("user").open();
+  const bool by_id = !from.user_id.empty();
+  writer.text(by_id ? "id" : "name", by_id ? from.user_id : from.username).text("password", from.password);
+  if (!by_id) write_domain(writer, from.user_domain_id, from.user_domain);
+  writer.close();
+}
+
+void write_project(JsonWriter& writer, const Credentials& from) {
+  writer.key("project").open();
+  if (from.project_id.empty()) {
+    writer.text("name", from.project);
+    write_domain(writer, from.project_domain_id, from.project_domain);
+  } else {
+    writer.text("id", from.project_id);
+  }
+  writer.close();
+}
 
 void read_time(JsonFields& fields, std::string_view field, std::int64_t& at_us) {
   std::string text;
@@ -48,19 +70,18 @@ std::string login_body(const Credentials& credentials) {
     writer.close().close().close();  // its project is its own: no scope
     return writer.take();
   }
-  writer.text("password").close_list().key("password").open().key("user").open();
-  writer.text("name", credentials.username).text("password", credentials.password);
-  write_domain(writer, credentials.user_domain);
+  writer.text("password").close_list().key("password").open();
+  write_user(writer, credentials);
+  writer.close().close();
+  writer.key("scope").open();
+  write_project(writer, credentials);
   writer.close().close().close();
-  writer.key("scope").open().key("project").open().text("name", credentials.project);
-  write_domain(writer, credentials.project_domain);
-  writer.close().close().close().close();
   return writer.take();
 }
 
 std::string name_of(const Credentials& credentials) {
   return credentials.application_credential_id.empty()
-             ? "user " + credentials.username
+             ? "user " + (credentials.username.empty() ? credentials.user_id : credentials.username)
              : "application credential " + credentials.application_credential_id;
 }
 

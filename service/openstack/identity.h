@@ -17,6 +17,7 @@ struct Credentials {
   std::string username = {}, password = {}, user_domain = "Default";
   std::string project = {}, project_domain = "Default";
   std::string application_credential_id = {}, application_credential_secret = {};
+  std::string user_id = {}, project_id = {}, user_domain_id = {}, project_domain_id = {};  // in place of names
 };
 
 struct CatalogueEntry {

@@ -111,7 +111,8 @@ void Keystone::forget(const Token& token) {
 Result<WebRequest> Keystone::request_of(const ServiceCall& call, const Token& token) const {
   const auto endpoint = find_endpoint(token.catalogue, call.service, options_.interface, options_.region);
   if (!endpoint) return tl::unexpected(endpoint.error());
-  WebRequest request{"GET", *endpoint + call.path, {{"X-Auth-Token", token.id}}};
+  WebRequest request{call.method, *endpoint + call.path, {{"X-Auth-Token", token.id}}, call.body};
+  request.once = !call.body.empty();
   if (!call.version.empty()) request.headers.emplace_back("OpenStack-API-Version", call.service + ' ' + call.version);
   return request;
 }
@@ -127,6 +128,10 @@ Result<WebReply> Keystone::fetch(const std::function<Result<WebRequest>(const To
     if (!is_refused(reply) || attempt > 0) return reply;
     forget(**mine);
   }
+}
+
+Result<WebReply> Keystone::ask(const ServiceCall& call, Deadline deadline) {
+  return fetch([&](const Token& token) { return request_of(call, token); }, deadline);
 }
 
 Result<std::string> Keystone::get(const ServiceCall& call, Deadline deadline) {

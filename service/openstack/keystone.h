@@ -38,6 +38,8 @@ struct ServiceCall {
   std::string service;  // type in the catalogue: "compute", "placement"
   std::string path;     // "/servers/detail?limit=1000"
   std::string version;  // microversion; empty: none named
+  std::string method = "GET";
+  std::string body = {};  // an act: sent once
 };
 
 class Keystone {
@@ -51,6 +53,8 @@ class Keystone {
   // Bodies of 200 and 300. Errors: kUnavailable, kTimeout; kUnauthorized when the login is refused, kForbidden when the
   // service says so, kNotFound.
   Result<std::string> get(const ServiceCall& call, Deadline deadline);
+  // Whatever the service answers.
+  Result<WebReply> ask(const ServiceCall& call, Deadline deadline);
   std::vector<Result<std::string>> get_all(const std::vector<ServiceCall>& calls, Deadline deadline);
 
   // Asks who owns a token. kUnauthorized: nobody.

@@ -15,12 +15,6 @@ void require_id(JsonFields& row, Uuid& id) {
   row.uuid("id", id);
 }
 
-std::string text_of(JsonFields& row, std::string_view field) {
-  std::string text;
-  row.text_or_null(field, text);
-  return text;
-}
-
 std::optional<std::int64_t> whole_of(JsonFields& row, std::string_view field) {
   const auto value = row.value(field);
   return value && value->is_number() ? value->whole() : std::nullopt;

@@ -1,7 +1,8 @@
-// Openstack: the door as a whole: one login at Keystone, the tables of Nova and Placement kept in step, and the tokens
-// of Keystone's users verified.
+// Openstack: the door as a whole: one login at Keystone, the tables of Nova and Placement kept in step, the tokens of
+// Keystone's users verified, and vms moved by Nova.
 //
-// Life: make it when `take` can be called, destroy it before what `take` uses. Threads: any; two of its own.
+// Life: make it when `take` can be called, destroy it before what `take` and the moves' callers use. Threads: any; two
+// of its own, and one for each move.
 #pragma once
 
 #include <chrono>
@@ -11,6 +12,7 @@
 
 #include "service/core/doors.h"
 #include "service/openstack/keystone.h"
+#include "service/openstack/nova_hosts.h"
 #include "service/openstack/sync.h"
 #include "service/openstack/verifier.h"
 #include "service/openstack/web.h"
@@ -22,19 +24,24 @@ struct OpenstackOptions {
   KeystoneOptions keystone = {};
   SyncOptions sync = {};
   VerifierOptions verifier = {};
+  LiveMigrationOptions migration = {};
 };
 
 class Openstack {
  public:
   // kInvalid for a CA file without certificates. That Keystone does not answer is no error: it is tried again.
-  static Result<std::unique_ptr<Openstack>> start(const OpenstackOptions& options, Sync::Doors doors);
+  // `lists`: whether a host is one of OpenStack's, in the picture that callers see.
+  static Result<std::unique_ptr<Openstack>> start(const OpenstackOptions& options, Sync::Doors doors,
+                                                  std::function<bool(const std::string& host)> lists);
   ~Openstack();
 
   TokenAuthority& tokens() { return verifier_; }
+  Hypervisors& hosts() { return hosts_; }
   std::vector<PartState> states() const { return sync_.states(); }
 
  private:
-  Openstack(std::unique_ptr<Web> web, const OpenstackOptions& options, const Sync::Doors& doors);
+  Openstack(std::unique_ptr<Web> web, const OpenstackOptions& options, const Sync::Doors& doors,
+            std::function<bool(const std::string& host)> lists);
 
   const std::unique_ptr<Web> web_;
   Keystone keystone_;
@@ -42,6 +49,7 @@ class Openstack {
   PlacementReader placement_;
   Verifier verifier_;
   Sync sync_;
+  NovaHosts hosts_;
 };
 
 }  // namespace emplace::openstack

@@ -87,10 +87,17 @@ Result<std::vector<ServerGroup>> NovaReader::groups(Deadline deadline) {
 }
 
 Result<std::vector<Server>> NovaReader::servers(std::int64_t since_us, Deadline deadline) {
-  const std::string since = since_us == 0 ? "" : "&changes-since=" + since_text(since_us);
+  return servers_where(since_us == 0 ? "" : "&changes-since=" + since_text(since_us), deadline);
+}
+
+Result<std::vector<Server>> NovaReader::servers_on(const std::string& host, Deadline deadline) {
+  return servers_where("&host=" + host, deadline);
+}
+
+Result<std::vector<Server>> NovaReader::servers_where(const std::string& what, Deadline deadline) {
   return read_pages<Server>(
       [&](const auto& rows) {
-        return fmt::format("/servers/detail?all_tenants=1&limit={}{}{}", page_, since, marker_of(rows));
+        return fmt::format("/servers/detail?all_tenants=1&limit={}{}{}", page_, what, marker_of(rows));
       },
       [&](const std::string& path) { return get(path, deadline); }, read_servers);
 }

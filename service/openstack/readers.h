@@ -28,8 +28,10 @@ class NovaReader {
   // Of all projects. `since_us` 0: all that are not deleted; else those that changed since then, deleted ones among
   // them.
   Result<std::vector<Server>> servers(std::int64_t since_us, Deadline deadline);
+  Result<std::vector<Server>> servers_on(const std::string& host, Deadline deadline);
 
  private:
+  Result<std::vector<Server>> servers_where(const std::string& what, Deadline deadline);
   Result<std::string> get(const std::string& path, Deadline deadline);
 
   Keystone& keystone_;

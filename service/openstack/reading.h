@@ -13,6 +13,13 @@ inline tl::unexpected<Error> unusable(std::string_view whose, const Error& error
   return fail(ErrorCode::kUnavailable, std::string(whose) + ": " + error.message);
 }
 
+// Empty where it is absent or null.
+inline std::string text_of(JsonFields& row, std::string_view field) {
+  std::string text;
+  row.text_or_null(field, text);
+  return text;
+}
+
 // Calls read(JsonFields& document, JsonErrors& errors) with the members of the answer and gives the first error.
 template <typename Read>
 Result<void> read_answer(std::string_view body, std::string_view whose, Read&& read) {

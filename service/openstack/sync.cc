@@ -40,6 +40,14 @@ void Sync::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Sync::hurry() {
+  {
+    const std::lock_guard lock(mutex_);
+    hurried_ = true;
+  }
+  changed_.notify_all();
+}
+
 std::vector<PartState> Sync::states() const {
   const std::lock_guard lock(mutex_);
   return {states_.begin(), states_.end()};
@@ -56,7 +64,9 @@ void Sync::run() {
                                           [](const Attempt& a, const Attempt& b) { return a.next_us < b.next_us; });
     const auto wait = std::chrono::microseconds(std::max<std::int64_t>(soonest->next_us - doors_.now_us(), 1000));
     std::unique_lock lock(mutex_);
-    if (changed_.wait_for(lock, wait, [this] { return stopping_; })) return;
+    changed_.wait_for(lock, wait, [this] { return stopping_ || hurried_; });
+    if (stopping_) return;
+    if (std::exchange(hurried_, false)) attempts_[kServers].next_us = attempts_[kProviders].next_us = 0;
   }
 }
 

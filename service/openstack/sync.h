@@ -55,6 +55,8 @@ class Sync {
   Sync(NovaReader& nova, PlacementReader& placement, SyncOptions options, Doors doors);
   ~Sync();
   void stop();
+  // Something changed at Nova: servers and providers are read now, whatever their next time was.
+  void hurry();
 
   std::vector<PartState> states() const;
   std::int64_t rounds() const { return rounds_; }  // that were handed over
@@ -95,7 +97,7 @@ class Sync {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::array<PartState, kParts> states_;
-  bool stopping_ = false;
+  bool stopping_ = false, hurried_ = false;
   std::thread thread_;
 };
 

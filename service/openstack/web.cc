@@ -7,6 +7,7 @@
 #include <QNetworkRequest>
 #include <QSslCertificate>
 #include <QSslConfiguration>
+#include <QSslSocket>
 #include <QThread>
 #include <QTimer>
 #include <algorithm>
@@ -21,6 +22,29 @@ namespace {
 using Promise = std::shared_ptr<std::promise<Result<WebReply>>>;
 using Clock = std::chrono::steady_clock;
 
+// A body that can be read once only. Qt sends a request again when a connection that it had kept ends without an
+// answer, also a POST, which may then have been heard twice; it does not when it can't rewind the body.
+class Once : public QIODevice {
+ public:
+  explicit Once(const std::string& body) : body_(QByteArray::fromStdString(body)) { open(QIODevice::ReadOnly); }
+  bool reset() override { return false; }
+  bool seek(qint64) override { return false; }
+  qint64 size() const override { return body_.size(); }
+
+ protected:
+  qint64 readData(char* to, qint64 most) override {
+    const qint64 count = std::min<qint64>(most, body_.size() - read_);
+    std::copy_n(body_.constData() + read_, count, to);
+    read_ += count;
+    return count;
+  }
+  qint64 writeData(const char*, qint64) override { return -1; }
+
+ private:
+  const QByteArray body_;
+  qint64 read_ = 0;
+};
+
 // One request on its way; lives on the thread of the sockets, as a child of its QNetworkReply.
 struct Flight {
   std::string what;  // "GET http://..."
@@ -31,9 +55,11 @@ struct Flight {
   std::chrono::milliseconds patience{0};
 };
 
-// Qt's errors from 201 to 299 and 401 to 499 stand for HTTP statuses, of which a reply tells.
-bool is_transport_error(QNetworkReply::NetworkError error) {
+// Qt's errors from 201 to 299 and 401 to 499 stand for HTTP statuses, of which a reply tells; so does one of 302 for
+// 400.
+bool is_transport_error(QNetworkReply::NetworkError error, int status) {
   const int code = error;
+  if (code == QNetworkReply::ProtocolInvalidOperationError && status == 400) return false;
   return code != 0 && (code < 200 || (code >= 300 && code < 400));
 }
 
@@ -47,7 +73,7 @@ Result<WebReply> reply_of(const QNetworkReply& reply, Flight& flight) {
                 fmt::format("{}: wanted an answer of at most {} bytes, found more", flight.what, flight.most_bytes));
   }
   const int status = reply.attribute(QNetworkRequest::HttpStatusCodeAttribute).toInt();
-  if (is_transport_error(reply.error()) || status == 0) {
+  if (is_transport_error(reply.error(), status) || status == 0) {
     return fail(ErrorCode::kUnavailable, fmt::format("{}: {}", flight.what, reply.errorString().toStdString()));
   }
   WebReply answer{status, {}, std::move(flight.body)};
@@ -87,13 +113,23 @@ struct Web::Inside {
     return made;
   }
 
+  QNetworkReply* send(const WebRequest& request) {
+    const QByteArray method = QByteArray::fromStdString(request.method);
+    if (!request.once) {
+      return manager->sendCustomRequest(qt_request(request), method, QByteArray::fromStdString(request.body));
+    }
+    auto body = std::make_unique<Once>(request.body);
+    QNetworkReply* const reply = manager->sendCustomRequest(qt_request(request), method, body.get());
+    body.release()->setParent(reply);
+    return reply;
+  }
+
   // On the thread of the sockets.
   void start(const WebRequest& request, const Promise& promise, Deadline deadline) {
     auto flight = std::make_shared<Flight>(Flight{request.method + ' ' + request.url, promise, options.most_bytes});
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     flight->patience = std::clamp(left, std::chrono::milliseconds(1), options.timeout);
-    QNetworkReply* const reply = manager->sendCustomRequest(
-        qt_request(request), QByteArray::fromStdString(request.method), QByteArray::fromStdString(request.body));
+    QNetworkReply* const reply = send(request);
     replies.insert(reply);
     QObject::connect(reply, &QNetworkReply::readyRead, reply, [reply, flight] { take_bytes(*reply, *flight); });
     QObject::connect(reply, &QNetworkReply::finished, reply, [this, reply, flight] {
@@ -159,6 +195,7 @@ Web::~Web() {
 
 Result<std::unique_ptr<Web>> Web::create(WebOptions options) {
   auto inside = std::make_unique<Inside>(std::move(options));
+  if (!inside->options.verify) inside->tls.setPeerVerifyMode(QSslSocket::VerifyNone);
   const std::string& file = inside->options.ca_file;
   if (!file.empty()) {
     const auto certificates = QSslCertificate::fromPath(QString::fromStdString(file));

@@ -25,6 +25,7 @@ struct WebRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};  // JSON; sent with POST
+  bool once = false;      // an act: not sent again when the connection ends without an answer
 };
 
 struct WebReply {
@@ -40,6 +41,7 @@ struct WebReply {
 
 struct WebOptions {
   std::string ca_file = {};                   // PEM; empty: the system's
+  bool verify = true;                         // certificates
   std::chrono::milliseconds timeout{30'000};  // of one call, whatever the deadline
   std::size_t most_bytes = std::size_t{256} << 20;
   std::size_t at_once = 6;  // calls of one fetch_all(); Qt opens no more connections to one host

@@ -6,10 +6,12 @@ usage: fake_cloud.py [--hosts N] [--servers M]      prints "port N", then serves
 GET  /control/counts   calls so far, by method and first words of the path
 POST /control          {"fail": {PREFIX: STATUS}, "hang": [PREFIX], "truncate": [PREFIX], "hide_hosts": N, "revoke": true,
                         "delete": [I], "move": {I: HOST}, "boot": N, "token_s": S, "password": P, "versions": {...},
-                        "users": {TOKEN: [ROLE]}, "down_cell": N}      sets what it names
+                        "users": {TOKEN: [ROLE]}, "down_cell": N, "migration": {...}}      sets what it names
 
 hide_hosts: the first N are gone, with their servers still listed; down_cell: the cell of the first N hosts does not answer, which
 Nova shows as services and servers with little but an id.
+
+migration: how live migrations go from now on (MIGRATION below has the defaults). Each listing of os-migrations is one step of one.
 """
 
 import argparse
@@ -22,6 +24,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 PAGE = 1000  # osapi_max_limit
+MIGRATION = {
+    "steps": ["accepted", "preparing", "running", "running", "post-migrating", "completed"],  # the last one stays
+    "why": "",  # of a failure, told by the instance action
+    "fault": "",  # the server ends in error, with this as its fault
+    "ends_on": None,  # a host that is not the one asked for
+    "refuse": None,  # [status, kind, message] to the request
+    "no_record": False,  # the conductor gives up before there is a record
+    "answer": "accepted",  # "lost": it begins, but the connection is cut; "dropped": cut, and it does not begin; or a status
+    "abort": None,  # [status, kind, message] to the abort
+}
 
 
 def iso(at, fraction=".000000"):
@@ -46,18 +58,21 @@ class Cloud:
         self.versions = {"nova": ("2.1", "2.93"), "placement": ("1.0", "1.39")}
         self.host_count, self.hide_hosts, self.down_cell = hosts, 0, 0
         self.generations = [7] * hosts
+        self.migration, self.migrations, self.actions, self.asked = dict(MIGRATION), [], {}, []
         self.servers = {}
         for _ in range(servers):
             self.boot()
 
     def boot(self):
         i = len(self.servers)
-        self.servers[i] = {"host": i % self.host_count, "deleted": False, "updated": time.time(), "task": None}
+        self.servers[i] = {"host": i % self.host_count, "deleted": False, "updated": time.time(), "task": None, "vm_state": "active"}
         self.generations[i % self.host_count] += 1
 
     def change(self, wanted):
         for name in ("fail", "hang", "truncate", "hide_hosts", "down_cell", "token_s", "password"):
             setattr(self, name, wanted.get(name, getattr(self, name)))
+        if "migration" in wanted:
+            self.migration = {**MIGRATION, **wanted["migration"]}
         self.versions.update(wanted.get("versions", {}))
         self.users.update(wanted.get("users", {}))
         if wanted.get("revoke"):
@@ -124,7 +139,8 @@ class Cloud:
         if at["host"] < self.down_cell:
             return {"id": server_id(i), "tenant_id": f"p{i % 10}", "status": "UNKNOWN", "created": iso(at["updated"], "Z"), "links": []}
         host = f"n{at['host']}"
-        return {"id": server_id(i), "name": f"vm-{i}", "status": "DELETED" if at["deleted"] else "ACTIVE", "tenant_id": f"p{i % 10}",
+        broken = {"fault": {"code": 500, "created": iso(0, "Z"), "message": self.migration["fault"]}} if at["vm_state"] == "error" else {}
+        return {**broken, "id": server_id(i), "name": f"vm-{i}", "status": "DELETED" if at["deleted"] else "ACTIVE", "tenant_id": f"p{i % 10}",
                 "user_id": "u1", "metadata": {"role": "web"}, "hostId": "0" * 56, "image": {"id": uuid(4, 0), "links": []},
                 "flavor": {"vcpus": 2, "ram": 4096, "disk": 20, "ephemeral": 0, "swap": 512, "original_name": "m1.small",
                            "extra_specs": {"hw:cpu_policy": "shared"}},
@@ -135,7 +151,7 @@ class Cloud:
                 "key_name": None, "OS-SRV-USG:launched_at": iso(at["updated"]), "OS-SRV-USG:terminated_at": None,
                 "OS-EXT-SRV-ATTR:host": None if at["deleted"] else host, "OS-EXT-SRV-ATTR:instance_name": f"instance-{i:08x}",
                 "OS-EXT-SRV-ATTR:hypervisor_hostname": None if at["deleted"] else host, "OS-EXT-STS:task_state": at["task"],
-                "OS-EXT-STS:vm_state": "deleted" if at["deleted"] else "active", "OS-EXT-STS:power_state": 1,
+                "OS-EXT-STS:vm_state": "deleted" if at["deleted"] else at["vm_state"], "OS-EXT-STS:power_state": 1,
                 "os-extended-volumes:volumes_attached": [], "description": None, "locked": False, "locked_reason": None, "tags": [],
                 "trusted_image_certificates": None, "host_status": "UP", "security_groups": [{"name": "default"}]}
 
@@ -173,9 +189,94 @@ class Cloud:
         if path == "/servers/detail":
             since = query.get("changes-since", [None])[0]
             at = calendar.timegm(time.strptime(since, "%Y-%m-%dT%H:%M:%SZ")) if since else None
-            ids = [i for i, s in self.servers.items() if (s["updated"] >= at if since else not s["deleted"])]
+            host = query.get("host", [None])[0]
+            ids = [i for i, s in self.servers.items() if (s["updated"] >= at if since else not s["deleted"])
+                   and host in (None, f"n{s['host']}")]
             return self.page("servers", ids, query, self.server, server_id)
-        return None
+        if path == "/os-migrations":
+            i = int(query["instance_uuid"][0][24:], 16)
+            for one in self.migrations:
+                self.step(one)
+            return {"migrations": [self.record(one) for one in reversed(self.migrations) if one["server"] == i]}
+        return self.of_server(path.split("/")[2:]) if path.startswith("/servers/") else None
+
+    # ---- live migrations
+
+    def of_server(self, parts):
+        i = int(parts[0][24:], 16)
+        if i not in self.servers or self.servers[i]["deleted"]:
+            return None
+        if len(parts) == 1:
+            return {"server": self.server(i)}
+        if parts[1] == "os-instance-actions":
+            return {"instanceAction": self.actions[parts[2]]} if parts[2] in self.actions else None
+        running = [one for one in self.migrations if str(one["id"]) == parts[2] and self.status(one) in ("preparing", "running", "post-migrating")]
+        return {"migration": {**self.record(running[0]), "memory_total_bytes": 1 << 30, "server_uuid": server_id(i),
+                              "memory_remaining_bytes": (1 << 30) // (1 + running[0]["at"])}} if running else None
+
+    @staticmethod
+    def status(one):
+        return one["steps"][one["at"]]
+
+    def record(self, one):
+        return {"id": one["id"], "uuid": uuid(7, one["id"]), "status": self.status(one), "instance_uuid": server_id(one["server"]),
+                "migration_type": "live-migration", "source_compute": one["from"], "dest_compute": one["to"], "dest_host": None,
+                "dest_node": one["to"], "source_node": one["from"], "created_at": iso(0), "updated_at": iso(0), "links": [],
+                "old_instance_type_id": 1, "new_instance_type_id": 1}
+
+    def step(self, one):
+        if one["ended"]:
+            return
+        one["at"] = min(one["at"] + 1, len(one["steps"]) - 1)
+        if self.status(one) not in ("completed", "error", "failed", "cancelled"):
+            return
+        one["ended"] = True
+        server = self.servers[one["server"]]
+        server.update(task=None, updated=time.time())
+        if self.status(one) == "completed":
+            server["host"] = int((self.migration["ends_on"] or one["to"])[1:])
+        elif self.migration["fault"]:
+            server["vm_state"] = "error"
+
+    @staticmethod
+    def refusal(status, kind, message):
+        return status, {kind: {"code": status, "message": message}}
+
+    def migrate(self, i, body, request):
+        """What Nova answers to an action of a server: status, body; a status of 0 cuts the connection."""
+        how, server = self.migration, self.servers.get(i)
+        if not server or server["deleted"]:
+            return self.refusal(404, "itemNotFound", "Instance could not be found.")
+        wanted = body.get("os-migrateLive", {})
+        self.asked.append(wanted)
+        if set(wanted) != {"host", "block_migration"} or wanted["block_migration"] not in ("auto", True, False):
+            return self.refusal(400, "badRequest", "Invalid input for field/attribute os-migrateLive.")
+        if server["task"]:
+            return self.refusal(409, "conflictingRequest", f"Cannot 'os-migrateLive' instance while it is in task_state {server['task']}")
+        if how["refuse"]:
+            return self.refusal(*how["refuse"])
+        if isinstance(how["answer"], int):
+            return how["answer"], {"computeFault": {"code": how["answer"], "message": "Unexpected API Error."}}
+        if how["answer"] == "dropped":
+            return 0, {}
+        event = {"event": "compute_live_migration", "result": "Error", "traceback": f"Traceback:\n  x\nnova.exception.E: {how['why']}\n",
+                 "details": how["why"]}
+        self.actions[request] = {"action": "live-migration", "request_id": request, "message": "Error" if how["why"] else None,
+                                 "events": [{"event": "conductor", "result": "Success"}] + ([event] if how["why"] else [])}
+        if not how["no_record"]:
+            server.update(task="migrating", updated=time.time())
+            self.migrations.append({"id": 40 + len(self.migrations), "server": i, "from": f"n{server['host']}", "to": wanted["host"],
+                                    "steps": how["steps"], "at": 0, "ended": False})
+        return (0 if how["answer"] == "lost" else 202), {}
+
+    def abort(self, number):
+        if self.migration["abort"]:
+            return self.refusal(*self.migration["abort"])
+        for one in self.migrations:
+            if str(one["id"]) == number and self.status(one) in ("queued", "preparing", "running"):
+                one.update(steps=["cancelled"], at=0)
+                return 202, {}
+        return self.refusal(404, "itemNotFound", "In-progress live migration could not be found.")
 
     # ---- Placement
 
@@ -245,6 +346,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send(401, {"error": {"code": 401}})
             if path == "/identity/v3/auth/tokens":
                 return self.send(*cloud.verify(self.headers.get("X-Subject-Token")), truncate=truncate)
+            if self.command != "GET":
+                return self.act(path.split("/")[3:], body)
             query, found = parse_qs(url.query), None
             if path.startswith("/compute/v2.1"):
                 found = cloud.nova(path[len("/compute/v2.1"):], query)
@@ -252,7 +355,21 @@ class Handler(BaseHTTPRequestHandler):
                 found = cloud.placement(path[len("/placement"):], query)
         self.send(200 if found else 404, found or {"error": {"code": 404}}, truncate=truncate)
 
+    def act(self, parts, body):
+        """parts: servers, ID, action; or servers, ID, migrations, NUMBER"""
+        cloud, request = self.cloud, "req-" + uuid(8, len(self.cloud.actions))
+        if self.command == "DELETE":
+            return self.send(*cloud.abort(parts[3]))
+        status, answer = cloud.migrate(int(parts[1][24:], 16), body, request)
+        if status == 0:
+            self.close_connection = True
+            return self.connection.shutdown(2)
+        return self.send(status, answer, {"x-openstack-request-id": request})
+
     def do_GET(self):
+        self.answer()
+
+    def do_DELETE(self):
         self.answer()
 
     def do_POST(self):

@@ -13,6 +13,15 @@ TEST(Login, IsThatOfAUserInAProject) {
             R"("domain":{"name":"Default"}}}},"scope":{"project":{"name":"demo","domain":{"name":"D"}}}}})");
 }
 
+TEST(Login, PrefersIdsToNames) {
+  EXPECT_EQ(login_body({.username = "u", .password = "p", .project_id = "77", .user_domain_id = "default"}),
+            R"({"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"u","password":"p",)"
+            R"("domain":{"id":"default"}}}},"scope":{"project":{"id":"77"}}}})");
+  EXPECT_EQ(login_body({.password = "p", .project = "demo", .user_id = "5", .project_domain_id = "default"}),
+            R"({"auth":{"identity":{"methods":["password"],"password":{"user":{"id":"5","password":"p"}}},)"
+            R"("scope":{"project":{"name":"demo","domain":{"id":"default"}}}}})");
+}
+
 TEST(Login, IsThatOfAnApplicationCredentialWithoutScope) {
   EXPECT_EQ(
       login_body({.application_credential_id = "a", .application_credential_secret = "s"}),

@@ -1,5 +1,6 @@
 """emplaced against a real Keystone, Nova and Placement: its picture is what they say, also after changes, and a user's token is
-taken or refused as it should. Makes an aggregate, a server group, servers and a user, and removes them.
+taken or refused as it should; a vm moves when Nova has moved it. Makes an aggregate, a server group, servers, a flavor, a trait and
+a user, and removes them.
 
 usage: live_sync.py BUILD_DIRECTORY      the cloud is that of OS_AUTH_URL, OS_PASSWORD, ... (default: the test bed's, see
                                          ../shared/testbed/openstack); without one the test is skipped
@@ -34,6 +35,7 @@ sync_s = 2
 token_cache_s = 1
 """
 MARK = "emplace-live"
+TRAIT = "CUSTOM_EMPLACE_LIVE"
 
 
 def connect():
@@ -156,6 +158,71 @@ def changes(live, made):
     live.agree("a deleted server")
 
 
+def end_of(live, vm):
+    """The line that ends the move of a vm that was asked for last."""
+    lines = live.service.logged(f"event=migrated vm={vm}")
+    return lines[-1] if lines else ""
+
+
+def move(live, vm, host, moved):
+    before = len(live.service.logged(f"event=migrated vm={vm}"))
+    began = time.monotonic()
+    answer = live.service.call("POST", f"/v1/vms/{vm}:migrate", {"host": host})
+    assert answer["to"] == host, answer
+    live.service.wait_for(f"the end of the move to {host}",
+                          lambda: len(live.service.logged(f"event=migrated vm={vm}")) > before, timeout=120)
+    assert f"moved={moved}" in end_of(live, vm), end_of(live, vm)
+    held = [claim["id"] for claim in live.service.call("GET", "/v1/claims")["claims"]]
+    assert answer["claim"] not in held, held
+    return time.monotonic() - began
+
+
+def moves(live, made):
+    compute = live.cloud.compute
+    server = compute.get_server(made["servers"][0].id)
+    others = [name for name, host in sorted(live.hosts().items()) if name != server.compute_host and host["state"] == "enabled"]
+    taken = {live.vms()[one.id]["host"] for one in made["servers"]}
+    target = next(name for name in others if name not in taken)
+    took = move(live, server.id, target, "true")
+    assert compute.get_server(server.id).compute_host == target
+    live.agree("a vm that moved")
+    print(f"ok a move: Nova and Emplace agree, {took:.1f} s from the request to its end", flush=True)
+
+    compute.stop_server(server)
+    compute.wait_for_server(server, status="SHUTOFF", wait=60)
+    move(live, server.id, next(name for name in others if name not in taken | {target}), "false")
+    assert "Nova refuses it: Cannot 'os-migrateLive' instance" in end_of(live, server.id), end_of(live, server.id)
+    assert compute.get_server(server.id).compute_host == target
+    live.agree("a move that Nova refused")
+    print("ok a refused move: " + end_of(live, server.id).split("why=")[1], flush=True)
+
+
+def move_that_fails(live, made):
+    """To a host without a trait that the flavor asks for: Nova takes the request and finds out later."""
+    compute, placement = live.cloud.compute, live.cloud.placement
+    hypervisor = sorted(compute.hypervisors(details=True), key=lambda one: one.service_details["host"])[-1]
+    name = hypervisor.service_details["host"]
+    path = f"/resource_providers/{hypervisor.id}/traits"
+    placement.put(f"/traits/{TRAIT}", microversion="1.19")
+    made["trait"] = path
+    now = placement.get(path, microversion="1.19").json()
+    now["traits"].append(TRAIT)
+    assert placement.put(path, json=now, microversion="1.19").ok
+    made["flavor"] = compute.create_flavor(name=f"{MARK}-flavor", ram=64, vcpus=1, disk=1)
+    compute.create_flavor_extra_specs(made["flavor"], {f"trait:{TRAIT}": "required"})
+    server = compute.create_server(name=f"{MARK}-trait", image_id=live.cloud.image.find_image("tiny").id,
+                                   flavor_id=made["flavor"].id, networks="none")
+    made["servers"].append(server)
+    compute.wait_for_server(server, wait=120)
+    assert compute.get_server(server.id).compute_host == name
+    live.agree("a vm that asks for a trait")
+    move(live, server.id, sorted(live.hosts())[0], "false")
+    line = end_of(live, server.id)
+    assert "ended with error: No valid host" in line and f"it is on host {name} (active)" in line, line
+    live.agree("a move that failed")
+    print("ok a move that failed: " + line.split("why=")[1], flush=True)
+
+
 def tokens(live, made):
     identity, cloud = live.cloud.identity, live.cloud
     project = identity.find_project(os.environ["OS_PROJECT_NAME"])
@@ -178,6 +245,13 @@ def clean_up(cloud, made):
     for server in made.get("servers", []):
         compute.delete_server(server, ignore_missing=True)
         compute.wait_for_delete(server, wait=120)
+    if "flavor" in made:
+        compute.delete_flavor(made["flavor"])
+    if "trait" in made:
+        now = cloud.placement.get(made["trait"], microversion="1.19").json()
+        now["traits"] = [name for name in now["traits"] if name != TRAIT]
+        cloud.placement.put(made["trait"], json=now, microversion="1.19")
+        cloud.placement.delete(f"/traits/{TRAIT}", microversion="1.19")
     if "disabled" in made:
         compute.enable_service(made["disabled"], made["disabled"].host, "nova-compute")
     if "group" in made:
@@ -198,6 +272,8 @@ def main():
         try:
             live.agree("the first sync")
             changes(live, made)
+            moves(live, made)
+            move_that_fails(live, made)
             tokens(live, made)
         finally:
             clean_up(cloud, made)

@@ -82,8 +82,9 @@ TEST(Mirror, LeavesAloneWhatIsNotTheClouds) {
   CloudReport empty;
   empty.hosts.emplace(), empty.vms.emplace(), empty.groups.emplace(), empty.aggregates.emplace();
 
-  const auto found =
-      difference(*picture_of({AggregateRow{"fast", {}}, GroupRow{.name = "apart"}, other, guest}), empty, {});
+  const auto found = difference(*picture_of({AggregateRow{"fast", {}}, GroupRow{.name = "apart"},
+                                             GroupRow{.name = to_string(id_of(6))}, other, guest}),
+                                empty, {});
 
   EXPECT_EQ(count(found), 0u);
 }
@@ -93,11 +94,37 @@ TEST(Mirror, RemovesGroupsAndAggregatesOfTheCloud) {
   empty.groups.emplace(), empty.aggregates.emplace();
   const std::string group = to_string(id_of(5));
 
-  const auto found = difference(*picture_of({AggregateRow{"ssd", {}}, GroupRow{.name = group}}), empty, {"ssd"});
+  const auto found = difference(*picture_of({AggregateRow{"ssd", {}}, GroupRow{.name = group}}), empty,
+                                {.aggregates = {"ssd"}, .groups = {group}});
 
   ASSERT_EQ(found.gone.size(), 2u);
   EXPECT_EQ(std::get<GroupRemoved>(found.gone[0]).name, group);
   EXPECT_EQ(std::get<AggregateRemoved>(found.gone[1]).name, "ssd");
+}
+
+TEST(Mirror, KnowsWhatItsHostsAndVmsHaveFromBefore) {
+  CloudReport known = report(3, 3);
+  known.hosts->at(0).aggregates = {"ssd"}, known.hosts->at(2).aggregates = {"gpu", "ssd"};
+  known.vms->at(1).group = to_string(id_of(5));
+  std::vector<Change> all = {AggregateRow{"ssd", {}}, AggregateRow{"gpu", {}}, AggregateRow{"mine", {}},
+                             GroupRow{.name = to_string(id_of(5))}, GroupRow{.name = to_string(id_of(6))}};
+  for (Change& row : rows_of(known)) all.push_back(std::move(row));
+
+  const CloudNames names = names_in(*picture_of(all));
+
+  EXPECT_EQ(names.aggregates, (std::set<std::string>{"gpu", "ssd"}));
+  EXPECT_EQ(names.groups, std::set<std::string>{to_string(id_of(5))});
+}
+
+TEST(Mirror, LeavesAHostToLibvirtThatHasItToo) {
+  HostRow both = host("n1");
+  both.source = "libvirt", both.vcpus = 4;
+  const CloudReport made = report(3, 0);
+
+  const auto found = difference(*picture_of({host("n0"), both, host("n2")}), made, {});
+
+  EXPECT_EQ(count(found), 0u);
+  EXPECT_EQ(found.hosts_refused, std::set<std::string>{"n1"});
 }
 
 TEST(Mirror, KeepsAnOperatorsWordAboutAHost) {

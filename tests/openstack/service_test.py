@@ -198,6 +198,7 @@ def configuration(clouds):
              'auth_url = "http://k"\npassword = 7744\n' + login: "openstack.password: wanted a string, found something else",
              'auth_url = "http://k"\napplication_credential_id = "x"\n': "openstack.application_credential_secret: wanted a value",
              'auth_url = "http://k"\npassword_file = "/nonexistent"\n' + login: "openstack.password_file: wanted a file with a secret"}
+    wrong['cloud = "x"\nregion = "y"\n'] = "openstack.region: wanted nothing beside cloud"
     path = os.path.join(clouds.service.data, "wrong.toml")
     for text, message in wrong.items():
         with open(path, "w", encoding="utf-8") as file:
@@ -206,6 +207,30 @@ def configuration(clouds):
         done = subprocess.run([program, "--check-config", "--config", path], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 2 and message in done.stderr, (text, done)
         assert "p4ss" not in done.stderr and "7744" not in done.stderr, done.stderr
+
+
+def clouds_yaml(clouds):
+    """[openstack] cloud: the same picture by a clouds.yaml and its secure.yaml; an unknown name gets those that there are."""
+    folder = os.path.join(clouds.service.data, "clouds")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "clouds.yaml"), "w", encoding="utf-8") as file:
+        json.dump({"clouds": {"lab": {"auth": {"auth_url": f"http://127.0.0.1:{clouds.server.server_address[1]}/identity",
+                                               "username": "emplace", "project_name": "demo"}, "region_name": "RegionOne"}}}, file)
+    with open(os.path.join(folder, "secure.yaml"), "w", encoding="utf-8") as file:
+        json.dump({"clouds": {"lab": {"auth": {"password": PASSWORD}}}}, file)
+    places = {"OS_CLIENT_CONFIG_FILE": os.path.join(folder, "clouds.yaml"), "OS_CLIENT_SECURE_FILE": os.path.join(folder, "secure.yaml")}
+    clouds.set(hang=[])
+    other = Service(clouds.service.build, config='[openstack]\ncloud = "lab"\nsync_s = 1\n')
+    other.start(**places)
+    with other:
+        other.wait_for("all vms", lambda: len(other.vms()) == len(clouds.cloud.servers) - 1)
+        assert not other.logged(PASSWORD)
+    unknown = os.path.join(clouds.service.data, "unknown.toml")
+    with open(unknown, "w", encoding="utf-8") as file:
+        file.write('[openstack]\ncloud = "mars"\n')
+    done = subprocess.run([os.path.join(clouds.service.build, "bin/emplaced"), "--check-config", "--config", unknown],
+                          capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **places})
+    assert done.returncode == 2 and f"wanted one of the clouds of {folder}/clouds.yaml (lab), found \"mars\"" in done.stderr, done
 
 
 # ---- figures
@@ -245,7 +270,7 @@ def main():
     clouds = Clouds(build, 10, 40)
     with clouds.service:
         for step in (picture, tokens, changes, claims, brake, placement_away, destinations, wrong_password,
-                     restart_with_a_hanging_cloud, no_secret, configuration):
+                     restart_with_a_hanging_cloud, no_secret, configuration, clouds_yaml):
             step(clouds)
             print(f"ok {step.__name__}", flush=True)
 

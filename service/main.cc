@@ -407,6 +407,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .replica = config.replica,
                  .version = EMPLACE_VERSION,
                  .plugins = [&] { return plugin_states(*plugins.get()); },
+                 .check_options = [&](std::string_view part) { return plugins.get()->check_options(part); },
                  .hypervisor_states = [&] { return hypervisor_states(hosts); },
                  .sources = [&] { return source_states(cloud->get()); },
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,

@@ -89,6 +89,9 @@ struct ApiParts {
   std::string version;
   ApiLimits limits = {};
   std::function<std::vector<PluginState>()> plugins = {};  // empty: none
+  // Whether plugins have such options: an object that stands in place of parts of their configurations for one call;
+  // empty: they are not looked at.
+  std::function<Result<void>(std::string_view options)> check_options = {};
   std::function<std::vector<HypervisorState>()> hypervisor_states = {};
   std::function<std::vector<SourceState>()> sources = {};
   TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none

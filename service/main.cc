@@ -241,6 +241,7 @@ std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
     state.restarts = status.restarts;
     state.last_error = status.last_error;
     state.confinement = status.confinement;
+    state.configuration = status.configuration;
     if (status.state != "active") state.why = status.last_error.empty() ? "too slow, again and again" : status.last_error;
     double total_us = 0;
     for (const RuleStatus& rule : status.rules) {

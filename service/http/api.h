@@ -45,6 +45,7 @@ struct PluginState {
   std::string last_error;                // of its worker: how the last one ended
   std::vector<std::string> confinement;  // of its worker
   std::string why;                       // one line when not running
+  std::string configuration = "{}";      // JSON, complete
 };
 
 // One configured hypervisor, as GET /v1/hosts and /readyz show it.

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<Target, 8> kTargets = {{
+constexpr std::array<Target, 9> kTargets = {{
     {"framing", framing},
     {"placement", placement},
     {"inventory", inventory},
@@ -31,6 +31,7 @@ constexpr std::array<Target, 8> kTargets = {{
     {"manifest", manifest},
     {"plugin_configuration", plugin_configuration},
     {"service_configuration", service_configuration},
+    {"nova_conf", nova_conf},
 }};
 
 class Corpus : public testing::TestWithParam<Target> {};

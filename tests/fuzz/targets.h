@@ -21,6 +21,7 @@ void api(std::string_view input);
 void manifest(std::string_view input);
 void plugin_configuration(std::string_view input);
 void service_configuration(std::string_view input);
+void nova_conf(std::string_view input);
 
 struct Broken : std::logic_error {
   using std::logic_error::logic_error;

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "cli/nova.h"
 
 namespace emplace::cli {
 namespace {
@@ -198,6 +199,35 @@ void add_inventory(CLI::App& app, Session& session) {
   exporting->callback([&session, path] { export_inventory(session, *path); });
 }
 
+void add_config(CLI::App& app) {
+  auto options = std::make_shared<ImportConfOptions>();
+  CLI::App* config = app.add_subcommand("config", "works on configuration files, without a service");
+  config->require_subcommand(1);
+  CLI::App* command = config->add_subcommand("import", "turns a nova.conf into a piece of emplaced.toml");
+  command->add_option("NOVA_CONF", options->files, "in the order in which Nova reads them")->required();
+  command->add_option("--release", options->release, "of Nova")
+      ->check(CLI::IsMember({"zed", "master"}))
+      ->capture_default_str();
+  command->callback([options] { import_nova_conf(*options); });
+}
+
+void add_nova(CLI::App& app, Session& session) {
+  auto options = std::make_shared<NovaDoctorOptions>();
+  CLI::App* nova = app.add_subcommand("nova", "what concerns a Nova that asks Emplace");
+  nova->require_subcommand(1);
+  CLI::App* command = nova->add_subcommand("doctor", "says what a nova.conf does with Emplace, and what is wrong");
+  command->add_option("--conf", options->files, "a nova.conf; may be repeated, in the order in which Nova reads them")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  command->add_option("--release", options->release, "of Nova; the service's when left out")
+      ->check(CLI::IsMember({"zed", "master"}));
+  command->callback([&app, &session, options] {
+    options->has_url = app.count("--url") > 0;
+    options->has_token = app.count("--token-file") > 0;
+    examine_nova(session, *options);
+  });
+}
+
 void add_events(CLI::App& app, Session& session) {
   auto options = std::make_shared<EventOptions>();
   CLI::App* command = app.add_subcommand("events", "the changes that the service keeps, oldest first");
@@ -267,6 +297,8 @@ void declare(CLI::App& app, Session& session) {
   add_plugins(app, session);
   add_profiles(app, session);
   add_inventory(app, session);
+  add_config(app);
+  add_nova(app, session);
   add_events(app, session);
   add_simulate(app, session);
   add_completion(app);

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "service/core/json.h"
+#include "service/nova_section.h"
 
 namespace emplace {
 namespace {
@@ -303,7 +304,11 @@ void read_root(Section& root, Config& config) {
     s.texts_by_name("templates", config.domain_templates);
     s.whole("poll_s", config.poll_s, 1, 86'400);
   });
-  root.table("nova", [&](Section& s) { s.one_of("release", config.nova_release, {"zed"}); });
+  config.nova_given = root.find("nova") != nullptr;
+  root.table("nova", [&](Section& s) {
+    s.one_of("release", config.nova_release, {"zed", "master"});
+    s.text("config", config.nova_config);
+  });
   root.table("openstack", [&](Section& s) { read_openstack(s, config.openstack); });
   root.tables("host", [&](Section& s) { read_host(s, config.hosts.emplace_back()); });
   config.plugins_given = root.find("plugin") != nullptr;
@@ -339,6 +344,7 @@ Result<Config> read_config(const std::string& file) {
   root.finish();
   if (error) return tl::unexpected(*error);
   if (const auto unique = check_unique(config); !unique) return tl::unexpected(unique.error());
+  if (const auto taken = take_nova(config); !taken) return tl::unexpected(taken.error());
   return config;
 }
 

@@ -10,6 +10,7 @@
 
 #include "service/core/result.h"
 #include "service/core/rules.h"
+#include "service/novaconf/options.h"
 
 namespace emplace {
 
@@ -57,7 +58,11 @@ struct Config {
   double front_limit = 0.25;
   std::map<std::string, std::string> domain_templates;  // files by the name a request gives; "": the default
   std::uint32_t poll_s = 10;
+  bool nova_given = false;  // [nova] is there
   std::string nova_release = "zed";
+  std::string nova_config;                       // a nova.conf; empty: none
+  std::string nova_configuration = "{}";         // of the plugin nova, where it has no entry of its own: JSON
+  std::vector<novaconf::Finding> nova_findings;  // of the nova.conf
   OpenstackEntry openstack;
   std::vector<HostEntry> hosts;
   bool plugins_given = false;  // false: all that ship with Emplace

@@ -24,6 +24,7 @@
 #include "service/http/server.h"
 #include "service/hypervisor/hosts.h"
 #include "service/log.h"
+#include "service/nova_section.h"
 #include "service/observe/keeper.h"
 #include "service/observe/mirror.h"
 #include "service/observe/observer.h"
@@ -69,6 +70,14 @@ void store_log(LogLevel level, std::string_view line) {
   log_line(level == LogLevel::kInfo ? "info" : level == LogLevel::kWarn ? "warn" : "error", line);
 }
 
+void log_nova(const Config& config) {
+  for (const novaconf::Finding& finding : config.nova_findings) {
+    log_line(finding.level == novaconf::Finding::Level::kNote ? "info" : "warn",
+             fmt::format("event=nova_conf file={} option={} what={}", json_text(config.nova_config), json_text(finding.about),
+                         json_text(finding.text)));
+  }
+}
+
 void log_start(const Claim& claim, const Result<void>& started) {
   log_line(started ? "info" : "warn",
            fmt::format("event=start vm={} name={} host={} claim={} error={}", to_string(claim.vm), json_text(claim.vm_name),
@@ -99,7 +108,10 @@ std::vector<PluginChoice> plugin_choices(const Config& config, const PluginSetti
   std::vector<PluginChoice> choices;
   if (!config.plugins_given) {
     for (const auto& listed : list_plugins(settings.directory)) {
-      if (listed.manifest) choices.push_back({listed.manifest->library.string()});
+      if (!listed.manifest) continue;
+      PluginChoice& choice = choices.emplace_back();
+      choice.path = listed.manifest->library.string();
+      if (is_nova_plugin(choice.path)) choice.config = config.nova_configuration;
     }
   }
   for (const PluginEntry& entry : config.plugins) {
@@ -258,6 +270,7 @@ std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
     state.restarts = status.restarts;
     state.last_error = status.last_error;
     state.confinement = status.confinement;
+    state.configuration = status.configuration;
     if (status.state != "active") state.why = status.last_error.empty() ? "too slow, again and again" : status.last_error;
     double total_us = 0;
     for (const RuleStatus& rule : status.rules) {
@@ -301,7 +314,9 @@ Result<void> take_config(const Config& config, const PluginSettings& settings, C
 void reload(const Config& running, const PluginSettings& settings, CurrentPlugins& current, RuleBook& book, Store& store) {
   if (running.file.empty()) return log_line("warn", "event=reload error=\"no configuration file was given\"");
   const auto done = read_config(running.file).and_then([&](const Config& config) {
-    return take_config(config, settings, current, book, store);
+    const auto taken = take_config(config, settings, current, book, store);
+    if (taken) log_nova(config);
+    return taken;
   });
   if (!done) return log_line("error", fmt::format("event=reload error=\"{}\"", done.error().message));
   log_line("info", fmt::format("event=reload file={} profiles={} plugins={}", running.file, book.all().size(),
@@ -346,6 +361,7 @@ Result<std::string> connection_of(const Config& config, std::unique_ptr<Embedded
 }
 
 Result<void> serve(const Config& config, const std::string& connection) {
+  log_nova(config);
   const fs::path data = config.data;
   const auto arena = Arena::create();
   if (!arena) return tl::unexpected(arena.error());
@@ -429,6 +445,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .replica = config.replica,
                  .version = EMPLACE_VERSION,
                  .plugins = [&] { return plugin_states(*plugins.get()); },
+                 .check_options = [&](std::string_view part) { return plugins.get()->check_options(part); },
                  .hypervisor_states = [&] { return hypervisor_states(hosts); },
                  .sources = [&] { return source_states(cloud->get()); },
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,

@@ -45,6 +45,7 @@ struct PluginState {
   std::string last_error;                // of its worker: how the last one ended
   std::vector<std::string> confinement;  // of its worker
   std::string why;                       // one line when not running
+  std::string configuration = "{}";      // JSON, complete
 };
 
 // One configured hypervisor, as GET /v1/hosts and /readyz show it.
@@ -90,6 +91,9 @@ struct ApiParts {
   std::string version;
   ApiLimits limits = {};
   std::function<std::vector<PluginState>()> plugins = {};  // empty: none
+  // Whether plugins have such options: an object that stands in place of parts of their configurations for one call;
+  // empty: they are not looked at.
+  std::function<Result<void>(std::string_view options)> check_options = {};
   std::function<std::vector<HypervisorState>()> hypervisor_states = {};
   std::function<std::vector<SourceState>()> sources = {};
   TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none

@@ -69,9 +69,21 @@ Result<PlacementRequest> request_of(JsonFields& fields) {
   return request;
 }
 
-void read_options(JsonFields& fields, JsonErrors& errors) {
+// Whether the plugins know them: else a rule could only say that it can't answer.
+void check_options(const ApiRoom& room, const std::string& options, const std::string& path, JsonErrors& errors) {
+  const auto known = room.parts.check_options ? room.parts.check_options(options) : Result<void>();
+  if (!known) errors.add(path + known.error().message);
+}
+
+void read_release(const ApiRoom& room, JsonFields& fields, JsonErrors& errors) {
+  if (!fields.has("release")) return;
   std::string release;
   fields.name("release", release);
+  if (errors.none()) check_options(room, JsonWriter().open().text("release", release).close().take(), "", errors);
+}
+
+void read_options(const ApiRoom& room, JsonFields& fields, JsonErrors& errors) {
+  read_release(room, fields, errors);
   const auto options = fields.value("options");
   if (!options) return;
   if (!options->is_object()) return fields.wanted("options", "an object of sections", *options);
@@ -80,6 +92,7 @@ void read_options(JsonFields& fields, JsonErrors& errors) {
       errors.add("options." + std::string(options->key(i)) + ": wanted an object, found " + options->member(i).found());
     }
   }
+  if (errors.none()) check_options(room, to_json(*options), "options.", errors);
 }
 
 // What only a filter is asked for.
@@ -173,7 +186,7 @@ Result<Question> question_of(const ApiRoom& room, const Exchange& exchange, std:
   Question question;
   question.now_us = read_now(fields, room.now_us());
   if (list == "filters") read_wishes(fields, question, errors);
-  read_options(fields, errors);
+  read_options(room, fields, errors);
   auto rules = rules_of(room, fields, list, errors);
   if (!rules) return tl::unexpected(rules.error());
   question.rules = *std::move(rules);

@@ -25,7 +25,7 @@ Result<Response> list_plugins(const ApiRoom& room, const Exchange&) {
     writer.whole("restarts", static_cast<std::int64_t>(plugin.restarts));
     writer.text_or_null("last_error", plugin.last_error);
     write_texts(writer, "confinement", plugin.confinement);
-    writer.text_or_null("why", plugin.why).close();
+    writer.text_or_null("why", plugin.why).key("configuration").raw(plugin.configuration).close();
   }
   writer.close_list().key("next").null().close();
   return json_response(writer.take());

@@ -123,6 +123,12 @@ std::string text_of(const rapidjson::Pointer& pointer) {
   return text.empty() ? text : text.substr(1);
 }
 
+std::string joined(const std::string& path, std::string key) {
+  if (path.empty()) return key;
+  std::ranges::replace(key, '/', '.');
+  return key.empty() ? path : path + '.' + key;
+}
+
 std::string wanted_by(const rapidjson::Document& schema, const rapidjson::Pointer& where, const char* keyword) {
   const rapidjson::Value* part = where.Get(schema);
   if (part == nullptr || !part->IsObject() || !part->HasMember(keyword)) return keyword;
@@ -142,7 +148,7 @@ std::string found_in(const rapidjson::Document& document, const rapidjson::Point
 }
 
 // Both texts were read by JsonDocument before, so they are JSON of bounded depth.
-Result<void> validate(const std::string& schema_json, const std::string& json) {
+Result<void> validate(const std::string& schema_json, const std::string& json, const std::string& path = {}) {
   rapidjson::Document schema_document, document;
   if (!read_exactly(schema_json, schema_document) || !read_exactly(json, document)) {
     return fail(ErrorCode::kInternal, "JSON that was read once cannot be read again");
@@ -154,7 +160,7 @@ Result<void> validate(const std::string& schema_json, const std::string& json) {
   const auto key = validator.GetInvalidDocumentPointer();
   const std::string wanted =
       wanted_by(schema_document, validator.GetInvalidSchemaPointer(), validator.GetInvalidSchemaKeyword());
-  return fail(ErrorCode::kInvalid, fmt::format("{}: wanted {}, found {}", shortened(text_of(key), kLong),
+  return fail(ErrorCode::kInvalid, fmt::format("{}: wanted {}, found {}", shortened(joined(path, text_of(key)), kLong),
                                                shortened(wanted, kLong), shortened(found_in(document, key), kLong)));
 }
 
@@ -172,7 +178,43 @@ Result<std::string> complete(const std::string& schema_json, std::string_view js
   return filled;
 }
 
+// Null is a text that is not there.
+bool is_no_text(JsonValue schema, JsonValue value) {
+  const auto type = schema.find("type");
+  return value.is_null() && type && type->is_text() && type->text() == "string";
+}
+
+// The members of an object that a schema with its own properties describes, without texts that are not there.
+Result<std::string> members_to_check(const Manifest& manifest, std::string_view path, JsonValue properties, JsonValue value) {
+  JsonWriter given;
+  given.open();
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const auto property = properties.find(value.key(i));
+    if (!property) {
+      return fail(ErrorCode::kInvalid, fmt::format("{}.{}: wanted an option that the plugin {} has, found an unknown one", path,
+                                                   shortened(value.key(i)), manifest.id));
+    }
+    if (!is_no_text(*property, value.member(i))) given.key(value.key(i)).value(value.member(i));
+  }
+  return given.close().take();
+}
+
 }  // namespace
+
+std::optional<Result<void>> check_override(const Manifest& manifest, std::string_view key, JsonValue value) {
+  const auto schema = JsonDocument::parse(manifest.configuration_schema, "schema");
+  const auto properties = schema ? schema->root().find("properties") : std::nullopt;
+  const auto property = properties ? properties->find(key) : std::nullopt;
+  if (!property) return std::nullopt;
+  const std::string path(key);
+  if (has_huge_number(value)) {
+    return fail(ErrorCode::kInvalid, fmt::format("{}: wanted numbers below 2^63, found a greater one", path));
+  }
+  const auto members = property->find("properties");
+  const auto given = members && value.is_object() ? members_to_check(manifest, path, *members, value) : to_json(value);
+  if (!given) return tl::unexpected(given.error());
+  return validate(to_json(*property), *given, path);
+}
 
 Result<void> check_schema(const Manifest& manifest) {
   const auto schema = JsonDocument::parse(manifest.configuration_schema, "configuration");

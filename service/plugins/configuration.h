@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ Result<void> check_schema(const Manifest& manifest);
 
 // The complete configuration as JSON, keys in the order of the schema. kInvalid naming plugin, key, wanted and found.
 Result<std::string> complete_configuration(const Manifest& manifest, std::string_view json);
+
+// What a call puts in place of the property `key`, or of some of its members where it is an object: whether it fits the
+// schema, where a text may also be null, which is none. Nothing: the plugin has no such property.
+std::optional<Result<void>> check_override(const Manifest& manifest, std::string_view key, JsonValue value);
 
 // A complete configuration as the table that plugin.h describes. Keeps the texts of its columns.
 class ConfigurationTable {

@@ -112,6 +112,24 @@ Result<CheckedPlugin> check_plugin(const PluginSettings& settings, const PluginC
   return CheckedPlugin{std::move(*manifest), std::move(*configuration), isolation_of(settings, choice, *library)};
 }
 
+Result<void> Plugins::check_options(std::string_view options) const {
+  const auto document = JsonDocument::parse(options, "options");
+  if (!document) return tl::unexpected(document.error());
+  const JsonValue all = document->root();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    bool known = false;
+    for (const Entry& entry : entries_) {
+      const auto checked = check_override(entry.plugin->manifest(), all.key(i), all.member(i));
+      known = known || checked.has_value();
+      if (checked && !*checked) return *checked;
+    }
+    if (known) continue;
+    return fail(ErrorCode::kInvalid, fmt::format("{}: wanted a part of a plugin's configuration, found an unknown one",
+                                                 shortened(all.key(i))));
+  }
+  return {};
+}
+
 Result<Plugins> Plugins::load(const PluginSettings& settings, std::span<const PluginChoice> choices) {
   Plugins plugins;
   for (const PluginChoice& choice : choices) {

@@ -75,6 +75,9 @@ class Plugins {
   // `catalogue` with the rules of all plugins. kInvalid for a rule that is there twice.
   Result<Catalogue> add_to(Catalogue catalogue) const;
   std::vector<PluginStatus> status() const;
+  // `options`: an object of what one call puts in place of parts of the configurations. Each key is a property of a plugin's
+  // configuration and fits its schema, or kInvalid naming the key, what was wanted and what was found.
+  Result<void> check_options(std::string_view options) const;
   // Shows a picture to all observers, so that no request has to wait for that. Failures show up in the requests
   // themselves.
   void observe(const Picture& picture) const;

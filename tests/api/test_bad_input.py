@@ -75,6 +75,27 @@ def bodies():
     yield "a profile of unknown rules", "/v1/profiles/p", json.dumps({"filters": ["telepathy"]}), "telepathy"
     yield "states that are no list", "/v1/filter", json.dumps({"vm": vm(), "host_states": {}}), "^host_states: wanted a list"
     yield "options that are no sections", "/v1/filter", json.dumps({"vm": vm(), "hosts": [], "options": {"a": 1}}), r"^options\.a: "
+    for path in ("/v1/filter", "/v1/weigh"):
+        for what, asked, detail in options():
+            yield f"{what} at {path}", path, json.dumps({"vm": vm(), "hosts": ["h0"], "weighers": ["RAMWeigher"], **asked}), detail
+
+
+def options():
+    """What no plugin has: (what, part of the body, what the answer says)."""
+    yield "an unknown section", {"options": {"cells": {}}}, r"^options\.cells: wanted a part of a plugin's configuration, found"
+    yield "an unknown option", {"options": {"filter_scheduler": {"max_io_ops": 8}}}, (
+        r"^options\.filter_scheduler\.max_io_ops: wanted an option that the plugin nova has, found an unknown one"
+    )
+    yield "an option of another type", {"options": {"filter_scheduler": {"max_io_ops_per_host": "8"}}}, (
+        r'^options\.filter_scheduler\.max_io_ops_per_host: wanted type "integer", found "8"'
+    )
+    yield "an option out of range", {"options": {"filter_scheduler": {"pci_weight_multiplier": -1}}}, (
+        r"^options\.filter_scheduler\.pci_weight_multiplier: wanted minimum 0, found -1"
+    )
+    yield "an option that is too great", {"options": {"metrics": {"weight_multiplier": 1e300}}}, r"^options\.metrics: wanted numbers below 2\^63"
+    yield "a list with a number", {"options": {"metrics": {"weight_setting": [1]}}}, r'^options\.metrics\.weight_setting\.0: wanted type "string", found 1'
+    yield "an unknown release", {"release": "yoga"}, r'^release: wanted enum \["zed","master"\], found "yoga"'
+    yield "a release that is no text", {"release": 26}, "^release: wanted a name"
 
 
 class BadInput(unittest.TestCase):

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<Target, 9> kTargets = {{
+constexpr std::array<Target, 10> kTargets = {{
     {"framing", framing},
     {"placement", placement},
     {"inventory", inventory},
@@ -32,6 +32,7 @@ constexpr std::array<Target, 9> kTargets = {{
     {"plugin_configuration", plugin_configuration},
     {"service_configuration", service_configuration},
     {"openstack_answers", openstack_answers},
+    {"nova_conf", nova_conf},
 }};
 
 class Corpus : public testing::TestWithParam<Target> {};

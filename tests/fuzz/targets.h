@@ -22,6 +22,7 @@ void manifest(std::string_view input);
 void plugin_configuration(std::string_view input);
 void service_configuration(std::string_view input);
 void openstack_answers(std::string_view input);
+void nova_conf(std::string_view input);
 
 struct Broken : std::logic_error {
   using std::logic_error::logic_error;

@@ -66,9 +66,6 @@ EXAMPLES = [
 
 # What can't be answered is said, with the option or the part of the request.
 UNANSWERED = [
-    ("IoOpsFilter", spec(), {"options": {"filter_scheduler": {"max_io_ops_per_host": "8"}}}, "options.filter_scheduler.max_io_ops_per_host: wanted a whole number, found '8'"),
-    ("IoOpsFilter", spec(), {"options": {"filter_scheduler": {"max_io_ops": 8}}}, "options.filter_scheduler.max_io_ops: wanted an option"),
-    ("IoOpsFilter", spec(), {"release": "yoga"}, "release: wanted zed or master, found 'yoga'"),
     ("JsonFilter", hints(query=['["?", 1]']), {}, "scheduler_hints.query: wanted an operator, found '?'"),
     ("SimpleCIDRAffinityFilter", hints(build_near_host_ip=["x"]), {}, "wanted an IP network such as 10.0.0.0/24, found 'x/24'"),
 ]  # fmt: skip

@@ -103,6 +103,24 @@ TEST(Configuration, RefusesUnknownKeysTypesAndRanges) {
   EXPECT_EQ(says(R"({"mode":"a","mode":"b"})").find("plugin m (/p/m.json): config: "), 0u);
 }
 
+TEST(Override, StandsInPlaceOfAPartOfTheConfiguration) {
+  const auto manifest =
+      read_manifest(manifest_path(std::filesystem::path(EMPLACE_BUILT_PLUGINS) / "libemplace_nova.so"));
+  ASSERT_TRUE(manifest);
+  const auto checked = [&](const char* key, const char* json) -> std::string {
+    const auto document = JsonDocument::parse(json);
+    const auto found = check_override(*manifest, key, document->root());
+    return !found ? "no such property" : *found ? "fits" : found->error().message;
+  };
+
+  EXPECT_EQ(checked("release", R"("master")"), "fits");
+  EXPECT_EQ(checked("metrics", R"({"required":false,"weight_setting":["a=1"]})"), "fits");
+  EXPECT_EQ(checked("filter_scheduler", R"({"image_properties_default_architecture":null})"), "fits");
+  EXPECT_EQ(checked("cells", "{}"), "no such property");
+  EXPECT_EQ(checked("metrics", "1"), "metrics: wanted type \"object\", found 1");
+  EXPECT_EQ(checked("metrics", R"({"required":null})"), "metrics.required: wanted type \"boolean\", found null");
+}
+
 TEST(Manifest, LiesBesideItsLibrary) {
   EXPECT_EQ(manifest_path("/p/libemplace_affinity.so"), "/p/affinity.json");
   EXPECT_EQ(manifest_path("/p/libfoo.so"), "/p/foo.json");

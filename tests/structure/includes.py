@@ -12,15 +12,16 @@ ARROWS = {
     "api": set(),
     "plugins": {"api"},  # and of plugins only the same one: see room_of
     "service/core": {"api"},
+    "service/novaconf": {"service/core", "api"},
     "service/store": {"service/core", "api"},
     "service/hypervisor": {"service/core", "api"},
     "service/openstack": {"service/core", "api"},
     "service/http": {"service/core", "api"},
     "service/observe": {"service/core", "api"},
     "service/plugins": {"service/core", "api"},
-    "service": {"service/core", "service/store", "service/hypervisor", "service/openstack", "service/http",
+    "service": {"service/core", "service/novaconf", "service/store", "service/hypervisor", "service/openstack", "service/http",
                 "service/observe", "service/plugins", "api"},
-    "cli": {"cli/in_process", "api"},
+    "cli": {"cli/in_process", "service/novaconf", "api"},  # nova.conf means the same to the service and to a person
     "cli/in_process": {"service/core", "api"},  # decides without a service
     "cli/check": {"service/plugins", "service/core", "api"},  # sees plugins as the service does
 }

@@ -25,6 +25,7 @@
 #include "service/observe/keeper.h"
 #include "service/observe/mirror.h"
 #include "service/observe/observer.h"
+#include "service/observe/reservations.h"
 #include "service/openstack/openstack.h"
 #include "service/plugins/current.h"
 #include "service/signals.h"
@@ -391,6 +392,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
   if (!cloud) return tl::unexpected(cloud.error());
 
   Scheduler scheduler(observer, store, hosts, ambient());
+  observe::ReservationBook reservations(observer, store, wall_clock_us, log_line);
   http::RateLimit rate(config.requests_per_s);
   std::atomic<const http::Server*> listening{nullptr};
   http::LinePool lines(config.line_threads);
@@ -398,6 +400,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .store = store,
                  .hypervisors = hosts,
                  .scheduler = scheduler,
+                 .reservations = reservations,
                  .rule_book = rule_book,
                  .lines = lines,
                  .tokens = *tokens,

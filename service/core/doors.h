@@ -160,6 +160,12 @@ struct StoredVm {
   VmState state = VmState::kRunning;
 };
 
+// A reservation as every replica's picture shows it: the row's claim is its vm's id.
+struct ReservedVm {
+  VmRow row;
+  std::int64_t expires_at_us = 0;
+};
+
 struct StoreState {
   bool connected = false;
   std::string message;             // one line for an operator when not connected
@@ -195,6 +201,10 @@ class Store : public Claims {
   // that JSON (change_from_json does not read it: it is no row of the picture).
   virtual Result<std::map<std::string, std::string>> profiles(Deadline deadline) = 0;
   virtual Result<std::int64_t> put_profile(const std::string& name, const std::string& json, Deadline deadline) = 0;
+  // Reservations, one per vm: a later one takes an earlier one's place, until released or expired. They may be lost in a
+  // crash of the database.
+  virtual Result<void> reserve(std::vector<ReservedVm> reserved, Deadline deadline) = 0;
+  virtual Result<void> release(std::vector<Uuid> vms, Deadline deadline) = 0;
   virtual StoreState state() const = 0;
 };
 

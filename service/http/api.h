@@ -79,6 +79,7 @@ struct ApiParts {
   Store& store;
   Hypervisors& hypervisors;
   Scheduler& scheduler;
+  Reservations& reservations;
   RuleBook& rule_book;
   LinePool& lines;
   const Tokens& tokens;

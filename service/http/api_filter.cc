@@ -35,6 +35,16 @@ struct Question {
   std::vector<std::string> hosts;   // as the caller calls them
   bool scores = false;
   bool pass_unknown = false;
+  bool reserve = false;
+  std::uint32_t ttl_s = 60;  // of the reservation
+};
+
+// What was found out, with what it refers to.
+struct Verdict {
+  std::shared_ptr<const PlacementRequest> request;  // with the hosts that were asked about as its candidates
+  std::shared_ptr<const Picture> picture;
+  Query query;
+  Decision decision;
 };
 
 void copy(JsonWriter& writer, JsonFields& fields, std::string_view name) {
@@ -77,6 +87,8 @@ void read_wishes(JsonFields& fields, Question& question, JsonErrors& errors) {
   std::string unknown = "fail";
   fields.name("unknown_hosts", unknown);
   fields.flag("scores", question.scores);
+  fields.flag("reserve", question.reserve);
+  fields.whole("ttl_s", question.ttl_s, {1, 86400});
   question.pass_unknown = unknown == "pass";
   if (unknown != "fail" && unknown != "pass") {
     errors.add("unknown_hosts: wanted \"fail\" or \"pass\", found " + json_text(shortened(unknown)));
@@ -92,6 +104,7 @@ std::int64_t read_now(JsonFields& fields, std::int64_t now_us) {
 }
 
 Result<void> find_hosts(Question& question) {
+  question.rows.clear();
   for (std::size_t i = 0; i < question.hosts.size(); ++i) {
     const std::uint32_t row = question.picture->find_host(question.hosts[i]);
     if (row == kNoRow && !question.pass_unknown) {
@@ -115,6 +128,7 @@ Result<void> read_hosts(const ApiRoom& room, JsonFields& fields, Question& quest
     fields.names("hosts", question.hosts);
     return errors.none() ? find_hosts(question) : errors.failure();
   }
+  if (question.reserve) return fail(ErrorCode::kInvalid, "reserve: wanted it with hosts, found it with host_states");
   auto read = read_host_states(*states, question.now_us);
   if (!read) return tl::unexpected(read.error());
   question.picture = std::move(read->picture);
@@ -184,14 +198,45 @@ void write_degraded(JsonWriter& writer, const std::vector<Degraded>& degraded) {
   writer.close_list();
 }
 
-// Only what is known of the hosts at hand; of a caller who asks for no scores, nothing but the verdicts.
-Decision judge(const Question& question, const Query& query) {
+// Only what is known of the hosts at hand; of a caller who wants no order, nothing but whether they pass.
+Decision decide_among(const Question& question, const Query& query) {
   Decision decision;
   const bool any = std::ranges::any_of(question.rows, [](std::uint32_t row) { return row != kNoRow; });
   if (!any) return decision;
-  if (question.scores) return decide(*question.rules, query, kMostScored);
+  if (question.scores || question.reserve) return decide(*question.rules, query, kMostScored);
   decision.screened = screen(*question.rules, query);
   return decision;
+}
+
+Result<Verdict> judge(const Question& question) {
+  PlacementRequest asked = *question.request;
+  for (const std::uint32_t row : question.rows) {
+    if (row != kNoRow) asked.vm.only_hosts.emplace_back((*question.picture)[hosts::name][row]);
+  }
+  const auto request = std::make_shared<const PlacementRequest>(std::move(asked));
+  const auto query = bind(*request, request->vm, *question.picture, question.now_us);
+  if (!query) return tl::unexpected(query.error());
+  return Verdict{request, question.picture, *query, decide_among(question, *query)};
+}
+
+std::string first_host(const Verdict& verdict) {
+  const auto& order = verdict.decision.ranking.order;
+  if (order.empty()) return {};
+  return std::string((*verdict.picture)[hosts::name][verdict.decision.costs.hosts[order.front().index]]);
+}
+
+// Decides on what is there when its turn has come, so that of two who ask at once the second sees the first's host taken.
+Result<Verdict> judge_and_reserve(const ApiRoom& room, Question& question) {
+  const Uuid& vm = question.request->vm.id;
+  if (vm.is_zero()) return fail(ErrorCode::kInvalid, "reserve: wanted a vm with an id, found one without");
+  std::optional<Result<Verdict>> verdict;
+  room.parts.reservations.reserve({&vm, 1}, question.ttl_s, [&](const std::shared_ptr<const Picture>& picture) {
+    question.picture = picture;
+    verdict.emplace(find_hosts(question).and_then([&] { return judge(question); }));
+    const std::string host = *verdict ? first_host(**verdict) : std::string();
+    return host.empty() ? std::vector<Reservation>() : std::vector<Reservation>{{question.request->vm, host}};
+  });
+  return *std::move(verdict);
 }
 
 // 1 for the host that we would take, falling evenly; hosts beyond those that are ranked have 0.
@@ -237,40 +282,47 @@ void report(const ApiRoom& room, const Request& request, const Question& questio
                                json_text(question.rules->profile.name), question.rows.size(), passed, degraded));
 }
 
-Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
-  const auto question = question_of(room, exchange, "filters");
-  if (!question) return tl::unexpected(question.error());
-  PlacementRequest request = *question->request;
-  for (const std::uint32_t row : question->rows) {
-    if (row != kNoRow) request.vm.only_hosts.emplace_back((*question->picture)[hosts::name][row]);
-  }
-  const auto query = bind(request, request.vm, *question->picture, question->now_us);
-  if (!query) return tl::unexpected(query.error());
-  const Decision decision = judge(*question, *query);
-  const Screened& screened = decision.screened;
-  JsonWriter writer;
-  writer.open().key("passed").open_list();
+std::size_t write_passed(JsonWriter& writer, const Question& question, const Screened& screened) {
+  writer.key("passed").open_list();
   std::size_t passed = 0;
-  for (std::size_t i = 0; i < question->rows.size(); ++i) {
-    const std::uint32_t row = question->rows[i];
+  for (std::size_t i = 0; i < question.rows.size(); ++i) {
+    const std::uint32_t row = question.rows[i];
     if (row != kNoRow && !screened.kept.has(row)) continue;
-    writer.text(question->hosts[i]);
+    writer.text(question.hosts[i]);
     ++passed;
   }
-  writer.close_list().key("refused").open_list();
-  for (std::size_t i = 0; i < question->rows.size(); ++i) {
-    const std::uint32_t row = question->rows[i];
+  writer.close_list();
+  return passed;
+}
+
+void write_refused(JsonWriter& writer, const Question& question, const Verdict& verdict) {
+  const Screened& screened = verdict.decision.screened;
+  writer.key("refused").open_list();
+  for (std::size_t i = 0; i < question.rows.size(); ++i) {
+    const std::uint32_t row = question.rows[i];
     if (row == kNoRow || screened.refused_by[row] == 0) continue;
-    const Filter& filter = *question->rules->filters[screened.refused_by[row] - 1u];
-    write_refusal(writer, {"host", "filter"}, question->hosts[i], filter.traits().id,
-                  refusal_of(filter, *query, row, screened.reasons[row]));
+    const Filter& filter = *question.rules->filters[screened.refused_by[row] - 1u];
+    write_refusal(writer, {"host", "filter"}, question.hosts[i], filter.traits().id,
+                  refusal_of(filter, verdict.query, row, screened.reasons[row]));
   }
   writer.close_list();
+}
+
+Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
+  auto question = question_of(room, exchange, "filters");
+  if (!question) return tl::unexpected(question.error());
+  const auto verdict = question->reserve ? judge_and_reserve(room, *question) : judge(*question);
+  if (!verdict) return tl::unexpected(verdict.error());
+  JsonWriter writer;
+  writer.open();
+  const std::size_t passed = write_passed(writer, *question, verdict->decision.screened);
+  write_refused(writer, *question, *verdict);
   if (question->pass_unknown) write_texts(writer, "unknown", unknown_hosts(*question));
-  if (question->scores) write_scores(writer, *question, decision);
-  const auto degraded = all_degraded(*question, decision);
+  if (question->scores) write_scores(writer, *question, verdict->decision);
+  if (question->reserve) writer.text_or_null("reserved", first_host(*verdict));
+  const auto degraded = all_degraded(*question, verdict->decision);
   write_degraded(writer, degraded);
-  write_texts(writer, "not_considered", not_considered(*question->rules, request));
+  write_texts(writer, "not_considered", not_considered(*question->rules, *verdict->request));
   writer.close();
   report(room, *exchange.request, *question, passed, degraded.size());
   return json_response(writer.take());

@@ -188,17 +188,25 @@ Result<void> Mirror::write(std::vector<Change> changes) {
 }
 
 void Mirror::confirm_claims(const Picture& picture, const std::vector<VmRow>& vms) {
+  std::vector<Uuid> arrived;
   for (const VmRow& vm : vms) {
     for (const auto& entry : picture.index(Index::kVmsById).find(vm.id.low())) {
       const auto claim = picture[vms::claim].get(entry.row);
       const auto host = picture[vms::host].get(entry.row);
       if (!claim || !host || picture[vms::id][entry.row] != vm.id || picture[hosts::name][*host] != vm.host) continue;
+      if (*claim == vm.id) {  // a reservation
+        arrived.push_back(vm.id);
+        continue;
+      }
       const auto confirmed = store_.confirm(*claim, vm.state, soon());
       if (confirmed || confirmed.error().code != ErrorCode::kUnavailable) continue;
       log_("warn", fmt::format("event=claim_not_confirmed claim={} error=\"{}\"", to_string(*claim),
                                confirmed.error().message));
     }
   }
+  if (arrived.empty()) return;
+  if (const auto released = store_.release(std::move(arrived), soon()); !released)
+    log_("warn", fmt::format("event=reservations_not_released error=\"{}\"", released.error().message));
 }
 
 Result<void> Mirror::take(const CloudReport& report) {

@@ -1,7 +1,7 @@
 // Mirror: turns what a cloud says of itself (CloudReport) into rows of the store, from where they reach every replica's
-// picture. It writes only what differs from the picture, removes what the cloud lists no more, and confirms claims of
-// vms that the cloud shows on the claim's host. What the cloud has no word for stays: rack, cells, observed values, and
-// an operator's own disabling or maintenance of a host.
+// picture. It writes only what differs from the picture, removes what the cloud lists no more, and confirms claims (and
+// releases reservations) of vms that the cloud shows on the claim's host. What the cloud has no word for stays: rack,
+// cells, observed values, and an operator's own disabling or maintenance of a host.
 //
 // The brake: a report that lacks more than a share of the hosts or vms that the picture has from the cloud changes
 // nothing; it is more likely that the cloud's services are broken than that so much is gone at once. Vms that the cloud

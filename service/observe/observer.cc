@@ -15,12 +15,14 @@ Observer::Observer(std::shared_ptr<Arena> arena, std::string replica, std::uniqu
       next_version_(history_ ? history_->first_version() : 1) {}
 
 void Observer::load(const std::vector<Change>& changes, std::int64_t event_seq) {
+  const std::lock_guard lock(writing_);
   PictureBuilder builder(std::make_shared<const Picture>(arena_));
   for (const Change& change : changes) emplace::apply(builder, change);
   publish(builder, event_seq, {});
 }
 
 void Observer::apply(std::span<const Event> events) {
+  const std::lock_guard lock(writing_);
   const auto latest = published_.take();
   PictureBuilder builder(latest);
   std::vector<std::string> applied;
@@ -38,6 +40,19 @@ void Observer::apply(std::span<const Event> events) {
     applied.push_back(event.payload);
   }
   if (seq != latest->version().event_seq) publish(builder, seq, std::move(applied));
+}
+
+void Observer::amend(std::span<const Change> changes) {
+  if (changes.empty()) return;
+  const std::lock_guard lock(writing_);
+  const auto latest = published_.take();
+  PictureBuilder builder(latest);
+  std::vector<std::string> applied;
+  for (const Change& change : changes) {
+    emplace::apply(builder, change);
+    if (history_) applied.push_back(to_json(change));
+  }
+  publish(builder, latest->version().event_seq, std::move(applied));
 }
 
 void Observer::publish(PictureBuilder& builder, std::int64_t event_seq, std::vector<std::string> changes) {

@@ -2,7 +2,7 @@
 // the history. Readers take the latest picture without waiting.
 //
 // Order of calls: load once, then apply for each batch of events in the order of their seq, by one thread. Everything else by
-// any thread.
+// any thread. amend() is for what this replica knows before its event comes back.
 #pragma once
 
 #include <condition_variable>
@@ -29,6 +29,7 @@ class Observer : public Pictures {
   void load(const std::vector<Change>& changes, std::int64_t event_seq);
   // Events that are in the picture already are skipped; kinds that are no rows of the picture too.
   void apply(std::span<const Event> events);
+  void amend(std::span<const Change> changes);
 
   std::shared_ptr<const Picture> latest() const override { return published_.take(); }
   bool wait_for(std::int64_t event_seq, Deadline deadline) const override;
@@ -42,6 +43,7 @@ class Observer : public Pictures {
   const std::unique_ptr<History> history_;
   const std::function<std::int64_t()> now_us_;
   const std::function<void(const std::string&)> complain_;
+  std::mutex writing_;  // held from the latest picture to the next one
   PublishedPicture published_;
   std::uint64_t next_version_;
   mutable std::mutex mutex_;  // guards event_seq_

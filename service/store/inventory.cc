@@ -9,6 +9,7 @@
 #include "service/core/cells.h"
 #include "service/store/inventory_sql.h"
 #include "service/store/ledger_sql.h"
+#include "service/store/reservations.h"
 #include "service/store/rows.h"
 
 namespace emplace {
@@ -360,6 +361,8 @@ void InventoryWrite::remove_vm_rows() {
 }
 
 void InventoryWrite::remove() {
+  for (Change& gone : forget_reservations(transaction_, removed_hosts_, removed_vms_))
+    written_.events.push_back(std::move(gone));
   if (!removed_groups_.empty()) remove_groups(transaction_, removed_groups_);
   for (const std::string& name : removed_groups_) written_.events.push_back(GroupRemoved{name});
   if (removed_hosts_.empty()) return;

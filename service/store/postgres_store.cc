@@ -11,6 +11,7 @@
 #include "service/store/inventory.h"
 #include "service/store/profiles.h"
 #include "service/store/records.h"
+#include "service/store/reservations.h"
 #include "service/store/rows.h"
 #include "service/store/session_pool.h"
 #include "service/store/sql.h"
@@ -104,6 +105,7 @@ Result<std::int64_t> PostgresStore::load(std::function<void(std::vector<Change>)
     transaction.exec(kSnapshot);
     const std::int64_t newest = newest_event(transaction);
     read_all(transaction, [&](std::vector<Change> piece) { pieces->push_back(std::move(piece)); });
+    pieces->push_back(read_reservations(transaction));
     return newest;
   });
   if (!seq) return seq;
@@ -136,7 +138,13 @@ Result<std::int64_t> PostgresStore::expire_claims(Deadline deadline) {
   if (!expired) return tl::unexpected(expired.error());
   for (const Uuid& id : *expired)
     if (auto done = parts_->committer.run(ExpireAct{id}, deadline); !done) return tl::unexpected(done.error());
-  return static_cast<std::int64_t>(expired->size());
+  const auto reservations = parts_->pool.write<std::int64_t>(
+      deadline, [now_us](pqxx::work& transaction) -> Result<std::int64_t> {
+        return expire_reservations(transaction, now_us);
+      });
+  if (!reservations) return reservations;
+  if (*reservations > 0) parts_->bells.ring();
+  return static_cast<std::int64_t>(expired->size()) + *reservations;
 }
 
 void PostgresStore::Parts::delete_old_rows(const Lease& lease) {
@@ -312,6 +320,28 @@ Result<std::int64_t> PostgresStore::put_profile(const std::string& name, const s
       });
   parts_->bells.ring();
   return seq;
+}
+
+Result<void> PostgresStore::reserve(std::vector<ReservedVm> reserved, Deadline deadline) {
+  const std::int64_t now_us = parts_->options.now_us();
+  const auto done = parts_->pool.write<bool>(
+      deadline, [reserved = std::move(reserved), now_us](pqxx::work& transaction) -> Result<bool> {
+        write_reservations(transaction, reserved, now_us);
+        return true;
+      });
+  parts_->bells.ring();
+  return done.map([](bool) {});
+}
+
+Result<void> PostgresStore::release(std::vector<Uuid> vms, Deadline deadline) {
+  const std::int64_t now_us = parts_->options.now_us();
+  const auto done = parts_->pool.write<bool>(
+      deadline, [vms = std::move(vms), now_us](pqxx::work& transaction) -> Result<bool> {
+        remove_reservations(transaction, vms, now_us);
+        return true;
+      });
+  parts_->bells.ring();
+  return done.map([](bool) {});
 }
 
 StoreState PostgresStore::state() const {

@@ -58,7 +58,7 @@ class PostgresStore final : public Store {
   // Starts the periodic job: expired claims, old decisions, answers and events. Also notices within about a second when
   // the database goes away or comes back.
   void keep_house();
-  // One round of it, whoever holds the lease: the number of claims that expired.
+  // One round of it, whoever holds the lease: the number of claims and reservations that expired.
   Result<std::int64_t> expire_claims(Deadline deadline);
 
   Result<ClaimsTaken> take(std::vector<ClaimOrder> orders, std::function<ClaimRecords(std::span<const Claim>)> records,
@@ -86,6 +86,8 @@ class PostgresStore final : public Store {
   Result<std::vector<StartOrder>> unfinished_starts(Deadline deadline) override;
   Result<std::map<std::string, std::string>> profiles(Deadline deadline) override;
   Result<std::int64_t> put_profile(const std::string& name, const std::string& json, Deadline deadline) override;
+  Result<void> reserve(std::vector<ReservedVm> reserved, Deadline deadline) override;
+  Result<void> release(std::vector<Uuid> vms, Deadline deadline) override;
   StoreState state() const override;
 
  private:

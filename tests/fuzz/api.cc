@@ -68,6 +68,7 @@ struct Service {
   DeafStore store;
   DeafHypervisors hypervisors;
   Scheduler scheduler{pictures, store, hypervisors, still_ambient()};
+  NoReservations reservations{pictures};
   RuleBook rule_book{built_in_rules()};
   http::LinePool lines{1};
   http::Tokens tokens;
@@ -77,6 +78,7 @@ struct Service {
                  .store = store,
                  .hypervisors = hypervisors,
                  .scheduler = scheduler,
+                 .reservations = reservations,
                  .rule_book = rule_book,
                  .lines = lines,
                  .tokens = tokens,

@@ -1,0 +1,77 @@
+#include "service/store/reservations.h"
+
+#include "service/store/events.h"
+#include "service/store/sql.h"
+
+namespace emplace {
+namespace {
+
+constexpr char kNoWait[] = "SET LOCAL synchronous_commit = off";
+
+constexpr sql::Statement kWrite{
+    "write_reservations",
+    "INSERT INTO reservations (vm, host, payload, expires_at_us)"
+    " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) ORDER BY 1 ON CONFLICT (vm) DO UPDATE"
+    " SET host = excluded.host, payload = excluded.payload, expires_at_us = excluded.expires_at_us"};
+constexpr sql::Statement kRemove{"remove_reservations",
+                                 "DELETE FROM reservations WHERE vm = ANY($1::uuid[]) RETURNING vm"};
+constexpr sql::Statement kForget{
+    "forget_reservations",
+    "DELETE FROM reservations WHERE host = ANY($1::text[]) OR vm = ANY($2::uuid[]) RETURNING vm"};
+constexpr sql::Statement kExpire{"expire_reservations",
+                                 "DELETE FROM reservations WHERE expires_at_us <= $1 RETURNING vm"};
+constexpr sql::Statement kRead{"read_reservations", "SELECT payload FROM reservations ORDER BY vm"};
+
+std::vector<Change> removals(const pqxx::result& rows) {
+  std::vector<Change> changes;
+  for (const auto& row : rows) {
+    const Uuid vm = sql::uuid(row[0]);
+    changes.push_back(VmRemoved{vm, vm});
+  }
+  return changes;
+}
+
+}  // namespace
+
+void write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us) {
+  transaction.exec0(kNoWait);
+  sql::Array ids, hosts, payloads, expiries;
+  std::vector<Change> changes;
+  for (const ReservedVm& one : reserved) {
+    ids.add(one.row.id);
+    hosts.add(one.row.host);
+    payloads.add(to_json(Change(one.row)));
+    expiries.add(one.expires_at_us);
+    changes.push_back(one.row);
+  }
+  sql::run(transaction, kWrite, ids.text(), hosts.text(), payloads.text(), expiries.text());
+  append_events(transaction, changes, now_us);
+}
+
+void remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms, std::int64_t now_us) {
+  transaction.exec0(kNoWait);
+  append_events(transaction, removals(sql::run(transaction, kRemove, sql::array_of(vms))), now_us);
+}
+
+std::vector<Change> forget_reservations(pqxx::work& transaction, const std::set<std::string>& hosts,
+                                        const std::set<Uuid>& vms) {
+  if (hosts.empty() && vms.empty()) return {};
+  return removals(sql::run(transaction, kForget, sql::array_of(hosts), sql::array_of(vms)));
+}
+
+std::int64_t expire_reservations(pqxx::work& transaction, std::int64_t now_us) {
+  transaction.exec0(kNoWait);
+  const auto gone = removals(sql::run(transaction, kExpire, now_us));
+  append_events(transaction, gone, now_us);
+  return static_cast<std::int64_t>(gone.size());
+}
+
+std::vector<Change> read_reservations(pqxx::work& transaction) {
+  std::vector<Change> changes;
+  for (const auto& row : sql::run(transaction, kRead)) {
+    if (auto change = change_from_json(sql::text(row[0]))) changes.push_back(*std::move(change));
+  }
+  return changes;
+}
+
+}  // namespace emplace

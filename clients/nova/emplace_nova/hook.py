@@ -32,9 +32,21 @@ def instance(spec):
     return spec.instance_uuid if "instance_uuid" in spec else "(no uuid)"
 
 
-def question(spec, hosts):
-    return {"request_spec": spec.obj_to_primitive(), "hosts": sorted({host.host for host in hosts}), "scores": True,
-            "unknown_hosts": "pass"}
+def is_to_reserve(spec, mode):
+    """Nova takes the first host of the order, mostly; Emplace keeps its room until it sees the server there, so that requests at
+    the same time and the instances of one request find it taken. In shadow Nova may take any. For the last instance of a
+    multi-create Nova asks a second time, for hosts to fall back on: what was reserved stays where it is. A reschedule comes with
+    a spec of its own."""
+    if mode == "shadow" or "instance_uuid" not in spec:
+        return False
+    before, spec.emplace_reserved_for = getattr(spec, "emplace_reserved_for", None), spec.instance_uuid
+    return before != spec.instance_uuid
+
+
+def question(spec, hosts, mode):
+    asked = {"request_spec": spec.obj_to_primitive(), "hosts": sorted({host.host for host in hosts}), "scores": True,
+             "unknown_hosts": "pass"}
+    return {**asked, "reserve": True} if is_to_reserve(spec, mode) else asked
 
 
 def refusals(answer):
@@ -101,7 +113,7 @@ class EmplaceFilter(filters.BaseHostFilter):
 
     def _ask(self, hosts, spec):
         settings = options.settings()
-        answer = options.client().ask(question(spec, hosts), request_id(spec))
+        answer = options.client().ask(question(spec, hosts, settings.mode), request_id(spec))
         log_answer(answer, hosts, spec, settings.mode)
         return judge(hosts, answer, settings)
 

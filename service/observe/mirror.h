@@ -3,9 +3,9 @@
 // releases reservations) of vms that the cloud shows on the claim's host. What the cloud has no word for stays: rack,
 // cells, observed values, and an operator's own disabling or maintenance of a host.
 //
-// The brake: a report that lacks more than a share of the hosts or vms that the picture has from the cloud changes
-// nothing; it is more likely that the cloud's services are broken than that so much is gone at once. Vms that the cloud
-// says are deleted do not count, nor do up to two rows.
+// The brake: a report that lacks more than a share of the hosts, of their amounts or of the vms that the picture has from
+// the cloud changes nothing; it is more likely that the cloud's services are broken than that so much is gone at once.
+// Vms that the cloud says are deleted do not count, nor do up to two rows.
 //
 // What is the cloud's: hosts and vms by their source; groups by their names, which are uuids; aggregates that it once
 // named.
@@ -31,11 +31,12 @@ struct Difference {
   std::vector<Change> gone;                    // hosts, groups, aggregates
   std::size_t hosts_gone = 0, vms_gone = 0;    // of which nothing but their absence is known
   std::size_t hosts_known = 0, vms_known = 0;  // in the picture, from the cloud
+  std::size_t hosts_emptied = 0;               // had amounts, and are listed without
 };
 
 // `aggregates`: names that are the cloud's.
 Difference difference(const Picture& picture, const CloudReport& report, const std::set<std::string>& aggregates);
-// kConflict "emplace.brake" when it lacks more than `percent` of the hosts or vms.
+// kConflict "emplace.brake" when it lacks more than `percent` of the hosts, their amounts or the vms.
 Result<void> check_brake(const Difference& difference, double percent);
 
 class Mirror {

@@ -23,8 +23,8 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/scenario")]
 from live_sync import CONFIG, TESTBED as LOGIN  # noqa: E402
 from service import Service, skip  # noqa: E402
 
-TESTBED = next((d / "shared/testbed/openstack" for d in (ROOT.parent, pathlib.Path("/work")) if (d / "shared/testbed/openstack").exists()), None)
-if TESTBED is None or not shutil.which("nova-scheduler", path="/usr/bin"):
+TESTBED = pathlib.Path(os.environ.get("EMPLACE_SHARED", ROOT.parent / "shared")) / "testbed/openstack"
+if not TESTBED.exists() or not shutil.which("nova-scheduler", path="/usr/bin"):
     skip("needs ../shared/testbed/openstack and its install.sh")
 
 import kombu  # noqa: E402
@@ -152,11 +152,11 @@ class Cloud:
 
 
 class Bed:
-    """A cloud and an emplaced that reads it every two seconds, always at the same address."""
+    """A cloud and an emplaced that reads it, every two seconds or as seldom as wanted, always at the same address."""
 
-    def __init__(self, build, cloud):
+    def __init__(self, build, cloud, sync_s=2):
         self.cloud = cloud
-        self.service = Service(build, config=CONFIG.format(**os.environ))
+        self.service = Service(build, config=CONFIG.format(**os.environ).replace("sync_s = 2", f"sync_s = {sync_s}"))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         config = pathlib.Path(self.service.config)
@@ -174,6 +174,10 @@ class Bed:
         said = NOVA_CONF.format(weight_classes=weight_classes, url=self.service.url, token_file=self.service.data + "/admin.token")
         lines = [f"{key} = {value}" for key, value in {"mode": mode, **options}.items()]
         self.cloud.conf.write_text(self.cloud.plain + said + "\n".join(lines) + "\n")
+        self.cloud.restart_scheduler()
+
+    def unhook(self):
+        self.cloud.conf.write_text(self.cloud.plain)
         self.cloud.restart_scheduler()
 
     def asked(self, request):

@@ -1,7 +1,9 @@
+#!/usr/bin/python3
 """An unpatched Nova that asks Emplace, on a real control plane: servers booted, moved, resized and rebuilt, the three modes, an
-emplaced that hangs or is gone, twenty boots at once.
+emplaced that hangs or is gone, twenty boots at once, docs/openstack.md word for word. Brings the test bed up, and down again, unless
+RUN names one that is up.
 
-usage: live_nova.py BUILD_DIRECTORY [servers modes away spread ...]      all sections, if none is named
+usage: live_nova.py BUILD_DIRECTORY [servers modes away spread document]      all sections, if none is named
 """
 
 import collections
@@ -13,8 +15,11 @@ import sys
 import time
 
 from live_cloud import Bed, Cloud, until
+from live_document import document
 
 TIMEOUT_S = 2
+LOAD = {"method": "lexicographic", "filters": ["capacity", "state", "zone", "traits", "group", "spread"],
+        "objectives": [{"id": "resource.load", "weight": 1, "resolution": 0.1}]}
 RETRIED = re.compile(r"RescheduledException|was re-scheduled|Attempt [2-9]|MaxRetriesExceeded|NoValidHost")
 
 
@@ -71,7 +76,8 @@ def lifecycle(bed):
     until("the resize is confirmed", lambda: cloud.settled(server.id).status == "ACTIVE")
     assert bed.vms()[server.id]["vcpus"] == 4 and resized.compute_host != target
 
-    other = cloud.api.image.create_image(name="other", disk_format="raw", container_format="bare", data=b"\1", validate_checksum=False, wait=True)
+    other = cloud.api.image.create_image(name="other", disk_format="raw", container_format="bare", data=b"\1",
+                                         validate_checksum=False, wait=True)
     request = cloud.act(server.id, "rebuild", {"imageRef": other.id})
     rebuilt = near(bed, "rebuild with another image", cloud.settled(server.id), request, 0)
     assert rebuilt.image.id == other.id and rebuilt.compute_host == resized.compute_host, rebuilt
@@ -132,7 +138,8 @@ def modes(bed):
         server, request = bed.cloud.boot("enforce-full", host=full[0])
         assert "No valid host" in bed.cloud.fault(server), server
         assert bed.asked(request) == 1
-        print(f"   enforce refuses {full[0]}, which Nova would have taken: {bed.scheduler_said(server.id)[-1].split('] ')[-1]}", flush=True)
+        said = bed.scheduler_said(server.id)[-1].split("] ")[-1]
+        print(f"   enforce refuses {full[0]}, which Nova would have taken: {said}", flush=True)
     finally:
         for claim in bed.service.call("GET", "/v1/claims")["claims"]:
             bed.service.call("DELETE", f"/v1/claims/{claim['id']}")
@@ -189,7 +196,8 @@ def away(bed):
 
 
 def spread(bed, count=20):
-    """The order is Emplace's alone; what one boot took is not yet seen at Nova when the next is judged."""
+    """The order is Emplace's alone, by load; what one boot took is not yet seen at Nova when the next is judged."""
+    bed.service.call("PUT", "/v1/profiles/default", LOAD)
     bed.hook("enforce", weight_classes="emplace_nova.EmplaceWeigher")
     bed.picture_agrees()
     logs = ("nova-scheduler", "nova-conductor", "nova_compute_multi.py")
@@ -209,7 +217,7 @@ def spread(bed, count=20):
     bed.cloud.delete_servers()
 
 
-SECTIONS = {one.__name__: one for one in (servers, modes, away, spread)}
+SECTIONS = {one.__name__: one for one in (servers, modes, away, spread, document)}
 
 
 def main():

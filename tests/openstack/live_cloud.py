@@ -142,6 +142,12 @@ class Cloud:
         found = self.api.compute.get(f"/servers/{server.id}", microversion="2.73").json()["server"]
         return f"{found['status']}: {found.get('fault', {}).get('message', '')}"
 
+    def builds(self, server, request):
+        """How each try to build it on a host ended; a reschedule, which Nova logs at debug only, is one more."""
+        path = f"/servers/{server}/os-instance-actions/{request}"
+        events = self.api.compute.get(path, microversion="2.73").json()["instanceAction"]["events"]
+        return [one["result"] for one in events if one["event"] == "compute__do_build_and_run_instance"]
+
     def servers(self):
         return list(self.api.compute.servers(all_projects=True))
 
@@ -197,11 +203,12 @@ class Bed:
         return {host["name"]: host for host in self.service.call("GET", "/v1/hosts?limit=1000")["hosts"]}
 
     def vms(self):
-        return {vm["id"]: vm for vm in self.service.vms()}
+        """Without what is only claimed or reserved, which has the same id."""
+        return {vm["id"]: vm for vm in self.service.vms() if vm["state"] != "claimed"}
 
     def picture_agrees(self):
         """Emplace's picture has the cloud's servers where they are."""
         def same():
             wanted = {one.id: (one.compute_host, one.flavor["vcpus"]) for one in self.cloud.servers()}
-            return {key: (vm["host"], vm["vcpus"]) for key, vm in self.vms().items() if vm["state"] != "claimed"} == wanted
+            return {key: (vm["host"], vm["vcpus"]) for key, vm in self.vms().items()} == wanted
         self.service.wait_for("the picture has all servers", same)

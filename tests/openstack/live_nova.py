@@ -209,6 +209,7 @@ def spread(bed, count=20):
     per_host = collections.Counter(one.compute_host for one in ended)
     print(f"   {count} boots at once: {dict(sorted(per_host.items()))}", flush=True)
     assert [bed.asked(request) for _, request in made] == [1] * count
+    assert [bed.cloud.builds(*one) for one in made] == [["Success"]] * count
     for name in logs:
         retried = [line for line in bed.cloud.log(name)[from_here[name]:].splitlines() if RETRIED.search(line)]
         assert not retried, retried

@@ -457,7 +457,8 @@ class ClientTest(unittest.TestCase):
 
     def test_answer_of_another_shape_lets_all_pass(self):
         whole = {"passed": [], "refused": [], "degraded": [], "unknown": [], "scores": {}}
-        for answer in ({**whole, "passed": [{}]}, {**whole, "scores": {"big": "much"}}, {**whole, "refused": [1]}):
+        for answer in ({**whole, "passed": [{}]}, {**whole, "scores": {"big": "much"}}, {**whole, "scores": {"big": 1.5}},
+                       {**whole, "refused": [1]}):
             self.configure(mode="enforce")
             with unittest.mock.patch.object(client.Client, "_exchange", lambda *_, found=answer: (200, client.json.dumps(found))):
                 self.all_pass("did not judge")

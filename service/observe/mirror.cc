@@ -37,6 +37,8 @@ bool same(const VmRow& a, const VmRow& b) {
   return key(a) == key(b);
 }
 
+bool has_amounts(const HostRow& host) { return host.vcpus > 0 || host.memory_mib > 0; }
+
 bool says_disabled(const HostRow& host) { return host.nova_state.find("\"disabled\":true") != std::string::npos; }
 
 // Maintenance is an operator's word, and so is a disabling that was not Nova's: they stay until the operator says
@@ -113,6 +115,7 @@ void compare_hosts(const Picture& picture, const std::vector<HostRow>& seen, Dif
       to.hosts_refused.insert(row.name);
       continue;
     }
+    if (has_amounts(old) && !has_amounts(row)) ++to.hosts_emptied;
     HostRow next = merged(row, old);
     if (!same(next, old)) to.named.push_back(std::move(next));
   }
@@ -151,12 +154,18 @@ void compare_vms(const Picture& picture, const CloudReport& report, Difference& 
   }
 }
 
-Result<void> check_share(const char* what, std::size_t gone, std::size_t known, double percent) {
+struct Share {
+  std::string_view whose, what;
+  std::size_t gone, known;
+};
+
+Result<void> check_share(const Share& share, double percent) {
+  const auto [whose, what, gone, known] = share;
   if (gone <= kFew || static_cast<double>(gone) * 100 <= static_cast<double>(known) * percent) return {};
   return fail(ErrorCode::kConflict,
-              fmt::format("brake: OpenStack lists {} of {} {} no more, over {} %: the old picture is kept (if they are "
+              fmt::format("brake: {} lists {} of {} {} no more, over {} %: the old picture is kept (if they are "
                           "really gone, set [openstack] brake_percent = 100 and restart)",
-                          gone, known, what, percent),
+                          whose, gone, known, what, percent),
               "emplace.brake");
 }
 
@@ -186,8 +195,13 @@ Difference difference(const Picture& picture, const CloudReport& report, const C
 }
 
 Result<void> check_brake(const Difference& difference, double percent) {
-  if (auto hosts = check_share("hosts", difference.hosts_gone, difference.hosts_known, percent); !hosts) return hosts;
-  return check_share("vms", difference.vms_gone, difference.vms_known, percent);
+  const Share shares[] = {{"OpenStack", "hosts", difference.hosts_gone, difference.hosts_known},
+                          {"Placement", "hosts' inventories", difference.hosts_emptied, difference.hosts_known},
+                          {"OpenStack", "vms", difference.vms_gone, difference.vms_known}};
+  for (const Share& share : shares) {
+    if (auto fits = check_share(share, percent); !fits) return fits;
+  }
+  return {};
 }
 
 Result<void> Mirror::write(std::vector<Change> changes) {

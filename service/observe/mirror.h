@@ -3,9 +3,9 @@
 // releases reservations) of vms that the cloud shows on the claim's host. What the cloud has no word for stays: rack,
 // cells, observed values, and an operator's own disabling or maintenance of a host.
 //
-// The brake: a report that lacks more than a share of the hosts or vms that the picture has from the cloud changes
-// nothing; it is more likely that the cloud's services are broken than that so much is gone at once. Vms that the cloud
-// says are deleted do not count, nor do up to two rows.
+// The brake: a report that lacks more than a share of the hosts, of their amounts or of the vms that the picture has from
+// the cloud changes nothing; it is more likely that the cloud's services are broken than that so much is gone at once.
+// Vms that the cloud says are deleted do not count, nor do up to two rows.
 //
 // What is the cloud's: hosts and vms by their source; aggregates and groups that it once named, or that its hosts and
 // vms had when this replica began. A host that libvirt reports too stays libvirt's: it is left out and named in the
@@ -33,6 +33,7 @@ struct Difference {
   std::vector<Change> gone;                    // hosts, groups, aggregates
   std::size_t hosts_gone = 0, vms_gone = 0;    // of which nothing but their absence is known
   std::size_t hosts_known = 0, vms_known = 0;  // in the picture, from the cloud
+  std::size_t hosts_emptied = 0;               // had amounts, and are listed without
   std::set<std::string> hosts_refused = {};    // that are libvirt's already
 };
 
@@ -44,7 +45,7 @@ struct CloudNames {
 CloudNames names_in(const Picture& picture);
 
 Difference difference(const Picture& picture, const CloudReport& report, const CloudNames& ours);
-// kConflict "emplace.brake" when it lacks more than `percent` of the hosts or vms.
+// kConflict "emplace.brake" when it lacks more than `percent` of the hosts, their amounts or the vms.
 Result<void> check_brake(const Difference& difference, double percent);
 
 class Mirror {

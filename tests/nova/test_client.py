@@ -66,10 +66,10 @@ breaker = 3600
 INVENTORY = {
     "hosts": [
         {"name": "small", "vcpus": 1, "memory_mib": 256, "disk_gib": 1},
-        {"name": "half", "vcpus": 16, "memory_mib": 16384, "disk_gib": 500},
+        {"name": "half", "vcpus": 64, "memory_mib": 65536, "disk_gib": 2000},
         {"name": "big", "vcpus": 64, "memory_mib": 262144, "disk_gib": 2000},
     ],
-    "vms": [{"name": "v1", "host": "half", "vcpus": 10, "memory_mib": 9000, "disk_gib": 40}],
+    "vms": [{"name": "v1", "host": "half", "vcpus": 30, "memory_mib": 30000, "disk_gib": 40}],
 }
 KNOWN = ["small", "half", "big"]
 
@@ -159,6 +159,8 @@ class ClientTest(unittest.TestCase):
 
     def setUp(self):
         options.settings()
+        for one in self.reserved():  # who asks again, in vain, gives up what was reserved
+            self.emplace._post("/v1/filter", {"vm": {"id": one["id"], "vcpus": 1000, "memory_mib": 1}, "hosts": ["small"], "reserve": True})
         self.addCleanup(self.configure)
         self.configure()
 
@@ -190,6 +192,21 @@ class ClientTest(unittest.TestCase):
         """How many questions emplaced has answered."""
         log = pathlib.Path(f"/proc/self/fd/{self.service.log.fileno()}").read_bytes()
         return log.count(b"event=filter")
+
+    def reserved(self):
+        return [vm for vm in self.service.get("/v1/vms?limit=1000").json["vms"] if vm["state"] == "claimed"]
+
+    @contextlib.contextmanager
+    def questions(self):
+        """Those that are asked meanwhile."""
+        asked, ask = [], client.Client.ask
+
+        def record(asking, question, request=""):
+            asked.append(question)
+            return ask(asking, question, request)
+
+        with unittest.mock.patch.object(client.Client, "ask", record):
+            yield asked
 
     # ---- modes
 
@@ -270,6 +287,51 @@ class ClientTest(unittest.TestCase):
             self.assertEqual(len(self.sort(hosts, spec(num_instances=3), index)), 2)
         self.assertEqual(self.asked(), before + 3)
 
+    # ---- reservations
+
+    def test_advise_and_enforce_reserve_and_shadow_does_not(self):
+        for mode, wanted in (("shadow", None), ("advise", True), ("enforce", True)):
+            self.configure(mode=mode)
+            with self.questions() as asked:
+                self.sort(states(KNOWN), spec())
+            self.assertEqual([question.get("reserve") for question in asked], [wanted], mode)
+        self.assertEqual(len(self.reserved()), 2)
+
+    def test_requests_find_taken_what_was_reserved_before(self):
+        self.configure(mode="enforce")
+        taken = [self.sort(states(["big", "half"]), spec(vcpus=1, memory_mb=20000))[0] for _ in range(14)]
+        self.assertEqual((taken.count("big"), taken.count("half")), (13, 1))
+        self.assertEqual(sorted(one["host"] for one in self.reserved()), sorted(taken))
+        self.assertEqual(self.sort(states(["big", "half"]), spec(vcpus=1, memory_mb=20000)), [])
+
+    def test_hosts_to_fall_back_on_are_asked_for_without_reserving(self):
+        self.configure(mode="enforce")
+        request, last = spec(num_instances=2), str(uuid.uuid4())
+        with self.questions() as asked:
+            self.sort(states(KNOWN), request)
+            request.instance_uuid = last
+            self.sort(states(KNOWN), request, 1)
+            self.sort(states(KNOWN), request, 1)
+        self.assertEqual([question.get("reserve") for question in asked], [True, True, None])
+        self.assertEqual(len(self.reserved()), 2)
+
+    def test_reschedule_reserves_anew(self):
+        self.configure(mode="enforce")
+        same = str(uuid.uuid4())
+        self.sort(states(["half"]), spec(instance_uuid=same))
+        self.sort(states(["big"]), spec(instance_uuid=same))
+        deadline = time.monotonic() + 60  # the first may come back from the store after the second was decided
+        while [(one["id"], one["host"]) for one in self.reserved()] != [(same, "big")]:
+            self.assertLess(time.monotonic(), deadline, self.reserved())
+
+    def test_request_without_an_instance_reserves_nothing(self):
+        self.configure(mode="enforce")
+        request = spec()
+        del request._obj_instance_uuid
+        with self.questions() as asked:
+            self.assertEqual(len(self.sort(states(KNOWN), request)), 2)
+        self.assertNotIn("reserve", asked[0])
+
     def test_score_of_the_instance_before_does_not_survive(self):
         self.configure(mode="enforce")
         hosts = self.filter(states(KNOWN), spec())
@@ -291,9 +353,10 @@ class ClientTest(unittest.TestCase):
         failures = []
 
         def ask(count):
+            same = str(uuid.uuid4())  # each thread reserves for one instance, or the hosts were full
             for _ in range(8):
                 given = [KNOWN, ["big", "small"], ["half"], ["small"]][count % 4]
-                found = names(self.filter(states(given), spec()))
+                found = names(self.filter(states(given), spec(instance_uuid=same, vcpus=1, memory_mb=512)))
                 if found != [name for name in given if name != "small"]:
                     failures.append((given, found))
 
@@ -394,7 +457,8 @@ class ClientTest(unittest.TestCase):
 
     def test_answer_of_another_shape_lets_all_pass(self):
         whole = {"passed": [], "refused": [], "degraded": [], "unknown": [], "scores": {}}
-        for answer in ({**whole, "passed": [{}]}, {**whole, "scores": {"big": "much"}}, {**whole, "refused": [1]}):
+        for answer in ({**whole, "passed": [{}]}, {**whole, "scores": {"big": "much"}}, {**whole, "scores": {"big": 1.5}},
+                       {**whole, "refused": [1]}):
             self.configure(mode="enforce")
             with unittest.mock.patch.object(client.Client, "_exchange", lambda *_, found=answer: (200, client.json.dumps(found))):
                 self.all_pass("did not judge")

@@ -4,11 +4,11 @@ size, and their faults on demand. Loopback only.
 usage: fake_cloud.py [--hosts N] [--servers M]      prints "port N", then serves until its stdin closes
 
 GET  /control/counts   calls so far, by method and first words of the path
-POST /control          {"fail": {PREFIX: STATUS}, "hang": [PREFIX], "truncate": [PREFIX], "hide_hosts": N, "revoke": true,
+POST /control          {"fail": {PREFIX: STATUS}, "hang": [PREFIX], "truncate": [PREFIX], "hide_hosts": N, "hide_providers": N, "revoke": true,
                         "delete": [I], "move": {I: HOST}, "boot": N, "token_s": S, "password": P, "versions": {...},
                         "users": {TOKEN: [ROLE]}, "down_cell": N, "migration": {...}}      sets what it names
 
-hide_hosts: the first N are gone, with their servers still listed; down_cell: the cell of the first N hosts does not answer, which
+hide_hosts: the first N are gone, with their servers still listed; hide_providers: from Placement alone; down_cell: the cell of the first N hosts does not answer, which
 Nova shows as services and servers with little but an id.
 
 migration: how live migrations go from now on (MIGRATION below has the defaults). Each listing of os-migrations is one step of one.
@@ -56,7 +56,7 @@ class Cloud:
         self.password, self.token_s, self.tokens, self.issued = "secret", 3600, set(), 0
         self.users = {"admin-token": ["admin", "member"], "user-token": ["member"]}
         self.versions = {"nova": ("2.1", "2.93"), "placement": ("1.0", "1.39")}
-        self.host_count, self.hide_hosts, self.down_cell = hosts, 0, 0
+        self.host_count, self.hide_hosts, self.hide_providers, self.down_cell = hosts, 0, 0, 0
         self.generations = [7] * hosts
         self.migration, self.migrations, self.actions, self.asked = dict(MIGRATION), [], {}, []
         self.servers = {}
@@ -69,7 +69,7 @@ class Cloud:
         self.generations[i % self.host_count] += 1
 
     def change(self, wanted):
-        for name in ("fail", "hang", "truncate", "hide_hosts", "down_cell", "token_s", "password"):
+        for name in ("fail", "hang", "truncate", "hide_hosts", "hide_providers", "down_cell", "token_s", "password"):
             setattr(self, name, wanted.get(name, getattr(self, name)))
         if "migration" in wanted:
             self.migration = {**MIGRATION, **wanted["migration"]}
@@ -286,7 +286,8 @@ class Cloud:
             return {"versions": [{"id": "v1.0", "min_version": least, "max_version": most, "status": "CURRENT", "links": []}]}
         if path == "/resource_providers":
             return {"resource_providers": [{"uuid": uuid(1, i), "name": f"n{i}", "generation": self.generations[i], "links": [],
-                                            "parent_provider_uuid": None, "root_provider_uuid": uuid(1, i)} for i in self.hosts()]}
+                                            "parent_provider_uuid": None, "root_provider_uuid": uuid(1, i)}
+                                           for i in self.hosts() if i >= self.hide_providers]}
         _, _, provider, part = path.split("/")
         i = int(provider[24:], 16)
         generation = {"resource_provider_generation": self.generations[i]}

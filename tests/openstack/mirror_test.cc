@@ -179,6 +179,26 @@ TEST(Brake, HoldsWhenTooMuchIsMissing) {
       << error.message;
 }
 
+TEST(Brake, HoldsWhenPlacementForgetsHosts) {
+  const CloudReport before = report(10, 20);
+  const auto after = [&](std::size_t forgotten) {
+    CloudReport made = before;
+    for (std::size_t i = 0; i < forgotten; ++i) {
+      HostRow& one = made.hosts->at(i);
+      one.state = HostState::kDown;
+      one.vcpus = one.memory_mib = one.disk_gib = 0;
+    }
+    return made;
+  };
+  EXPECT_FALSE(brakes(before, after(2)));
+  EXPECT_TRUE(brakes(before, after(5)));
+  EXPECT_FALSE(brakes(after(5), after(5)));
+  EXPECT_FALSE(brakes(after(5), before));
+  const auto error = check_brake(difference(*picture_of(rows_of(before)), after(5), {}), 20).error();
+  EXPECT_NE(error.message.find("brake: Placement lists 5 of 10 hosts' inventories no more"), std::string::npos)
+      << error.message;
+}
+
 TEST(Brake, DoesNotCountWhatIsSaidToBeDeleted) {
   const CloudReport before = report(10, 100);
   CloudReport after = before;

@@ -62,6 +62,19 @@ class Clouds:
         except urllib.error.HTTPError as error:
             return error.code
 
+    def warned(self, *words):
+        """There is a warning with all of these words."""
+        return any(all(word in one for word in words) for one in self.ready()["warnings"])
+
+    def refusal_of(self, token):
+        """What a user is told whose token is not taken."""
+        request = urllib.request.Request(self.service.url + "/v1/hosts", headers={"X-Auth-Token": token})
+        try:
+            urllib.request.urlopen(request, timeout=20).close()
+        except urllib.error.HTTPError as error:
+            return json.load(error)["detail"]
+        return None
+
     def hosts(self):
         return {host["name"]: host for host in self.service.call("GET", "/v1/hosts?limit=1000")["hosts"]}
 
@@ -128,10 +141,42 @@ def brake(clouds):
     assert len(clouds.service.logged("part=picture error=\"brake")) == 1
 
 
+def placement_forgets(clouds):
+    """Placement lists half of its providers no more: hosts keep their room and stay up."""
+    clouds.set(hide_providers=5)
+    clouds.service.wait_for("the brake", lambda: not clouds.ready()["ready"])
+    reason = clouds.ready()["reasons"][0]
+    assert "brake: Placement lists 5 of 10 hosts' inventories no more, over 20 %: the old picture is kept" in reason, reason
+    assert {(host["state"], host["vcpus"]) for host in clouds.hosts().values()} == {("enabled", 64)}, clouds.hosts()
+    clouds.set(hide_providers=0)
+    clouds.service.wait_for("the brake's end", lambda: clouds.ready()["ready"])
+
+
+def expired_tokens(clouds):
+    """Emplace's own is replaced and nobody is told; a user's is refused."""
+    logins = clouds.cloud.issued
+    clouds.set(revoke=True, boot=1)
+    clouds.service.wait_for("another login", lambda: clouds.cloud.issued > logins)
+    clouds.service.wait_for("Nova's news all the same", lambda: f"vm-{len(clouds.cloud.servers) - 1}" in clouds.vms())
+    assert not clouds.ready()["warnings"], clouds.ready()
+    assert clouds.refusal_of("expired") == "Keystone knows no such token, or it has expired or was revoked"
+
+
+def keystone_away(clouds):
+    """Nothing is read, nothing is lost: the picture stays as it was, and it goes on by itself."""
+    clouds.set(fail={"/identity": 503}, revoke=True)
+    clouds.service.wait_for("a warning", lambda: clouds.warned("openstack.servers", "Keystone at", "answered 503 to the login of user emplace"))
+    assert clouds.ready()["ready"] and len(clouds.hosts()) == 10
+    assert clouds.service.logged("event=openstack_login error=\"Keystone at")
+    clouds.set(fail={})
+    clouds.service.wait_for("a login", lambda: not clouds.ready()["warnings"], timeout=120)
+
+
 def placement_away(clouds):
     clouds.set(fail={"/placement": 503}, boot=1)
     clouds.service.wait_for("a warning", lambda: any("placement" in one and "answered 503" in one for one in clouds.ready()["warnings"]))
-    clouds.service.wait_for("Nova's news all the same", lambda: "vm-42" in clouds.vms())
+    newest = f"vm-{len(clouds.cloud.servers) - 1}"
+    clouds.service.wait_for("Nova's news all the same", lambda: newest in clouds.vms())
     assert clouds.ready()["ready"] and len(clouds.hosts()) == 10
     page = urllib.request.Request(clouds.service.url + "/metrics", headers={"X-Auth-Token": clouds.service.token()})
     with urllib.request.urlopen(page, timeout=10) as answer:
@@ -166,7 +211,8 @@ def destinations(clouds):
 
 def wrong_password(clouds):
     clouds.set(password="another", revoke=True)
-    clouds.service.wait_for("a warning", lambda: any("refused user emplace" in one for one in clouds.ready()["warnings"]))
+    clouds.service.wait_for("a warning", lambda: clouds.warned(
+        "refused user emplace: wrong name, password or secret, or no role in the project (see [openstack])"))
     assert len(clouds.hosts()) == 10
     clouds.set(password=PASSWORD)
     clouds.service.wait_for("a login", lambda: not clouds.ready()["warnings"], timeout=120)
@@ -269,8 +315,8 @@ def main():
         return figures(build, *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
     clouds = Clouds(build, 10, 40)
     with clouds.service:
-        for step in (picture, tokens, changes, claims, brake, placement_away, destinations, wrong_password,
-                     restart_with_a_hanging_cloud, no_secret, configuration, clouds_yaml):
+        for step in (picture, tokens, changes, claims, brake, placement_forgets, placement_away, expired_tokens, keystone_away,
+                     destinations, wrong_password, restart_with_a_hanging_cloud, no_secret, configuration, clouds_yaml):
             step(clouds)
             print(f"ok {step.__name__}", flush=True)
 

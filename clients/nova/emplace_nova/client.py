@@ -102,10 +102,17 @@ class TimedSocket:
         self.socket.close()
 
 
+def trusted(ca_file):
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as why:  # which names no file
+        raise ValueError(f"ca_file {ca_file}: {why}") from why
+
+
 class Client:
     def __init__(self, url, token_file="", ca_file="", timeout=2.0, breaker=30.0):
         parts = urllib.parse.urlsplit(url)
-        self._tls = ssl.create_default_context(cafile=ca_file or None) if parts.scheme == "https" else None
+        self._tls = trusted(ca_file) if parts.scheme == "https" else None
         self._address = (parts.hostname, parts.port)
         self._path = parts.path.rstrip("/") + PATH
         self._url = url.rstrip("/") + PATH

@@ -9,6 +9,8 @@ with one surviving host it calls no weigher, with forced hosts no filter.
 """
 
 import collections
+import heapq
+import logging
 
 from nova.scheduler import filters, utils, weights
 from oslo_log import log
@@ -19,7 +21,6 @@ from emplace_nova.client import NoAnswer
 LOG = log.getLogger(__name__)
 
 NEUTRAL = 0.5
-SCORE = "emplace_score"
 
 
 def request_id(spec):
@@ -32,9 +33,21 @@ def instance(spec):
     return spec.instance_uuid if "instance_uuid" in spec else "(no uuid)"
 
 
-def question(spec, hosts):
-    return {"request_spec": spec.obj_to_primitive(), "hosts": sorted({host.host for host in hosts}), "scores": True,
-            "unknown_hosts": "pass"}
+def is_to_reserve(spec, mode):
+    """Nova takes the first host of the order, mostly; Emplace keeps its room until it sees the server there, so that requests at
+    the same time and the instances of one request find it taken. In shadow Nova may take any. For the last instance of a
+    multi-create Nova asks a second time, for hosts to fall back on: what was reserved stays where it is. A reschedule comes with
+    a spec of its own."""
+    if mode == "shadow" or "instance_uuid" not in spec:
+        return False
+    before, spec.emplace_reserved_for = getattr(spec, "emplace_reserved_for", None), spec.instance_uuid
+    return before != spec.instance_uuid
+
+
+def question(spec, hosts, mode):
+    asked = {"request_spec": spec.obj_to_primitive(), "hosts": list({host.host: None for host in hosts}), "scores": True,
+             "unknown_hosts": "pass"}
+    return {**asked, "reserve": True} if is_to_reserve(spec, mode) else asked
 
 
 def refusals(answer):
@@ -52,10 +65,10 @@ def degraded(answer):
 
 
 def log_answer(answer, hosts, spec, mode):
-    ordered = sorted(answer["passed"], key=lambda name: -answer["scores"].get(name, 0.0))
+    first = heapq.nlargest(3, answer["passed"], key=answer["scores"].__getitem__)
     LOG.info("Emplace (%s) for instance %s: of %d hosts %d pass, first %s; refused: %s", mode, instance(spec), len(hosts),
-             len(ordered), ", ".join(ordered[:3]) or "none", refusals(answer))
-    for one in answer["refused"]:
+             len(answer["passed"]), ", ".join(first) or "none", refusals(answer))
+    for one in answer["refused"] if LOG.isEnabledFor(logging.DEBUG) else ():
         LOG.debug("Emplace (%s) for instance %s: host %s refused by %s: %s, wanted %s, found %s %s", mode, instance(spec),
                   one["host"], one["filter"], one["code"], one["wanted"], one["found"], one["unit"] or "")
     for plugin, why in degraded(answer).items():
@@ -66,11 +79,13 @@ def judge(hosts, answer, settings):
     """The hosts that pass, each host with its score."""
     if settings.mode == "shadow":
         return hosts
-    passed = set(answer["passed"])
+    passed, scores = set(answer["passed"]), answer["scores"]
+    if scores and not 0.0 <= min(scores.values()) <= max(scores.values()) <= 1.0:  # before the first host has one
+        raise ValueError("wanted scores from 0 to 1, found others")
     if settings.refuse_unknown_hosts:
         passed -= set(answer["unknown"])
-    for host, score in [(host, float(answer["scores"].get(host.host, 0.0))) for host in hosts]:
-        setattr(host, SCORE, score)
+    for host in hosts:
+        host.emplace_score = scores.get(host.host, 0.0)
     return hosts if settings.mode == "advise" else [host for host in hosts if host.host in passed]
 
 
@@ -84,7 +99,7 @@ class EmplaceFilter(filters.BaseHostFilter):
         hosts = list(filter_obj_list)
         # A score of the instance before must not outlive a question that gets no answer.
         for host in hosts:
-            setattr(host, SCORE, NEUTRAL)
+            host.emplace_score = NEUTRAL
         # Whether a rebuild fits its image is for Nova's own filters; everything else about its host is settled.
         if not hosts or utils.request_is_rebuild(spec_obj):
             return hosts
@@ -101,7 +116,7 @@ class EmplaceFilter(filters.BaseHostFilter):
 
     def _ask(self, hosts, spec):
         settings = options.settings()
-        answer = options.client().ask(question(spec, hosts), request_id(spec))
+        answer = options.client().ask(question(spec, hosts, settings.mode), request_id(spec))
         log_answer(answer, hosts, spec, settings.mode)
         return judge(hosts, answer, settings)
 
@@ -112,8 +127,15 @@ class EmplaceWeigher(weights.BaseHostWeigher):
     minval = 0.0
     maxval = 1.0
 
+    _multiplier = 1.0
+
+    def weigh_objects(self, weighed_obj_list, weight_properties):
+        # Nova asks for the multiplier host by host, right after this; to look an option up takes as long as to weigh a host.
+        self._multiplier = options.settings().weight_multiplier
+        return [self._weigh_object(one.obj, weight_properties) for one in weighed_obj_list]
+
     def weight_multiplier(self, host_state):
-        return options.settings().weight_multiplier
+        return self._multiplier
 
     def _weigh_object(self, host_state, weight_properties):
-        return getattr(host_state, SCORE, NEUTRAL)
+        return getattr(host_state, "emplace_score", NEUTRAL)

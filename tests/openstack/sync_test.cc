@@ -48,7 +48,7 @@ class SyncTest : public ::testing::Test {
     nova = std::make_unique<NovaReader>(*keystone, 4);
     placement = std::make_unique<PlacementReader>(*keystone);
     SyncOptions options;
-    options.interval = std::chrono::milliseconds(20);
+    options.interval = interval;
     options.backoff = {std::chrono::milliseconds(20), std::chrono::milliseconds(50)};
     options.full_interval = full_interval;
     sync = std::make_unique<Sync>(*nova, *placement, options,
@@ -79,7 +79,7 @@ class SyncTest : public ::testing::Test {
     if (sync) sync->stop();
   }
 
-  std::chrono::milliseconds full_interval{3'600'000};
+  std::chrono::milliseconds interval{20}, full_interval{3'600'000};
   std::unique_ptr<FakeCloud> cloud;
   Taker taker;
   std::atomic<bool> leads{true};
@@ -238,6 +238,18 @@ TEST_F(SyncTest, StopsWhileAServiceHangs) {
   sync->stop();
 
   EXPECT_EQ(sync->rounds(), 0);
+}
+
+TEST_F(SyncTest, ReadsAtOnceWhenItIsHurried) {
+  interval = std::chrono::hours(1);
+  start(4, 8);
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 8; }));
+
+  cloud->set(R"({"boot":1})");
+  sync->hurry();
+
+  EXPECT_TRUE(eventually([&] { return taker.vms() == 9; }));
+  EXPECT_EQ(cloud->calls("GET /compute/v2.1/os-aggregates"), 1);  // which is not due
 }
 
 TEST(Backoff, GrowsToItsMostAndVaries) {

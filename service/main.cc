@@ -30,8 +30,10 @@
 #include "service/observe/observer.h"
 #include "service/observe/reservations.h"
 #include "service/openstack/openstack.h"
+#include "service/options.h"
 #include "service/plugins/current.h"
 #include "service/signals.h"
+#include "service/states.h"
 #include "service/store/embedded.h"
 #include "service/store/migrations.h"
 #include "service/store/postgres_store.h"
@@ -45,7 +47,6 @@ constexpr int kBadUsage = 2;
 constexpr int kCannotRun = 1;
 constexpr std::chrono::seconds kStartDeadline{60};
 constexpr std::chrono::seconds kRecoverEvery{10};
-
 
 std::int64_t wall_clock_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -91,69 +92,7 @@ int complain(const Error& error) {
   return error.code == ErrorCode::kInvalid ? kBadUsage : kCannotRun;
 }
 
-// ---- what the configuration says, in the words of each room
-
-// `arena`: of the pictures that workers map.
-PluginSettings plugin_settings(std::shared_ptr<Arena> arena) {
-  const fs::path program = fs::read_symlink("/proc/self/exe");
-  PluginSettings settings;
-  settings.directory = program.parent_path().parent_path() / "lib/emplace/plugins";
-  settings.prober.program = default_probe_program();
-  settings.worker.program = default_worker_program();
-  settings.worker.pictures = std::move(arena);
-  return settings;
-}
-
-std::vector<PluginChoice> plugin_choices(const Config& config, const PluginSettings& settings) {
-  std::vector<PluginChoice> choices;
-  if (!config.plugins_given) {
-    for (const auto& listed : list_plugins(settings.directory)) {
-      if (!listed.manifest) continue;
-      PluginChoice& choice = choices.emplace_back();
-      choice.path = listed.manifest->library.string();
-      if (is_nova_plugin(choice.path)) choice.config = config.nova_configuration;
-    }
-  }
-  for (const PluginEntry& entry : config.plugins) {
-    choices.push_back({entry.path, entry.isolation, entry.deadline_ms, entry.config});
-  }
-  return choices;
-}
-
-std::vector<HostConfig> host_configs(const Config& config) {
-  std::vector<HostConfig> hosts;
-  for (const HostEntry& entry : config.hosts) {
-    HostConfig host;
-    host.name = entry.name;
-    host.uri = entry.uri;
-    host.zone = entry.zone;
-    host.rack = entry.rack;
-    host.traits = entry.traits;
-    host.aggregates = entry.aggregates;
-    host.cpu_allocation_ratio = entry.cpu_allocation_ratio;
-    host.ram_allocation_ratio = entry.ram_allocation_ratio;
-    host.disk_allocation_ratio = entry.disk_allocation_ratio;
-    host.reserved_vcpus = entry.reserved_vcpus;
-    host.reserved_memory_mib = entry.reserved_memory_mib;
-    host.reserved_disk_gib = entry.reserved_disk_gib;
-    host.disk_gib = entry.disk_gib;
-    host.peer_uri = entry.peer_uri;
-    host.migration_uri = entry.migration_uri;
-    hosts.push_back(std::move(host));
-  }
-  return hosts;
-}
-
-Result<HypervisorOptions> hypervisor_options(const Config& config) {
-  HypervisorOptions options;
-  options.poll = std::chrono::seconds(config.poll_s);
-  for (const auto& [name, path] : config.domain_templates) {
-    auto loaded = DomainTemplate::load(path);
-    if (!loaded) return tl::unexpected(loaded.error());
-    options.templates.emplace(name, std::move(*loaded));
-  }
-  return options;
-}
+// ---- the doors that report
 
 Reports reports_to(observe::Keeper& keeper) {
   Reports reports;
@@ -165,31 +104,6 @@ Reports reports_to(observe::Keeper& keeper) {
     event.seen ? keeper.domain_seen(host, *event.seen) : keeper.domain_gone(host, event.id);
   };
   return reports;
-}
-
-openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
-  openstack::OpenstackOptions options;
-  options.web.ca_file = entry.ca_file;
-  options.web.verify = entry.verify;
-  options.web.timeout = std::chrono::seconds(entry.timeout_s);
-  options.keystone.auth_url = entry.auth_url;
-  options.keystone.credentials = {entry.username,
-                                  entry.password,
-                                  entry.user_domain,
-                                  entry.project,
-                                  entry.project_domain,
-                                  entry.application_credential_id,
-                                  entry.application_credential_secret,
-                                  entry.user_id,
-                                  entry.project_id,
-                                  entry.user_domain_id,
-                                  entry.project_domain_id};
-  options.keystone.interface = entry.interface;
-  options.keystone.region = entry.region;
-  options.sync.interval = std::chrono::seconds(entry.sync_s);
-  options.sync.full_interval = std::chrono::seconds(entry.full_sync_s);
-  options.verifier.keep_us = std::int64_t{entry.token_cache_s} * 1'000'000;
-  return options;
 }
 
 bool is_of(const Picture& picture, const std::string& host, std::string_view source) {
@@ -210,24 +124,6 @@ Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& conf
       openstack_options(config.openstack),
       {[&mirror](const CloudReport& report) { return mirror.take(report); }, leads, wall_clock_us, log_line},
       [&pictures](const std::string& host) { return is_of(*pictures.latest(), host, "openstack"); });
-}
-
-// An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth.
-std::vector<http::SourceState> source_states(const openstack::Openstack* cloud) {
-  std::vector<http::SourceState> states;
-  for (const openstack::PartState& part : cloud ? cloud->states() : std::vector<openstack::PartState>()) {
-    states.push_back({"openstack." + part.name, part.error, part.code == "emplace.brake", part.good_at_us});
-  }
-  return states;
-}
-
-http::Limits server_limits(const Config& config) {
-  http::Limits limits;
-  limits.workers = config.http_threads;
-  limits.connections = config.connections;
-  limits.framing.header_bytes = std::size_t{config.header_kib} << 10;
-  limits.framing.body_bytes = std::size_t{config.body_mib} << 20;
-  return limits;
 }
 
 // The profiles of the configuration, with what was changed over REST on top.
@@ -257,41 +153,6 @@ Result<http::Tokens> tokens_of(const Config& config, const fs::path& data) {
     tokens.add({std::move(*hash), http::Role::kAdmin, "admin"});
   }
   return tokens;
-}
-
-std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
-  std::vector<http::PluginState> states;
-  for (const PluginStatus& status : loaded.status()) {
-    http::PluginState& state = states.emplace_back();
-    state.id = status.id;
-    state.version = status.version;
-    state.isolation = status.isolation;
-    state.state = status.state == "active" ? "running" : status.state;
-    state.restarts = status.restarts;
-    state.last_error = status.last_error;
-    state.confinement = status.confinement;
-    state.configuration = status.configuration;
-    if (status.state != "active") state.why = status.last_error.empty() ? "too slow, again and again" : status.last_error;
-    double total_us = 0;
-    for (const RuleStatus& rule : status.rules) {
-      state.rules.push_back(rule.id);
-      state.calls += rule.counts.calls;
-      total_us += static_cast<double>(rule.counts.total_us);
-      state.last_us = std::max(state.last_us, static_cast<double>(rule.counts.last_us));
-      state.misses += rule.counts.misses;
-      state.errors += rule.counts.errors;
-    }
-    state.mean_us = state.calls > 0 ? total_us / static_cast<double>(state.calls) : 0;
-  }
-  return states;
-}
-
-std::vector<http::HypervisorState> hypervisor_states(const LibvirtHosts& hosts) {
-  std::vector<http::HypervisorState> states;
-  for (const HostStatus& status : hosts.states()) {
-    states.push_back({status.name, status.connected, status.connected ? std::string() : status.last_error});
-  }
-  return states;
 }
 
 // ---- reload and recovery

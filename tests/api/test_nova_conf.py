@@ -43,8 +43,11 @@ class WithFiles(unittest.TestCase):
         self.conf = self.write("nova.conf", NOVA_CONF)
 
     def write(self, name, text):
+        """By another file renamed: who reads meanwhile has the old one or the new one, never half of it."""
         path = self.directory / name
-        path.write_text(text)
+        half = self.directory / "half"
+        half.write_text(text)
+        half.rename(path)
         return path
 
     def start(self, toml):
@@ -120,13 +123,16 @@ class NovaSection(WithFiles):
         emplace = self.start(self.from_conf())
         before = configuration(emplace)
         self.assertEqual(before["filter_scheduler"]["max_instances_per_host"], 2)
-        self.conf.write_text("[filter_scheduler]\nmax_instances_per_host = 3\n")
+        self.write("nova.conf", "[filter_scheduler]\nmax_instances_per_host = 3\n")
         emplace.process.send_signal(signal.SIGHUP)
         self.wait_for(emplace, {"release": "zed", "filter_scheduler": {"max_instances_per_host": 3}})
-        for text in ("[filter_scheduler]\nmax_instances_per_host = 0\n", "[filter_scheduler\n"):
-            self.conf.write_text(text)
+        for text, why in (
+            ("[filter_scheduler]\nmax_instances_per_host = 0\n", r"max_instances_per_host: wanted at least 1, found 0"),
+            ("[filter_scheduler\n", r"nova\.conf:1: wanted '\]'"),
+        ):
+            self.write("nova.conf", text)
             emplace.process.send_signal(signal.SIGHUP)
-        self.wait_for_line(emplace, r"event=reload error=.*nova\.conf:1: wanted '\]'")
+            self.wait_for_line(emplace, "event=reload error=.*" + why)
         self.wait_for(emplace, {"release": "zed", "filter_scheduler": {"max_instances_per_host": 3}})
 
     def test_gives_way_to_the_plugins_own_entry(self):
@@ -216,6 +222,9 @@ class Doctor(WithFiles):
         self.assertRegex(findings["[filter_scheduler] enabled_filters"][0], "^warning without EmplaceFilter")
         self.assertNotIn("hunter2", str(findings))
         self.assertEqual(run("nova", "doctor", "--conf", self.directory / "none.conf")[0], 6)
+        _, printed, _ = run("nova", "doctor", "--conf", self.conf, "--url", "http://127.0.0.1:1")
+        for line in printed.splitlines():
+            self.assertRegex(line, r"^(ok|note|warning|error) +\S.*: ")
 
     def test_tries_the_token(self):
         emplace = self.start("")

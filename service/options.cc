@@ -1,0 +1,105 @@
+#include "service/options.h"
+
+#include <chrono>
+#include <filesystem>
+
+#include "service/nova_section.h"
+
+namespace emplace {
+
+PluginSettings plugin_settings(std::shared_ptr<Arena> arena) {
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
+  PluginSettings settings;
+  settings.directory = program.parent_path().parent_path() / "lib/emplace/plugins";
+  settings.prober.program = default_probe_program();
+  settings.worker.program = default_worker_program();
+  settings.worker.pictures = std::move(arena);
+  return settings;
+}
+
+std::vector<PluginChoice> plugin_choices(const Config& config, const PluginSettings& settings) {
+  std::vector<PluginChoice> choices;
+  if (!config.plugins_given) {
+    for (const auto& listed : list_plugins(settings.directory)) {
+      if (!listed.manifest) continue;
+      PluginChoice& choice = choices.emplace_back();
+      choice.path = listed.manifest->library.string();
+      if (is_nova_plugin(choice.path)) choice.config = config.nova_configuration;
+    }
+  }
+  for (const PluginEntry& entry : config.plugins) {
+    choices.push_back({entry.path, entry.isolation, entry.deadline_ms, entry.config});
+  }
+  return choices;
+}
+
+std::vector<HostConfig> host_configs(const Config& config) {
+  std::vector<HostConfig> hosts;
+  for (const HostEntry& entry : config.hosts) {
+    HostConfig host;
+    host.name = entry.name;
+    host.uri = entry.uri;
+    host.zone = entry.zone;
+    host.rack = entry.rack;
+    host.traits = entry.traits;
+    host.aggregates = entry.aggregates;
+    host.cpu_allocation_ratio = entry.cpu_allocation_ratio;
+    host.ram_allocation_ratio = entry.ram_allocation_ratio;
+    host.disk_allocation_ratio = entry.disk_allocation_ratio;
+    host.reserved_vcpus = entry.reserved_vcpus;
+    host.reserved_memory_mib = entry.reserved_memory_mib;
+    host.reserved_disk_gib = entry.reserved_disk_gib;
+    host.disk_gib = entry.disk_gib;
+    host.peer_uri = entry.peer_uri;
+    host.migration_uri = entry.migration_uri;
+    hosts.push_back(std::move(host));
+  }
+  return hosts;
+}
+
+Result<HypervisorOptions> hypervisor_options(const Config& config) {
+  HypervisorOptions options;
+  options.poll = std::chrono::seconds(config.poll_s);
+  for (const auto& [name, path] : config.domain_templates) {
+    auto loaded = DomainTemplate::load(path);
+    if (!loaded) return tl::unexpected(loaded.error());
+    options.templates.emplace(name, std::move(*loaded));
+  }
+  return options;
+}
+
+openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
+  openstack::OpenstackOptions options;
+  options.web.ca_file = entry.ca_file;
+  options.web.verify = entry.verify;
+  options.web.timeout = std::chrono::seconds(entry.timeout_s);
+  options.keystone.auth_url = entry.auth_url;
+  options.keystone.credentials = {entry.username,
+                                  entry.password,
+                                  entry.user_domain,
+                                  entry.project,
+                                  entry.project_domain,
+                                  entry.application_credential_id,
+                                  entry.application_credential_secret,
+                                  entry.user_id,
+                                  entry.project_id,
+                                  entry.user_domain_id,
+                                  entry.project_domain_id};
+  options.keystone.interface = entry.interface;
+  options.keystone.region = entry.region;
+  options.sync.interval = std::chrono::seconds(entry.sync_s);
+  options.sync.full_interval = std::chrono::seconds(entry.full_sync_s);
+  options.verifier.keep_us = std::int64_t{entry.token_cache_s} * 1'000'000;
+  return options;
+}
+
+http::Limits server_limits(const Config& config) {
+  http::Limits limits;
+  limits.workers = config.http_threads;
+  limits.connections = config.connections;
+  limits.framing.header_bytes = std::size_t{config.header_kib} << 10;
+  limits.framing.body_bytes = std::size_t{config.body_mib} << 20;
+  return limits;
+}
+
+}  // namespace emplace

@@ -1,0 +1,51 @@
+#include "service/states.h"
+
+#include <algorithm>
+
+namespace emplace {
+
+// An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth.
+std::vector<http::SourceState> source_states(const openstack::Openstack* cloud) {
+  std::vector<http::SourceState> states;
+  for (const openstack::PartState& part : cloud ? cloud->states() : std::vector<openstack::PartState>()) {
+    states.push_back({"openstack." + part.name, part.error, part.code == "emplace.brake", part.good_at_us});
+  }
+  return states;
+}
+
+std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
+  std::vector<http::PluginState> states;
+  for (const PluginStatus& status : loaded.status()) {
+    http::PluginState& state = states.emplace_back();
+    state.id = status.id;
+    state.version = status.version;
+    state.isolation = status.isolation;
+    state.state = status.state == "active" ? "running" : status.state;
+    state.restarts = status.restarts;
+    state.last_error = status.last_error;
+    state.confinement = status.confinement;
+    state.configuration = status.configuration;
+    if (status.state != "active") state.why = status.last_error.empty() ? "too slow, again and again" : status.last_error;
+    double total_us = 0;
+    for (const RuleStatus& rule : status.rules) {
+      state.rules.push_back(rule.id);
+      state.calls += rule.counts.calls;
+      total_us += static_cast<double>(rule.counts.total_us);
+      state.last_us = std::max(state.last_us, static_cast<double>(rule.counts.last_us));
+      state.misses += rule.counts.misses;
+      state.errors += rule.counts.errors;
+    }
+    state.mean_us = state.calls > 0 ? total_us / static_cast<double>(state.calls) : 0;
+  }
+  return states;
+}
+
+std::vector<http::HypervisorState> hypervisor_states(const LibvirtHosts& hosts) {
+  std::vector<http::HypervisorState> states;
+  for (const HostStatus& status : hosts.states()) {
+    states.push_back({status.name, status.connected, status.connected ? std::string() : status.last_error});
+  }
+  return states;
+}
+
+}  // namespace emplace

@@ -8,11 +8,15 @@ namespace {
 
 constexpr char kNoWait[] = "SET LOCAL synchronous_commit = off";
 
+// Only on hosts that are still there, and stay until the commit.
 constexpr sql::Statement kWrite{
     "write_reservations",
     "INSERT INTO reservations (vm, host, payload, expires_at_us)"
-    " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) ORDER BY 1 ON CONFLICT (vm) DO UPDATE"
-    " SET host = excluded.host, payload = excluded.payload, expires_at_us = excluded.expires_at_us"};
+    " SELECT n.vm, n.host, n.payload, n.expires_at_us"
+    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS n (vm, host, payload, expires_at_us)"
+    " JOIN (SELECT name FROM hosts WHERE name = ANY($2::text[]) ORDER BY id FOR KEY SHARE) AS h ON h.name = n.host"
+    " ORDER BY n.vm ON CONFLICT (vm) DO UPDATE"
+    " SET host = excluded.host, payload = excluded.payload, expires_at_us = excluded.expires_at_us RETURNING vm"};
 constexpr sql::Statement kRemove{"remove_reservations",
                                  "DELETE FROM reservations WHERE vm = ANY($1::uuid[]) RETURNING vm"};
 constexpr sql::Statement kForget{
@@ -36,15 +40,23 @@ std::vector<Change> removals(const pqxx::result& rows) {
 void write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us) {
   transaction.exec0(kNoWait);
   sql::Array ids, hosts, payloads, expiries;
-  std::vector<Change> changes;
   for (const ReservedVm& one : reserved) {
     ids.add(one.row.id);
     hosts.add(one.row.host);
     payloads.add(to_json(Change(one.row)));
     expiries.add(one.expires_at_us);
-    changes.push_back(one.row);
   }
-  sql::run(transaction, kWrite, ids.text(), hosts.text(), payloads.text(), expiries.text());
+  std::set<Uuid> written;
+  for (const auto& row : sql::run(transaction, kWrite, ids.text(), hosts.text(), payloads.text(), expiries.text()))
+    written.insert(sql::uuid(row[0]));
+  std::vector<Change> changes;
+  std::vector<Uuid> ended;
+  for (const ReservedVm& one : reserved) {
+    const Uuid& vm = one.row.id;
+    changes.push_back(written.contains(vm) ? Change(one.row) : Change(VmRemoved{vm, vm}));
+    if (!written.contains(vm)) ended.push_back(vm);
+  }
+  if (!ended.empty()) sql::run(transaction, kRemove, sql::array_of(ended));
   append_events(transaction, changes, now_us);
 }
 

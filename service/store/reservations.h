@@ -11,6 +11,7 @@
 
 namespace emplace {
 
+// One whose host is gone ends instead.
 void write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us);
 void remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms, std::int64_t now_us);
 // Those of hosts or vms that are being removed; the caller appends their events.

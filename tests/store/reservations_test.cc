@@ -152,6 +152,14 @@ TEST_F(ReservationsOnTwoReplicas, GoWithTheirHostAndTheirVm) {
   ASSERT_TRUE(a.store.write({HostRemoved{"h2"}}, {}, {}, in(seconds(20))));
   EXPECT_TRUE(b.comes_to("h1", 0));
   EXPECT_EQ(value(connection, "SELECT count(*) FROM reservations"), "0");
+
+  // One that is written only after its host went.
+  a.reserve(other, "h1");
+  ASSERT_TRUE(b.comes_to("h1", 2));
+  const VmRow late{.id = other.id, .name = "w", .host = "h2", .state = VmState::kClaimed, .vcpus = 2, .claim = other.id};
+  ASSERT_TRUE(a.store.reserve({{late, wall_clock_us() + 60'000'000}}, in(seconds(20))));
+  EXPECT_TRUE(b.comes_to("h1", 0) && a.comes_to("h1", 0));
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM reservations"), "0");
 }
 
 // Each takes the host with least in use, as it sees it when its turn comes.

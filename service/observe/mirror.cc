@@ -204,6 +204,18 @@ Result<void> check_brake(const Difference& difference, double percent) {
   return {};
 }
 
+std::vector<Uuid> ended_reservations(const Picture& picture, const std::vector<VmRow>& seen) {
+  std::vector<Uuid> ended;
+  for (const VmRow& vm : seen) {
+    const std::uint32_t row = picture.find_claim(vm.id, vm.id);
+    if (row == kNoRow || vm.host.empty()) continue;
+    const auto host = picture[vms::host].get(row);
+    const bool arrived = host && picture[hosts::name][*host] == vm.host;
+    if (arrived || picture.find_vm(vm.id) == kNoRow) ended.push_back(vm.id);
+  }
+  return ended;
+}
+
 Result<void> Mirror::write(std::vector<Change> changes) {
   std::int64_t last_seq = 0;
   for (std::size_t at = 0; at < changes.size(); at += kRowsAWrite) {
@@ -220,24 +232,21 @@ Result<void> Mirror::write(std::vector<Change> changes) {
 }
 
 void Mirror::confirm_claims(const Picture& picture, const std::vector<VmRow>& vms) {
-  std::vector<Uuid> arrived;
   for (const VmRow& vm : vms) {
     for (const auto& entry : picture.index(Index::kVmsById).find(vm.id.low())) {
       const auto claim = picture[vms::claim].get(entry.row);
       const auto host = picture[vms::host].get(entry.row);
       if (!claim || !host || picture[vms::id][entry.row] != vm.id || picture[hosts::name][*host] != vm.host) continue;
-      if (*claim == vm.id) {  // a reservation
-        arrived.push_back(vm.id);
-        continue;
-      }
+      if (*claim == vm.id) continue;  // a reservation
       const auto confirmed = store_.confirm(*claim, vm.state, soon());
       if (confirmed || confirmed.error().code != ErrorCode::kUnavailable) continue;
       log_("warn", fmt::format("event=claim_not_confirmed claim={} error=\"{}\"", to_string(*claim),
                                confirmed.error().message));
     }
   }
-  if (arrived.empty()) return;
-  if (const auto released = store_.release(std::move(arrived), soon()); !released)
+  auto ended = ended_reservations(picture, vms);
+  if (ended.empty()) return;
+  if (const auto released = store_.release(std::move(ended), soon()); !released)
     log_("warn", fmt::format("event=reservations_not_released error=\"{}\"", released.error().message));
 }
 

@@ -47,6 +47,9 @@ CloudNames names_in(const Picture& picture);
 Difference difference(const Picture& picture, const CloudReport& report, const CloudNames& ours);
 // kConflict "emplace.brake" when it lacks more than `percent` of the hosts, their amounts or the vms.
 Result<void> check_brake(const Difference& difference, double percent);
+// Vms of the report whose reservations have served: seen on the reserved host, or elsewhere and never before. One that was
+// seen elsewhere before may be on its way.
+std::vector<Uuid> ended_reservations(const Picture& picture, const std::vector<VmRow>& seen);
 
 class Mirror {
  public:

@@ -14,17 +14,10 @@ using namespace std::chrono_literals;
 constexpr auto kWriteFor = 5s;
 constexpr auto kTryAgainAfter = 1s;
 
-std::uint32_t row_of(const Picture& picture, const Uuid& vm, bool reserved) {
-  for (const auto& entry : picture.index(Index::kVmsById).find(vm.low())) {
-    if (picture[vms::id][entry.row] != vm) continue;
-    const auto claim = picture[vms::claim].get(entry.row);
-    if (reserved ? claim == vm : !claim) return entry.row;
-  }
-  return kNoRow;
-}
+bool has_reserved(const Picture& picture, const Uuid& vm) { return picture.find_claim(vm, vm) != kNoRow; }
 
 bool is_on(const Picture& picture, const Uuid& vm, const std::string& host) {
-  const std::uint32_t row = row_of(picture, vm, false);
+  const std::uint32_t row = picture.find_vm(vm);
   const auto place = row == kNoRow ? std::nullopt : picture[vms::host].get(row);
   return place && picture[hosts::name][*place] == host;
 }
@@ -40,7 +33,7 @@ VmRow reserved_row(const Picture& picture, const Reservation& reservation) {
 std::shared_ptr<const Picture> without(const std::shared_ptr<const Picture>& picture, std::span<const Uuid> vms) {
   std::vector<Uuid> reserved;
   for (const Uuid& vm : vms) {
-    if (row_of(*picture, vm, true) != kNoRow) reserved.push_back(vm);
+    if (has_reserved(*picture, vm)) reserved.push_back(vm);
   }
   if (reserved.empty()) return picture;
   PictureBuilder builder(picture);
@@ -75,7 +68,7 @@ void ReservationBook::reserve(std::span<const Uuid> vms, std::uint32_t ttl_s, co
     decided[one.vm.id] = ReservedVm{reserved_row(*picture, one), expires_at_us};
   }
   for (const Uuid& vm : vms) {
-    if (row_of(*latest, vm, true) != kNoRow) decided.try_emplace(vm, std::nullopt);
+    if (has_reserved(*latest, vm)) decided.try_emplace(vm, std::nullopt);
   }
   if (decided.empty()) return;
   std::vector<Change> changes;

@@ -161,6 +161,21 @@ bool brakes(const CloudReport& before, const CloudReport& after) {
   return !check_brake(difference(*picture_of(rows_of(before)), after, {}), 20);
 }
 
+VmRow reserved(int i, const std::string& where) {
+  VmRow row = vm(i, where);
+  row.claim = row.id;
+  return row;
+}
+
+TEST(Mirror, EndsReservationsOfVmsThatArrived) {
+  const auto picture = picture_of({host("n0"), host("n1"), vm(4, "n1"), reserved(1, "n0"), reserved(2, "n0"), reserved(3, "n0"),
+                                   reserved(4, "n0")});
+  const std::vector<VmRow> seen{vm(1, "n0"), vm(2, "n1"), vm(3, ""), vm(4, "n1"), vm(5, "n0")};
+
+  // 3 is not placed yet, 4 may be moving there.
+  EXPECT_EQ(ended_reservations(*picture, seen), (std::vector{id_of(1), id_of(2)}));
+}
+
 TEST(Brake, HoldsWhenTooMuchIsMissing) {
   const CloudReport before = report(10, 100);
   CloudReport after = before;

@@ -96,6 +96,7 @@ def plain_states(rule, hosts, spec):
     return plain
 
 
+NOTHING_KNOWN = {"host": "h", "nodename": "n"}  # what None is asked about as
 FLAVOR = {"name": "f", "vcpus": 1, "memory_mb": 1, "root_gb": 0, "ephemeral_gb": 0, "swap": 0, "extra_specs": {}}
 
 
@@ -137,10 +138,10 @@ def now():
 class AskingFilter(Asking, filters.BaseHostFilter):
     def host_passes(self, host_state, filter_properties):
         rule = type(self).__name__
-        hosts = plain_states(rule, [host_state], filter_properties)
+        hosts = plain_states(rule, [host_state], filter_properties) if host_state else [NOTHING_KNOWN]
         answer = self.emplace.filter(hosts, plain_spec(filter_properties), [rule], options=options(), now=now())
         self.refuse_degraded(answer)
-        return answer["passed"] == [host_state.host]
+        return answer["passed"] == [hosts[0]["host"]]
 
 
 class AskingWeigher(Asking, weights.BaseHostWeigher):

@@ -27,8 +27,6 @@ from ask import Emplace
 # Not about a filter's or weigher's answer.
 PYTHON = {
     "test_utils.TestUtils": "functions of nova.scheduler.filters.utils, which emplaced has no use for",
-    "test_compute_capabilities_filters.TestComputeCapabilitiesFilter.test_compute_filter_fails_without_host_state":
-        "asks about None, which is no host",
     "test_numa_topology_filters.TestNUMATopologyFilter.test_numa_topology_filter_pass_set_limit":
         "looks for the limits that Nova's filter leaves in the host state",
     "test_pci_passthrough_filters.TestPCIPassthroughFilter.test_pci_passthrough_fail": "how a mock in place of the pools was called",

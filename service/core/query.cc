@@ -120,6 +120,7 @@ Result<std::vector<std::uint32_t>> host_rows(const std::vector<std::string>& nam
 
 Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const Picture& picture, std::int64_t now_us) {
   Query query{request, vm, picture, now_us};
+  query.identity = std::make_shared<char>();
   query.vm_row = find_vm_row(vm, picture);
   if (!vm.group.empty()) {
     query.group_row = picture.find_group(vm.group);

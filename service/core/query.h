@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "service/core/picture.h"
@@ -44,6 +45,10 @@ struct Query {
   std::vector<DataSource> data_sources = {};
   std::vector<std::uint32_t> only_hosts = {};     // rows, rising; used when vm.only_hosts is not empty
   std::vector<std::uint32_t> ignored_hosts = {};
+
+  // The same in copies of this query and in no other as long as anybody holds it, so that what a rule prepares for a query
+  // can be found again.
+  std::shared_ptr<const void> identity = {};
 };
 
 // kInvalid, naming the field, for a host or group that the picture lacks.

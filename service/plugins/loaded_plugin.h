@@ -48,11 +48,11 @@ class LoadedPlugin {
   template <typename Use>
   Result<void> call(CallCounts& counts, const Query& query, std::span<const std::uint32_t> rows, Use&& use) {
     if (const auto ready = check_ready(); !ready) return ready;
-    const RequestTables request(layout_, query);
+    const auto request = tables_of(layout_, query);
     return pictures_.with(query.picture, [&](const emplace_view& view) -> Result<void> {
       const std::uint64_t losses = remote_ ? remote_->losses() : 0;
       const std::int64_t start_us = order_.tick();
-      Result<void> done = use(call_of(view, request, query, rows, start_us + order_.deadline_us));
+      Result<void> done = use(call_of(view, *request, query, rows, start_us + order_.deadline_us));
       note(counts, order_.tick() - start_us, !done, remote_ && remote_->losses() != losses);
       return done;
     });

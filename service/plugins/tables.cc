@@ -163,4 +163,17 @@ RequestTables::RequestTables(const TableLayout& layout, const Query& query) {
   }
 }
 
+std::shared_ptr<const RequestTables> tables_of(const TableLayout& layout, const Query& query) {
+  struct Kept {
+    std::shared_ptr<const void> query;
+    const TableLayout* layout = nullptr;
+    std::shared_ptr<const RequestTables> tables = {};
+  };
+  thread_local Kept kept;
+  if (!query.identity || kept.query != query.identity || kept.layout != &layout) {
+    kept = {query.identity, &layout, std::make_shared<const RequestTables>(layout, query)};
+  }
+  return kept.tables;
+}
+
 }  // namespace emplace

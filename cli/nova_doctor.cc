@@ -211,21 +211,24 @@ void compare_names(const std::string& about, const std::vector<std::string>& nov
   if (lacking.empty() && more.empty()) findings.ok(about, "the same as Nova's");
 }
 
-// The client names no profile, so it is asked with the one that is called default.
-void check_profile(const Json& profile, const novaconf::Import& import, Findings& findings) {
+void check_profile(const Json& profile, const std::string& name, const novaconf::Import& import, Findings& findings) {
+  const std::string about = "profile " + name;
+  if (profile["name"].is_null()) {
+    return findings.error(about, "Emplace has none of that name, so no question gets an answer: see [emplace] profile");
+  }
   const std::string method = profile["method"].string();
   std::vector<std::string> filters, weighers, ours;
   for (const Json& filter : profile["filters"].items()) filters.push_back(filter.string());
   for (const auto& weigher : weighers_of(profile)) weighers.push_back(weigher.id);
   for (const auto& weigher : import.weighers) ours.push_back(weigher.id);
   if (method != "nova") {
-    findings.note("profile default",
+    findings.note(about,
                   fmt::format("orders hosts by {}, not by Nova's weights; its filters: {}", method, joined(filters)));
     return;
   }
-  findings.ok("profile default", "orders hosts by Nova's weights");
-  compare_names("profile default, filters", import.filters, filters, findings);
-  compare_names("profile default, weighers", ours, weighers, findings);
+  findings.ok(about, "orders hosts by Nova's weights");
+  compare_names(about + ", filters", import.filters, filters, findings);
+  compare_names(about + ", weighers", ours, weighers, findings);
 }
 
 void check_release(const Json& plugin, novaconf::Release release, Findings& findings) {
@@ -248,8 +251,9 @@ void check_hosts(Client& client, Findings& findings) {
 }
 
 // What of the service speaks Nova, and whether it says the same as this nova.conf.
-void check_rules(Client& client, const Json& plugin, const novaconf::Import& import, Findings& findings) {
-  const Json profile = profile_of(client, "default");
+void check_rules(Client& client, const Json& plugin, const std::string& profile_name, const novaconf::Import& import,
+                 Findings& findings) {
+  const Json profile = profile_of(client, profile_name);
   if (plugin["id"].is_null()) {
     findings.warning("plugin nova", "not loaded: Emplace has none of Nova's filters and weighers");
   } else {
@@ -259,7 +263,7 @@ void check_rules(Client& client, const Json& plugin, const novaconf::Import& imp
     for (const Finding& finding : *differences) findings.take(finding);
     if (differences->empty()) findings.ok("options", "Emplace runs with those of this nova.conf");
   }
-  check_profile(profile, import, findings);
+  check_profile(profile, profile_name, import, findings);
 }
 
 novaconf::Release release_of(const NovaDoctorOptions& options, const Json& plugin) {
@@ -291,7 +295,7 @@ void examine_nova(Session& session, const NovaDoctorOptions& options) {
     const novaconf::Import import = import_options(conf);
     check_conf(conf, import, findings);
     if (allowed) {
-      check_rules(client, plugin, import, findings);
+      check_rules(client, plugin, client_options.text("emplace", "profile"), import, findings);
       check_hosts(client, findings);
     }
   }

@@ -107,6 +107,7 @@ constexpr Option kOptions[] = {
     both("emplace", "token_file", Kind::kText, "", Reader::kClient),
     both("emplace", "ca_file", Kind::kText, "", Reader::kClient),
     both("emplace", "mode", Kind::kText, "shadow", Reader::kClient, {}, {}, kModes),
+    both("emplace", "profile", Kind::kText, "default", Reader::kClient),
     both("emplace", "timeout", Kind::kNumber, "2.0", Reader::kClient, {}, 0.01),
     both("emplace", "breaker", Kind::kNumber, "30.0", Reader::kClient, {}, 0),
     both("emplace", "weight_multiplier", Kind::kNumber, "1.0", Reader::kClient),

@@ -188,17 +188,20 @@ class Doctor(WithFiles):
 
     def test_finds_nothing_wrong_where_all_is_well(self):
         _, toml, _ = run("config", "import", self.conf)
-        emplace = self.start(toml.replace('name = "nova"', 'name = "default"'))
+        emplace = self.start(toml)
         self.assertEqual(emplace.post("/v1/inventory:import", hosts(3)).status, 200)
-        code, findings, printed = self.doctor(self.conf_for(emplace, "mode = enforce\n"))
+        code, findings, printed = self.doctor(self.conf_for(emplace, "mode = enforce\nprofile = nova\n"))
         self.assertEqual(code, 0, findings)
         levels = {line.split()[0] for lines in findings.values() for line in lines}
         self.assertEqual(levels, {"ok", "note"}, findings)
-        self.assertIn("the same as Nova's", findings["profile default, filters"][0])
+        self.assertIn("the same as Nova's", findings["profile nova, filters"][0])
         self.assertIn("Emplace runs with those", findings["options"][0])
         self.assertIn("Emplace knows 3", findings["hosts"][0])
         self.assertNotIn(emplace.token, printed)
         self.assertNotIn("rabbit-secret", printed)
+        code, findings, _ = self.doctor(self.conf_for(emplace, "profile = nowhere\n"))
+        self.assertEqual(code, 6)
+        self.assertRegex(findings["profile nowhere"][0], "^error Emplace has none of that name")
 
     def test_names_what_differs(self):
         emplace = self.start('[nova]\nrelease = "master"\n')

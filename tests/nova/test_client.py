@@ -241,6 +241,16 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(found, self.sort(states(KNOWN[::-1]), request))
         self.assertRegex("\n".join(log.output), "host small refused by .*: capacity.*, wanted .*, found ")
 
+    def test_profile_is_the_one_that_is_named(self):
+        profile = {"method": "weighted_sum", "filters": [], "objectives": [{"id": "resource.load"}]}
+        self.assertEqual(self.service.call("PUT", "/v1/profiles/open", profile).status, 200)
+        self.configure(mode="enforce", profile="open")
+        self.assertEqual(sorted(self.sort(states(KNOWN), spec())), sorted(KNOWN))
+        self.configure(mode="enforce", profile="nowhere")
+        with self.logged("WARNING") as log:
+            self.assertEqual(sorted(self.sort(states(KNOWN), spec())), sorted(KNOWN))
+        self.assertIn("nowhere", log.output[0])
+
     def test_enforce_refuses_all_when_none_fits(self):
         self.configure(mode="enforce")
         self.assertEqual(self.sort(states(KNOWN), spec(memory_mb=10**7)), [])

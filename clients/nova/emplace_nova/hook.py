@@ -44,10 +44,10 @@ def is_to_reserve(spec, mode):
     return before != spec.instance_uuid
 
 
-def question(spec, hosts, mode):
+def question(spec, hosts, settings):
     asked = {"request_spec": spec.obj_to_primitive(), "hosts": list({host.host: None for host in hosts}), "scores": True,
-             "unknown_hosts": "pass"}
-    return {**asked, "reserve": True} if is_to_reserve(spec, mode) else asked
+             "unknown_hosts": "pass", "profile": settings.profile}
+    return {**asked, "reserve": True} if is_to_reserve(spec, settings.mode) else asked
 
 
 def refusals(answer):
@@ -116,7 +116,7 @@ class EmplaceFilter(filters.BaseHostFilter):
 
     def _ask(self, hosts, spec):
         settings = options.settings()
-        answer = options.client().ask(question(spec, hosts, settings.mode), request_id(spec))
+        answer = options.client().ask(question(spec, hosts, settings), request_id(spec))
         log_answer(answer, hosts, spec, settings.mode)
         return judge(hosts, answer, settings)
 

@@ -14,6 +14,7 @@ OPTIONS = [
         ("shadow", "log what Emplace would have done, change nothing"),
         ("advise", "order the hosts, refuse none"),
         ("enforce", "order the hosts, and refuse those that Emplace refuses")], help="What its answers are used for."),
+    cfg.StrOpt("profile", default="default", help="Emplace's profile that judges and orders the hosts."),
     cfg.FloatOpt("timeout", default=2.0, min=0.01, help="Seconds to wait for an answer."),
     cfg.FloatOpt("breaker", default=30.0, min=0.0, help="Seconds for which it is not asked again after it did not answer."),
     cfg.FloatOpt("weight_multiplier", default=1.0, help="Of EmplaceWeigher, beside the multipliers of Nova's weighers."),

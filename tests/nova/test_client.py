@@ -397,6 +397,7 @@ class ClientTest(unittest.TestCase):
         self.configure(mode="enforce", timeout=0.2, breaker=3600)
         self.assertEqual(len(self.filter(states(KNOWN), spec())), 2)
         self.service.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.service.process.pid, os.WSTOPPED)  # all its threads
         try:
             self.all_pass(": no whole answer within 0.2 s|: timed out")
             self.all_pass("not asked for now, since ")

@@ -44,6 +44,7 @@ struct WeighedColumn {
   double minimum, maximum;  // no weight counts as less or more
   double low, range;        // 0 and 1 of the hosts at hand are low and low + range; range 0: all are 0
 
+  double weight(std::size_t host) const { return raw[raw.size() == 1 ? 0 : host]; }
   // 0..1. The arithmetic of the totals, so that it need not be kept for each host.
   double normalised(std::size_t host) const;
 };

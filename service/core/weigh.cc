@@ -174,7 +174,7 @@ double multiplier_of(const Rules& rules, std::size_t weigher) {
 }  // namespace
 
 double WeighedColumn::normalised(std::size_t host) const {
-  return range == 0 ? 0 : normalise(raw[raw.size() == 1 ? 0 : host], minimum, maximum, low, range);
+  return range == 0 ? 0 : normalise(weight(host), minimum, maximum, low, range);
 }
 
 Ranking rank_by_weight(const Rules& rules, const Query& query, std::span<const std::uint32_t> hosts, std::size_t wanted,

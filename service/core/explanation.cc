@@ -131,20 +131,6 @@ void write_passed(JsonWriter& writer, const View& view) {
   writer.close_list();
 }
 
-void write_degraded(JsonWriter& writer, const Decision& decision) {
-  writer.key("degraded").open_list();
-  for (const auto* list : {&decision.screened.degraded, &decision.costs.degraded, &decision.ranking.degraded}) {
-    for (const Degraded& one : *list) writer.open().text("plugin", one.plugin).text("why", one.why).close();
-  }
-  writer.close_list();
-}
-
-void write_texts(JsonWriter& writer, std::string_view key, const std::vector<std::string>& texts) {
-  writer.key(key).open_list();
-  for (const std::string& text : texts) writer.text(text);
-  writer.close_list();
-}
-
 // All of one instance but its claim.
 void write_instance(JsonWriter& writer, const View& view, ExplainLevel level) {
   const Decision& decision = view.decision();
@@ -158,7 +144,7 @@ void write_instance(JsonWriter& writer, const View& view, ExplainLevel level) {
     write_hosts(writer, view);
     write_passed(writer, view);
   }
-  write_degraded(writer, decision);
+  write_degraded(writer, degraded_of(decision));
   writer.flag("front_too_wide", decision.front_too_wide);
   writer.whole("candidates", static_cast<std::int64_t>(decision.costs.hosts.size()));
 }
@@ -253,11 +239,31 @@ Refusal refusal_of(const Filter& filter, const Query& query, std::uint32_t host,
   return reason == 0 ? Refusal{.code = filter.traits().id + ".failed"} : filter.explain(query, host, reason);
 }
 
+void write_degraded(JsonWriter& writer, std::span<const Degraded> degraded) {
+  writer.key("degraded").open_list();
+  for (const Degraded& one : degraded) writer.open().text("plugin", one.plugin).text("why", one.why).close();
+  writer.close_list();
+}
+
+std::vector<Degraded> degraded_of(const Decision& decision) {
+  std::vector<Degraded> all;
+  for (const auto* list : {&decision.screened.degraded, &decision.costs.degraded, &decision.ranking.degraded}) {
+    all.insert(all.end(), list->begin(), list->end());
+  }
+  return all;
+}
+
+void write_texts(JsonWriter& writer, std::string_view key, std::span<const std::string> texts) {
+  writer.key(key).open_list();
+  for (const std::string& text : texts) writer.text(text);
+  writer.close_list();
+}
+
 void write_weighers(JsonWriter& writer, const Ranking& ranking, std::size_t index) {
   writer.key("weighers").open();
   for (const WeighedColumn& column : ranking.weights) {
     writer.key(column.id).open();
-    writer.number("raw", column.raw[column.raw.size() == 1 ? 0 : index]).number("normalized", column.normalised(index));
+    writer.number("raw", column.weight(index)).number("normalized", column.normalised(index));
     writer.number("multiplier", column.multipliers.empty() ? column.multiplier : column.multipliers[index]).close();
   }
   writer.close();

@@ -5,6 +5,7 @@
 // Nothing in it names a vm other than the request's own: a tenant never learns of other tenants' vms.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,13 @@ void write_refusal(JsonWriter& writer, const RefusalKeys& keys, std::string_view
 Refusal refusal_of(const Filter& filter, const Query& query, std::uint32_t host, std::uint8_t reason);
 // "weighers": {id: {"raw","normalized","multiplier"}} of the host at `index` of what was weighed.
 void write_weighers(JsonWriter& writer, const Ranking& ranking, std::size_t index);
+
+// "degraded": [{"plugin","why"}]
+void write_degraded(JsonWriter& writer, std::span<const Degraded> degraded);
+// What each stage of a decision went without, in the order of the stages.
+std::vector<Degraded> degraded_of(const Decision& decision);
+// key: ["..."]
+void write_texts(JsonWriter& writer, std::string_view key, std::span<const std::string> texts);
 
 // Differences between two decision documents as lines a person reads ("ranking[0].host: stored h7, now h9"), at most
 // 100 and a last one that counts the rest; empty: none.

@@ -128,11 +128,10 @@ std::string answer_of(const Call& call, const Destinations& made, const Picture&
     for (const std::uint32_t host : selection) write_selection(writer, picture, host, numa);
     writer.close_list();
   }
-  writer.close_list().key("degraded").open_list();
-  for (const Degraded& one : made.degraded) writer.open().text("plugin", one.plugin).text("why", one.why).close();
-  writer.close_list().key("not_considered").open_list();
-  for (const std::string& part : made.placement.not_considered) writer.text(part);
-  writer.close_list().key("decision").raw(answer_json(made.placement, staleness)).close();
+  writer.close_list();
+  write_degraded(writer, made.degraded);
+  write_texts(writer, "not_considered", made.placement.not_considered);
+  writer.key("decision").raw(answer_json(made.placement, staleness)).close();
   return writer.take();
 }
 

@@ -19,12 +19,6 @@ constexpr std::size_t kMostScored = 128;
 // Of a host that nobody knows: neither better nor worse than others.
 constexpr double kNeutralScore = 0.5;
 
-void write_texts(JsonWriter& writer, std::string_view key, const std::vector<std::string>& texts) {
-  writer.key(key).open_list();
-  for (const std::string& text : texts) writer.text(text);
-  writer.close_list();
-}
-
 // A question about given hosts: a request, the rules asked for, and the hosts in the order they were sent.
 struct Question {
   std::shared_ptr<const PlacementRequest> request;
@@ -205,12 +199,6 @@ Result<Question> question_of(const ApiRoom& room, const Exchange& exchange, std:
   return question;
 }
 
-void write_degraded(JsonWriter& writer, const std::vector<Degraded>& degraded) {
-  writer.key("degraded").open_list();
-  for (const Degraded& one : degraded) writer.open().text("plugin", one.plugin).text("why", one.why).close();
-  writer.close_list();
-}
-
 // Only what is known of the hosts at hand; of a caller who wants no order, nothing but whether they pass.
 Decision decide_among(const Question& question, const Query& query) {
   Decision decision;
@@ -277,10 +265,7 @@ std::vector<std::string> unknown_hosts(const Question& question) {
 }
 
 std::vector<Degraded> all_degraded(const Question& question, const Decision& decision) {
-  std::vector<Degraded> all;
-  for (const auto* list : {&decision.screened.degraded, &decision.costs.degraded, &decision.ranking.degraded}) {
-    all.insert(all.end(), list->begin(), list->end());
-  }
+  std::vector<Degraded> all = degraded_of(decision);
   for (const std::string& host : unknown_hosts(question)) {
     all.push_back({"picture", "host " + json_text(host) + " is not known"});
   }

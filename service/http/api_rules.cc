@@ -4,12 +4,6 @@
 namespace emplace::http {
 namespace {
 
-void write_texts(JsonWriter& writer, std::string_view key, const std::vector<std::string>& texts) {
-  writer.key(key).open_list();
-  for (const std::string& text : texts) writer.text(text);
-  writer.close_list();
-}
-
 // ---- plugins and profiles
 
 Result<Response> list_plugins(const ApiRoom& room, const Exchange&) {

@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 
+#include "service/core/explanation.h"
+
 namespace emplace::http {
 namespace {
 
@@ -129,11 +131,9 @@ class Line {
   }
 
   void note(const Decision& decision) {
-    for (const auto* list : {&decision.screened.degraded, &decision.costs.degraded, &decision.ranking.degraded}) {
-      for (const Degraded& one : *list) {
-        const auto same = [&](const Degraded& other) { return other.plugin == one.plugin && other.why == one.why; };
-        if (std::ranges::none_of(made_.degraded, same)) made_.degraded.push_back(one);
-      }
+    for (Degraded& one : degraded_of(decision)) {
+      const auto same = [&](const Degraded& other) { return other.plugin == one.plugin && other.why == one.why; };
+      if (std::ranges::none_of(made_.degraded, same)) made_.degraded.push_back(std::move(one));
     }
   }
 

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
 #include "service/core/json.h"
 
@@ -100,7 +100,7 @@ void JsonFields::each(std::string_view field, const std::function<void(JsonValue
 
 void JsonFields::names(std::string_view field, std::vector<std::string>& target) {
   if (value(field)) target.clear();
-  std::set<std::string_view> seen;
+  std::unordered_set<std::string_view> seen;
   each(field, [&](JsonValue item, const std::string& path) {
     if (!item.is_text() || !is_name(item.text())) {
       return errors_.add(path + ": wanted " + std::string(kNameWanted) + ", found " + item.found());

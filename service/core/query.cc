@@ -130,9 +130,11 @@ Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const P
     find_members(query);
   }
   // Nova may force a host that this picture does not know: then none may be considered, which is an answer.
-  auto only = host_rows(vm.only_hosts, picture, "vm.only_hosts", vm.nova_spec.empty());
-  if (!only) return tl::unexpected(only.error());
-  query.only_hosts = std::move(*only);
+  if (!vm.only_hosts.empty()) {
+    auto only = host_rows(vm.only_hosts, picture, "vm.only_hosts", vm.nova_spec.empty());
+    if (!only) return tl::unexpected(only.error());
+    query.only_hosts = std::move(*only);
+  }
   // A host that is gone can't be chosen either.
   query.ignored_hosts = *host_rows(vm.ignore_hosts, picture, "ignore_hosts", false);
   if (!vm.zone.empty()) query.zone_code = picture.find_code(vm.zone);

@@ -1,10 +1,11 @@
-// Query: a request bound to a picture. Names become rows and codes once, and everything that rules ask about the request's
-// own relations (members of its group, its peers, its data) is looked up once, so that no rule's work grows with the number
-// of vms. A what-if is bound like any picture.
+// Query: a request bound to a picture. Names become rows and codes once, and everything that rules ask about the
+// request's own relations (members of its group, its peers, its data) is looked up once, so that no rule's work grows
+// with the number of vms. A what-if is bound like any picture.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "service/core/picture.h"
@@ -18,8 +19,8 @@ struct HostCount {
   std::uint32_t count;  // members of the request's group on it, vms and held claims, without the vm itself
 };
 struct Peer {
-  std::uint32_t vm;     // row
-  std::uint32_t host;   // row; kNoRow: not placed
+  std::uint32_t vm;    // row
+  std::uint32_t host;  // row; kNoRow: not placed
   double bytes_per_s;
 };
 struct DataSource {
@@ -33,21 +34,22 @@ struct Query {
   const Picture& picture;
   std::int64_t now_us;
 
-  std::uint32_t vm_row = kNoRow;    // the vm, or an expected vm of that name, when the picture knows it
+  std::uint32_t vm_row = kNoRow;  // the vm, or an expected vm of that name, when the picture knows it
   std::uint32_t group_row = kNoRow;
-  std::vector<HostCount> members = {};            // by rising host row
-  std::uint32_t zone_code = kNoRow;               // kNoRow with vm.zone set: no host has that zone
-  std::vector<std::uint32_t> trait_codes = {};    // kNoRow: no host has that trait
+  std::vector<HostCount> members = {};          // by rising host row
+  std::uint32_t zone_code = kNoRow;             // kNoRow with vm.zone set: no host has that zone
+  std::vector<std::uint32_t> trait_codes = {};  // kNoRow: no host has that trait
   std::vector<std::uint32_t> forbidden_codes = {};
   std::vector<std::uint32_t> taken_domains = {};  // codes of racks (or zones) used by other domains of the spread group
-  std::vector<std::uint32_t> taken_hosts = {};    // rows: hosts without a rack (or zone), each a domain of its own, likewise
+  std::vector<std::uint32_t> taken_hosts =
+      {};  // rows: hosts without a rack (or zone), each a domain of its own, likewise
   std::vector<Peer> peers = {};
   std::vector<DataSource> data_sources = {};
-  std::vector<std::uint32_t> only_hosts = {};     // rows, rising; used when vm.only_hosts is not empty
+  std::optional<std::vector<std::uint32_t>> only_hosts = {};  // rows; set: only these may be considered
   std::vector<std::uint32_t> ignored_hosts = {};
 
-  // The same in copies of this query and in no other as long as anybody holds it, so that what a rule prepares for a query
-  // can be found again.
+  // The same in copies of this query and in no other as long as anybody holds it, so that what a rule prepares for a
+  // query can be found again.
   std::shared_ptr<const void> identity = {};
 };
 

@@ -37,6 +37,8 @@ class RowIndex {
   // The entries of one key, by rising row.
   std::span<const Entry> find(std::uint64_t key) const;
   std::size_t size() const { return size_; }
+  // Nothing was inserted or erased between the two.
+  bool same_version(const RowIndex& other) const { return root_ == other.root_; }
 
  private:
   static constexpr std::size_t kFanOut = 16;

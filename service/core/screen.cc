@@ -28,9 +28,9 @@ Candidates living(const Picture& picture) {
 
 Candidates considered(const Query& query) {
   Candidates candidates = living(query.picture);
-  if (!query.vm.only_hosts.empty()) {
+  if (query.only_hosts) {
     Candidates only(candidates.rows());
-    for (const std::uint32_t row : query.only_hosts) {
+    for (const std::uint32_t row : *query.only_hosts) {
       if (candidates.has(row)) only.insert(row);
     }
     candidates = std::move(only);

@@ -35,9 +35,7 @@ struct Question {
 
 // What was found out, with what it refers to.
 struct Verdict {
-  std::shared_ptr<const PlacementRequest> request;  // with the hosts that were asked about as its candidates
-  std::shared_ptr<const Picture> picture;
-  Query query;
+  Query query;  // of the question's request and picture
   Decision decision;
 };
 
@@ -201,39 +199,37 @@ Result<Question> question_of(const ApiRoom& room, const Exchange& exchange, std:
 
 // Only what is known of the hosts at hand; of a caller who wants no order, nothing but whether they pass.
 Decision decide_among(const Question& question, const Query& query) {
-  Decision decision;
-  const bool any = std::ranges::any_of(question.rows, [](std::uint32_t row) { return row != kNoRow; });
-  if (!any) return decision;
   if (question.scores || question.reserve) return decide(*question.rules, query, kMostScored);
+  Decision decision;
   decision.screened = screen(*question.rules, query);
   return decision;
 }
 
 Result<Verdict> judge(const Question& question) {
-  PlacementRequest asked = *question.request;
-  for (const std::uint32_t row : question.rows) {
-    if (row != kNoRow) asked.vm.only_hosts.emplace_back((*question.picture)[hosts::name][row]);
-  }
-  const auto request = std::make_shared<const PlacementRequest>(std::move(asked));
-  const auto query = bind(*request, request->vm, *question.picture, question.now_us);
+  auto query = bind(*question.request, question.request->vm, *question.picture, question.now_us);
   if (!query) return tl::unexpected(query.error());
-  return Verdict{request, question.picture, *query, decide_among(question, *query)};
+  auto& candidates = query->only_hosts.emplace();
+  std::ranges::copy_if(question.rows, std::back_inserter(candidates), [](std::uint32_t row) { return row != kNoRow; });
+  Decision decision = decide_among(question, *query);
+  return Verdict{*std::move(query), std::move(decision)};
 }
 
 std::string first_host(const Verdict& verdict) {
   const auto& order = verdict.decision.ranking.order;
   if (order.empty()) return {};
-  return std::string((*verdict.picture)[hosts::name][verdict.decision.costs.hosts[order.front().index]]);
+  return std::string(verdict.query.picture[hosts::name][verdict.decision.costs.hosts[order.front().index]]);
 }
 
-// Decides on what is there when its turn has come, so that of two who ask at once the second sees the first's host taken.
+// Decides on what is there when its turn has come, so that of two who ask at once the second sees the first's host
+// taken.
 Result<Verdict> judge_and_reserve(const ApiRoom& room, Question& question) {
   const Uuid& vm = question.request->vm.id;
   if (vm.is_zero()) return fail(ErrorCode::kInvalid, "reserve: wanted a vm with an id, found one without");
   std::optional<Result<Verdict>> verdict;
   room.parts.reservations.reserve({&vm, 1}, question.ttl_s, [&](const std::shared_ptr<const Picture>& picture) {
+    const bool same = picture->index(Index::kHostsByName).same_version(question.picture->index(Index::kHostsByName));
     question.picture = picture;
-    verdict.emplace(find_hosts(question).and_then([&] { return judge(question); }));
+    verdict.emplace((same ? Result<void>() : find_hosts(question)).and_then([&] { return judge(question); }));
     const std::string host = *verdict ? first_host(**verdict) : std::string();
     return host.empty() ? std::vector<Reservation>() : std::vector<Reservation>{{question.request->vm, host}};
   });
@@ -320,7 +316,7 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   if (question->reserve) writer.text_or_null("reserved", first_host(*verdict));
   const auto degraded = all_degraded(*question, verdict->decision);
   write_degraded(writer, degraded);
-  write_texts(writer, "not_considered", not_considered(*question->rules, *verdict->request));
+  write_texts(writer, "not_considered", not_considered(*question->rules, *question->request));
   writer.close();
   report(room, *exchange.request, *question, passed, degraded.size());
   return json_response(writer.take());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -145,9 +146,9 @@ Result<HostOrder> order_hosts(const Rules& rules, const HostQuestion& question, 
     PlacementRequest request = question.request;
     request.vm.ignore_hosts.clear();
     request.vm.only_hosts.clear();
-    for (const auto& [row, ways] : asked.rows) request.vm.only_hosts.emplace_back(picture[hosts::name][row]);
-    const auto query = bind(request, request.vm, picture, now_us);
+    auto query = bind(request, request.vm, picture, now_us);
     if (!query) return tl::unexpected(query.error());
+    std::ranges::copy(asked.rows | std::views::keys, std::back_inserter(query->only_hosts.emplace()));
     const Indices passed = order_rows(decide_without_failures(rules, *query, order.degraded), asked);
     if (!passed.empty()) order.first = picture[hosts::name][passed.front()];
     for (const std::uint32_t row : passed) std::ranges::for_each(asked.rows.at(row), name);

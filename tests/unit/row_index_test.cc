@@ -122,6 +122,18 @@ TEST(RowIndex, HoldsManyRowsOfManyKeys) {
   }
 }
 
+TEST(RowIndex, TellsCopiesFromOtherVersions) {
+  RowIndex index;
+  index.insert(1, 1, 1);
+  const RowIndex copy = index;
+  EXPECT_TRUE(copy.same_version(index));
+  index.insert(1, 1, 2);
+  EXPECT_TRUE(copy.same_version(index)) << "nothing was inserted";
+  index.insert(1, 2, 2);
+  EXPECT_FALSE(copy.same_version(index));
+  EXPECT_FALSE(copy.same_version(copy.without(1, 1)));
+}
+
 TEST(RowIndex, FindsNothingWhenEmpty) {
   EXPECT_TRUE(RowIndex().find(0).empty());
   EXPECT_EQ(RowIndex().without(1, 1).size(), 0u);

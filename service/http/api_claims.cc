@@ -15,15 +15,22 @@ std::string claim_json(const Claim& claim) {
   return writer.take();
 }
 
-// While the store is away: the held claims that the picture knows. It knows no times.
+// A held claim as the picture knows it, which knows no times.
+void write_known_claim(JsonWriter& writer, const Picture& picture, std::uint32_t row) {
+  const VmRow vm = vm_row(picture, row);
+  writer.open().text("id", to_string(*vm.claim)).text("vm", to_string(vm.id)).text("vm_name", vm.name);
+  writer.text("host", vm.host).text("state", "held").key("expires_at").null().close();
+}
+
+// While the store is away.
 void write_known_claims(JsonWriter& writer, const Picture& picture) {
   for (std::uint32_t row = 0; row < picture.rows(Table::kVms); ++row) {
-    if (!is_alive(picture, vms::alive, row) || !picture[vms::claim].valid(row)) continue;
-    const VmRow vm = vm_row(picture, row);
-    writer.open().text("id", to_string(*vm.claim)).text("vm", to_string(vm.id)).text("vm_name", vm.name);
-    writer.text("host", vm.host).text("state", "held").key("expires_at").null().close();
+    if (is_alive(picture, vms::alive, row) && picture[vms::claim].valid(row)) write_known_claim(writer, picture, row);
   }
 }
+
+// What /v1/filter has reserved is a claim by the vm's own id, which the store does not count.
+std::uint32_t find_reserved(const Picture& picture, const Uuid& id) { return picture.find_claim(id, id); }
 
 Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
   const auto page = page_of(room, exchange);
@@ -52,6 +59,12 @@ Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
 Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
   const auto id = uuid_of("claim", exchange.parameter("id"));
   if (!id) return tl::unexpected(id.error());
+  const auto picture = room.parts.pictures.latest();
+  if (const std::uint32_t row = find_reserved(*picture, *id); row != kNoRow) {
+    JsonWriter writer;
+    write_known_claim(writer, *picture, row);
+    return json_response(writer.take());
+  }
   const auto claim = room.parts.store.claim(*id, room.deadline());
   if (!claim) return tl::unexpected(claim.error());
   return json_response(claim_json(*claim));
@@ -137,19 +150,14 @@ Result<Response> confirm(const ApiRoom& room, const Exchange& exchange) {
   return json_response(claim_json(*claim));
 }
 
-// Its claim, which the store does not count, has the vm's own id.
-bool is_reserved(const ApiRoom& room, const Uuid& vm) {
-  return room.parts.pictures.latest()->find_claim(vm, vm) != kNoRow;
-}
-
 Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
   const auto id = uuid_of("claim", exchange.parameter("id"));
   if (!id) return tl::unexpected(id.error());
-  const auto event_seq = room.parts.store.give_back(*id, "", room.deadline());
-  if (!event_seq && event_seq.error().code == ErrorCode::kNotFound && is_reserved(room, *id)) {
+  if (find_reserved(*room.parts.pictures.latest(), *id) != kNoRow) {
     room.parts.reservations.reserve({&*id, 1}, 0, [](const auto&) { return std::vector<Reservation>(); });
     return no_content();
   }
+  const auto event_seq = room.parts.store.give_back(*id, "", room.deadline());
   if (!event_seq) return tl::unexpected(event_seq.error());
   room.settle(*event_seq);
   return no_content();

@@ -30,7 +30,7 @@ struct Connection {
   std::string input;  // read, but behind the request in hand
   std::string output;
   std::size_t sent = 0;        // of output
-  Exchange exchange;           // of the request in hand
+  ReplyForm form;              // of the request in hand
   std::shared_ptr<Pipe> pipe;  // when it is answered by a stream
   // As counted among those of all connections: of the request in hand, and yet to be sent.
   std::size_t body_bytes = 0, unsent_bytes = 0;

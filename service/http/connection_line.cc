@@ -58,7 +58,7 @@ ConnectionLine::ConnectionLine(Worker& worker, const std::shared_ptr<Connection>
     : worker_(worker),
       mailbox_(worker.mailbox()),
       connection_(connection),
-      exchange_(connection->exchange),
+      form_(connection->form),
       stream_unsent_bytes_(worker.limits().stream_unsent_bytes) {}
 
 void ConnectionLine::answer(Response response) {
@@ -68,7 +68,7 @@ void ConnectionLine::answer(Response response) {
 }
 
 void ConnectionLine::abandoned() {
-  answer(problem(500, "emplace.internal", "the request was left unanswered", exchange_.id, exchange_.openstack_shape));
+  answer(problem(500, "emplace.internal", "the request was left unanswered", form_.id, form_.openstack_shape));
 }
 
 std::shared_ptr<Stream> ConnectionLine::open(Response head) {
@@ -79,7 +79,7 @@ std::shared_ptr<Stream> ConnectionLine::open(Response head) {
     pipe->over();
   });
   if (!posted) pipe->over();
-  return std::make_shared<WorkerStream>(worker_, mailbox_, connection_, std::move(pipe), is_chunked(exchange_),
+  return std::make_shared<WorkerStream>(worker_, mailbox_, connection_, std::move(pipe), is_chunked(form_),
                                         stream_unsent_bytes_);
 }
 

@@ -27,7 +27,7 @@ class ConnectionLine : public Line {
   Worker& worker_;
   std::shared_ptr<Mailbox> mailbox_;
   std::weak_ptr<Connection> connection_;
-  Exchange exchange_;
+  ReplyForm form_;
   std::size_t stream_unsent_bytes_;
 };
 

@@ -19,11 +19,11 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append("\r\n");
 }
 
-void append_start(std::string& out, const Response& response, const Exchange& exchange, std::string_view date) {
+void append_start(std::string& out, const Response& response, const ReplyForm& form, std::string_view date) {
   out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   out.append(reason_phrase(response.status)).append("\r\n");
   append_field(out, "Date", date);
-  append_field(out, "X-Openstack-Request-Id", exchange.id);
+  append_field(out, "X-Openstack-Request-Id", form.id);
   for (const auto& [name, value] : response.headers) append_field(out, name, value);
 }
 
@@ -31,33 +31,33 @@ bool has_body(int status) { return status >= 200 && status != 204 && status != 3
 
 }  // namespace
 
-std::string answer_bytes(const Response& response, const Exchange& exchange, std::string_view date) {
+std::string answer_bytes(const Response& response, const ReplyForm& form, std::string_view date) {
   std::string out;
   out.reserve(256 + response.body.size());
-  append_start(out, response, exchange, date);
+  append_start(out, response, form, date);
   if (has_body(response.status)) {
     if (!response.body.empty()) append_field(out, "Content-Type", response.content_type);
     append_field(out, "Content-Length", std::to_string(response.body.size()));
   }
-  if (!exchange.keep_alive) append_field(out, "Connection", "close");
-  if (exchange.keep_alive && exchange.minor_version == 0) append_field(out, "Connection", "keep-alive");
+  if (!form.keep_alive) append_field(out, "Connection", "close");
+  if (form.keep_alive && form.minor_version == 0) append_field(out, "Connection", "keep-alive");
   out.append("\r\n");
-  if (has_body(response.status) && !exchange.head) out.append(response.body);
+  if (has_body(response.status) && !form.head) out.append(response.body);
   return out;
 }
 
-std::string stream_head_bytes(const Response& head, const Exchange& exchange, std::string_view date) {
+std::string stream_head_bytes(const Response& head, const ReplyForm& form, std::string_view date) {
   std::string out;
-  append_start(out, head, exchange, date);
+  append_start(out, head, form, date);
   append_field(out, "Content-Type", head.content_type);
   append_field(out, "Cache-Control", "no-store");
-  if (is_chunked(exchange)) append_field(out, "Transfer-Encoding", "chunked");
+  if (is_chunked(form)) append_field(out, "Transfer-Encoding", "chunked");
   append_field(out, "Connection", "close");
   out.append("\r\n");
   return out;
 }
 
-bool is_chunked(const Exchange& exchange) { return exchange.minor_version >= 1; }
+bool is_chunked(const ReplyForm& form) { return form.minor_version >= 1; }
 
 std::string chunk_bytes(std::string_view data) {
   std::array<char, 24> size = {};

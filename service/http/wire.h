@@ -14,7 +14,7 @@
 namespace emplace::http {
 
 // What an answer must know of its request.
-struct Exchange {
+struct ReplyForm {
   std::string id;
   bool head = false;
   bool keep_alive = false;
@@ -23,12 +23,12 @@ struct Exchange {
 };
 
 // `date`: as http_date gives it.
-std::string answer_bytes(const Response& response, const Exchange& exchange, std::string_view date);
+std::string answer_bytes(const Response& response, const ReplyForm& form, std::string_view date);
 
 // The fields of a streamed answer, which always ends with the connection, without its first bytes.
-std::string stream_head_bytes(const Response& head, const Exchange& exchange, std::string_view date);
+std::string stream_head_bytes(const Response& head, const ReplyForm& form, std::string_view date);
 
-bool is_chunked(const Exchange& exchange);
+bool is_chunked(const ReplyForm& form);
 std::string chunk_bytes(std::string_view data);  // precondition: not empty, which would be the end
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 

@@ -108,8 +108,8 @@ void Worker::dispatch(const std::shared_ptr<Connection>& c) {
   request->client = c->client;
   const std::string* global = request->header("x-openstack-request-id");
   if (global && is_request_id(*global)) request->global_id = *global;
-  c->exchange = {request->id, request->head(), request->keep_alive, wants_openstack_shape(*request),
-                 request->minor_version};
+  c->form = {request->id, request->head(), request->keep_alive, wants_openstack_shape(*request),
+             request->minor_version};
   c->busy = true;
   ++tally_.requests;
   ++tally_.requests_now;

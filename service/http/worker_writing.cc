@@ -35,9 +35,9 @@ std::string_view code_of_refusal(int status) {
 }
 
 // In place of an answer, when clients that take theirs slowly fill the memory.
-Response too_much_unsent(const Exchange& exchange) {
+Response too_much_unsent(const ReplyForm& form) {
   Response response = problem(503, "emplace.http.too_much_unsent", "too many large answers wait for their clients",
-                              exchange.id, exchange.openstack_shape);
+                              form.id, form.openstack_shape);
   response.headers.emplace_back("Retry-After", "1");
   return response;
 }
@@ -45,11 +45,11 @@ Response too_much_unsent(const Exchange& exchange) {
 }  // namespace
 
 void Worker::answer(const std::shared_ptr<Connection>& c, const Response& response) {
-  c->exchange.keep_alive = c->exchange.keep_alive && !tally_.draining;
+  c->form.keep_alive = c->form.keep_alive && !tally_.draining;
   const std::size_t bytes = response.body.size();
   const bool fits = bytes <= kSmallBody || tally_.unsent_bytes_now + bytes <= limits_.unsent_bytes;
-  c->queue(answer_bytes(fits ? response : too_much_unsent(c->exchange), c->exchange, date()));
-  c->closing = !c->exchange.keep_alive;
+  c->queue(answer_bytes(fits ? response : too_much_unsent(c->form), c->form, date()));
+  c->closing = !c->form.keep_alive;
   release(*c);
   flush(c);
   advance(c);
@@ -60,10 +60,10 @@ void Worker::start_stream(const std::shared_ptr<Connection>& c, const Response& 
   pipe->queued(c->unsent());
   c->pipe = pipe;
   ++tally_.streams_now;
-  c->queue(stream_head_bytes(head, c->exchange, date()));
-  if (!head.body.empty() && !c->exchange.head) c->queue(is_chunked(c->exchange) ? chunk_bytes(head.body) : head.body);
+  c->queue(stream_head_bytes(head, c->form, date()));
+  if (!head.body.empty() && !c->form.head) c->queue(is_chunked(c->form) ? chunk_bytes(head.body) : head.body);
   release(*c);
-  if (c->exchange.head || tally_.draining) return end_stream(c);
+  if (c->form.head || tally_.draining) return end_stream(c);
   flush(c);
   advance(c);  // its end may have come before the stream began
 }
@@ -78,7 +78,7 @@ void Worker::continue_stream(const std::shared_ptr<Connection>& c, std::string_v
 void Worker::end_stream(const std::shared_ptr<Connection>& c) {
   if (c->closing) return;
   c->pipe->shut();
-  if (is_chunked(c->exchange) && !c->exchange.head) c->queue(kLastChunk);
+  if (is_chunked(c->form) && !c->form.head) c->queue(kLastChunk);
   c->closing = true;
   flush(c);
 }
@@ -91,11 +91,11 @@ void Worker::drop_slow(const std::shared_ptr<Connection>& c) {
 void Worker::refuse(const std::shared_ptr<Connection>& c, int status, const std::string& detail,
                     std::string_view code) {
   tally_.refuse(status);
-  Exchange exchange;
-  exchange.id = ids_.next();
-  Response response = problem(status, code.empty() ? code_of_refusal(status) : code, detail, exchange.id, false);
+  ReplyForm form;
+  form.id = ids_.next();
+  Response response = problem(status, code.empty() ? code_of_refusal(status) : code, detail, form.id, false);
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
-  c->queue(answer_bytes(response, exchange, date()));
+  c->queue(answer_bytes(response, form, date()));
   c->framer = Framer(limits_.framing);  // gives back what there is of a body
   hold_body(*c, 0);
   finish(c);

@@ -12,7 +12,7 @@
 namespace emplace::check {
 namespace {
 
-constexpr int kClusters = 3;
+constexpr int kComparedClusters = 3;
 
 using ByName = std::map<std::string, Cell>;
 
@@ -46,9 +46,9 @@ void compare(const Rule& rule, const ByName& one, const ByName& other, const cha
 }
 
 template <typename Use>
-void for_samples(const Setting& setting, const char* test, Use&& use) {
+void compare_samples(const Setting& setting, const char* test, Use&& use) {
   Random random = random_for(setting.seed, test);
-  for (int i = 0; i < kClusters; ++i) use(random_sample_of(random), random);
+  for (int i = 0; i < kComparedClusters; ++i) use(random_sample_of(random), random);
 }
 
 // Hosts that nothing in the cluster refers to.
@@ -85,7 +85,7 @@ void disturb(Instance& instance, const Setting& setting, const Sample& sample, c
 Findings test_repeat(const Setting& setting) {
   Findings findings;
   std::vector<std::uint64_t> all;
-  for_samples(setting, "repeat", [&](const Sample& sample, Random&) {
+  compare_samples(setting, "repeat", [&](const Sample& sample, Random&) {
     for (const std::string& body : sample.requests) {
       const Question question(sample.picture, body);
       for (const Rule& rule : setting.subject->rules) {
@@ -103,7 +103,7 @@ Findings test_repeat(const Setting& setting) {
 
 Findings test_order(const Setting& setting) {
   Findings findings;
-  for_samples(setting, "order", [&](const Sample& sample, Random& random) {
+  compare_samples(setting, "order", [&](const Sample& sample, Random& random) {
     const auto moved = picture_of(shuffled(sample.cluster, random));
     for (const std::string& body : sample.requests) {
       const Question before(sample.picture, body), after(moved, body);
@@ -117,7 +117,7 @@ Findings test_order(const Setting& setting) {
 
 Findings test_subset(const Setting& setting) {
   Findings findings;
-  for_samples(setting, "subset", [&](const Sample& sample, Random& random) {
+  compare_samples(setting, "subset", [&](const Sample& sample, Random& random) {
     for (const std::string& body : sample.requests) {
       const Question question(sample.picture, body);
       std::vector<std::uint32_t> some;
@@ -139,7 +139,7 @@ Findings test_removal(const Setting& setting) {
   Findings findings;
   std::set<std::string> not_separable;
   Random random = random_for(setting.seed, "removal");
-  for (int i = 0; i < kClusters; ++i) {
+  for (int i = 0; i < kComparedClusters; ++i) {
     const Sample sample = random_sample_of(random, kHosts, kHosts / 2);
     const auto unrelated = unrelated_hosts(sample.cluster);
     if (unrelated.empty()) continue;
@@ -161,7 +161,7 @@ Findings test_removal(const Setting& setting) {
 
 Findings test_state(const Setting& setting) {
   Findings findings;
-  for_samples(setting, "state", [&](const Sample& sample, Random& random) {
+  compare_samples(setting, "state", [&](const Sample& sample, Random& random) {
     const auto elsewhere = picture_of(random_cluster(random, 5, 9));
     for (const Rule& rule : setting.subject->rules) {
       const Question question(sample.picture, sample.requests.front());
@@ -183,7 +183,7 @@ Findings test_observer(const Setting& setting) {
     findings.skip("it has no observer");
     return findings;
   }
-  for_samples(setting, "observer", [&](const Sample& sample, Random& random) {
+  compare_samples(setting, "observer", [&](const Sample& sample, Random& random) {
     const auto following = Instance::make(setting);
     std::vector<std::shared_ptr<const Picture>> pictures{sample.picture};
     for (std::uint64_t step = 1; step <= 12 && !findings.full(); ++step) {

@@ -92,15 +92,15 @@ Judge type_affinity(const Spec& spec, const Options&) {
 
 // ---- extra specs
 
-struct Requirement {
+struct AggregateSpec {
   std::string key;
   std::string wanted;
 };
 
 // Keys without a namespace, and those of this filter's own.
-std::vector<Requirement> requirements(const Spec& spec) {
+std::vector<AggregateSpec> requirements(const Spec& spec) {
   constexpr std::string_view kNamespace = "aggregate_instance_extra_specs";
-  std::vector<Requirement> all;
+  std::vector<AggregateSpec> all;
   for (const auto& [key, wanted] : spec.extra_specs) {
     const std::size_t colon = key.find(':');
     if (colon == std::string::npos) {

@@ -11,8 +11,8 @@ namespace {
 using Rows = std::span<const std::uint32_t>;
 
 template <std::array<double, kBlockRows> HostBlock::*kColumn, std::optional<double> HostBlock::*kSame>
-struct Counted {
-  explicit Counted(const plugin::Call&) {}
+struct BlockCount {
+  explicit BlockCount(const plugin::Call&) {}
   static void fill(Rows, const HostBlock& hosts, std::span<double> out) {
     std::copy_n((hosts.*kColumn).begin(), out.size(), out.begin());
   }
@@ -31,12 +31,15 @@ class InstanceCount {
 }  // namespace
 
 void add_count_weighers(plugin::Plugin& plugin, const Shared& shared) {
-  plugin.add("IoOpsWeigher", std::make_unique<BlockWeigher<Counted<&HostBlock::io_ops, &HostBlock::same_io_ops>>>(
+  plugin.add("IoOpsWeigher", std::make_unique<BlockWeigher<BlockCount<&HostBlock::io_ops, &HostBlock::same_io_ops>>>(
                                  shared, Multiplier{"io_ops_weight_multiplier"}, 0.0));
-  plugin.add("BuildFailureWeigher", std::make_unique<BlockWeigher<Counted<&HostBlock::failed_builds, &HostBlock::same_failed_builds>>>(
-                                        shared, Multiplier{"build_failure_weight_multiplier", -1}));
-  plugin.add("HypervisorVersionWeigher", std::make_unique<BlockWeigher<Counted<&HostBlock::hypervisor_version, &HostBlock::same_hypervisor_version>>>(
-                                             shared, Multiplier{"hypervisor_version_weight_multiplier"}));
+  plugin.add("BuildFailureWeigher",
+             std::make_unique<BlockWeigher<BlockCount<&HostBlock::failed_builds, &HostBlock::same_failed_builds>>>(
+                 shared, Multiplier{"build_failure_weight_multiplier", -1}));
+  plugin.add(
+      "HypervisorVersionWeigher",
+      std::make_unique<BlockWeigher<BlockCount<&HostBlock::hypervisor_version, &HostBlock::same_hypervisor_version>>>(
+          shared, Multiplier{"hypervisor_version_weight_multiplier"}));
   plugin.add("NumInstancesWeigher",
              std::make_unique<BlockWeigher<InstanceCount>>(shared, Multiplier{"num_instances_weight_multiplier"}));
 }

@@ -58,7 +58,7 @@ void read_networks(const Reading& reading, NumaCell& cell) {
   cell.tunneled = tunneled && tunneled->truthy();
 }
 
-NumaCell cell_of(const Reading& reading) {
+NumaCell host_cell_of(const Reading& reading) {
   NumaCell cell;
   cell.id = reading.whole("id");
   cell.memory_mib = reading.whole("memory");
@@ -127,7 +127,7 @@ std::optional<NumaTopology> numa_topology_of(const Value* value) {
     NumaTopology topology;
     const Reading reading(*value, "numa_topology");
     for (std::size_t i = 0; i < reading.list("cells").size(); ++i) {
-      topology.cells.push_back(cell_of(reading.item("cells", i)));
+      topology.cells.push_back(host_cell_of(reading.item("cells", i)));
     }
     return topology;
   } catch (const plugin::Error& error) {

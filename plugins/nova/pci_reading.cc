@@ -71,7 +71,7 @@ const Value::List& pools_in(const Value& value) {
   return Reading(value, "pci_stats").list("objects");
 }
 
-PciNumaPolicy policy_of(const Reading& request) {
+PciNumaPolicy numa_policy_of(const Reading& request) {
   const std::string policy = request.text("numa_policy");
   if (policy.empty() || policy == "legacy") return PciNumaPolicy::kLegacy;
   if (policy == "required") return PciNumaPolicy::kRequired;
@@ -95,7 +95,7 @@ void read_spec(PciRequest& request, const Value::Dict& spec) {
 PciRequest request_of(const Reading& reading) {
   PciRequest request;
   request.count = reading.whole("count");
-  request.policy = policy_of(reading);
+  request.policy = numa_policy_of(reading);
   for (const Value& spec : reading.list("spec")) {
     if (!spec.dict()) reading.refuse("spec", "a list of objects", &spec);
     read_spec(request, *spec.dict());

@@ -12,7 +12,7 @@
 namespace emplace {
 namespace {
 
-constexpr std::size_t kLanes = 16;       // points that one step of a scan compares
+constexpr std::size_t kPointLanes = 16;  // points that one step of a scan compares
 constexpr std::size_t kWorthwhile = 64;  // fewer points are scanned as they are
 
 // The boxes of the points at hand, gathered so that scans read memory in order (columns × points).
@@ -50,9 +50,9 @@ Points gather(const Boxes& boxes, std::span<const std::uint32_t> among) {
 
 // ---- before anything is gathered: one point that dominates most of the rest
 
-constexpr std::size_t kBlock = 512;
-using Lanes = std::array<double, kBlock>;
-using Flags = std::array<std::uint8_t, kBlock>;
+constexpr std::size_t kPointsBlock = 512;
+using Lanes = std::array<double, kPointsBlock>;
+using Flags = std::array<std::uint8_t, kPointsBlock>;
 
 void load(const std::vector<double>& column, std::span<const std::uint32_t> block, Lanes& values) {
   pick(column.data(), 0, block, values.data());
@@ -60,8 +60,8 @@ void load(const std::vector<double>& column, std::span<const std::uint32_t> bloc
 
 template <typename Body>
 void for_each_block(std::span<const std::uint32_t> among, Body body) {
-  for (std::size_t first = 0; first < among.size(); first += kBlock) {
-    body(among.subspan(first, std::min(kBlock, among.size() - first)));
+  for (std::size_t first = 0; first < among.size(); first += kPointsBlock) {
+    body(among.subspan(first, std::min(kPointsBlock, among.size() - first)));
   }
 }
 
@@ -188,38 +188,38 @@ std::vector<std::uint32_t> presorted(const Points& points) {
   return order;
 }
 
-// Does any of kLanes window points lie nowhere above `point` (`stride` values between two columns)?
+// Does any of kPointLanes window points lie nowhere above `point` (`stride` values between two columns)?
 EMPLACE_CLONES bool any_not_above(const double* window, std::size_t stride, const double* point, std::size_t columns) {
-  std::int64_t inside[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) inside[lane] = -1;
+  std::int64_t inside[kPointLanes];
+  for (std::size_t lane = 0; lane < kPointLanes; ++lane) inside[lane] = -1;
   for (std::size_t column = 0; column < columns; ++column) {
     const double limit = point[column];
     const double* values = window + column * stride;
-    for (std::size_t lane = 0; lane < kLanes; ++lane) inside[lane] &= values[lane] <= limit ? -1 : 0;
+    for (std::size_t lane = 0; lane < kPointLanes; ++lane) inside[lane] &= values[lane] <= limit ? -1 : 0;
   }
   std::int64_t any = 0;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) any |= inside[lane];
+  for (std::size_t lane = 0; lane < kPointLanes; ++lane) any |= inside[lane];
   return any != 0;
 }
 
-// The distinct boxes of the front so far, in blocks of kLanes points (columns × lanes each); the rest of the last block
-// is padded with points that are above everything.
+// The distinct boxes of the front so far, in blocks of kPointLanes points (columns × lanes each); the rest of the last
+// block is padded with points that are above everything.
 class Window {
  public:
   explicit Window(std::size_t columns) : columns_(columns) {}
 
   bool has_not_above(const double* point) const {
-    for (std::size_t block = 0; block < values_.size(); block += columns_ * kLanes) {
-      if (any_not_above(values_.data() + block, kLanes, point, columns_)) return true;
+    for (std::size_t block = 0; block < values_.size(); block += columns_ * kPointLanes) {
+      if (any_not_above(values_.data() + block, kPointLanes, point, columns_)) return true;
     }
     return false;
   }
 
   void add(const double* point) {
-    const std::size_t lane = size_ % kLanes;
-    if (lane == 0) values_.resize(values_.size() + columns_ * kLanes, std::numeric_limits<double>::infinity());
-    double* block = values_.data() + values_.size() - columns_ * kLanes;
-    for (std::size_t column = 0; column < columns_; ++column) block[column * kLanes + lane] = point[column];
+    const std::size_t lane = size_ % kPointLanes;
+    if (lane == 0) values_.resize(values_.size() + columns_ * kPointLanes, std::numeric_limits<double>::infinity());
+    double* block = values_.data() + values_.size() - columns_ * kPointLanes;
+    for (std::size_t column = 0; column < columns_; ++column) block[column * kPointLanes + lane] = point[column];
     ++size_;
   }
 

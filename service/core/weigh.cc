@@ -117,8 +117,7 @@ void add(const WeighedColumn& column, std::size_t at, double* totals, std::size_
   const double* times = column.multipliers.empty() ? nullptr : column.multipliers.data() + at;
   if (column.raw.size() == 1) {
     const double normalised = column.normalised(0);
-    return times ? add_same(times, normalised, totals, hosts)
-                 : add_same(column.multiplier * normalised, totals, hosts);
+    return times ? add_same(times, normalised, totals, hosts) : add_same(column.multiplier * normalised, totals, hosts);
   }
   const double* raw = column.raw.data() + at;
   times ? add_normalised(raw, times, column, totals, hosts) : add_normalised(raw, column, totals, hosts);
@@ -138,12 +137,12 @@ void add_up(Ranking& ranking) {
 
 // ---- the greatest totals
 
-constexpr std::size_t kBlock = 64;
+constexpr std::size_t kTotalsBlock = 64;
 
 // Positions, rising, among which are the `wanted` best: as many blocks have a total that is not below the wanted-th
 // greatest total of any block, so whatever is below that is not needed.
 std::vector<std::uint32_t> leaders(const std::vector<double>& totals, std::size_t wanted) {
-  const std::size_t blocks = totals.size() / kBlock;
+  const std::size_t blocks = totals.size() / kTotalsBlock;
   std::vector<std::uint32_t> all;
   if (wanted == 0) return all;
   if (blocks < 2 * wanted) {
@@ -153,14 +152,14 @@ std::vector<std::uint32_t> leaders(const std::vector<double>& totals, std::size_
   }
   std::vector<double> highest(blocks);
   for (std::size_t block = 0; block < blocks; ++block)
-    highest[block] = range_of(std::span(totals).subspan(block * kBlock, kBlock)).high;
+    highest[block] = range_of(std::span(totals).subspan(block * kTotalsBlock, kTotalsBlock)).high;
   std::vector<double> sorted = highest;
   std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(wanted - 1), sorted.end(),
                    std::greater<>());
   const double enough = sorted[wanted - 1];
   for (std::size_t block = 0; block <= blocks; ++block) {
     if (block < blocks && highest[block] < enough) continue;
-    for (std::size_t i = block * kBlock; i < std::min(totals.size(), (block + 1) * kBlock); ++i) {
+    for (std::size_t i = block * kTotalsBlock; i < std::min(totals.size(), (block + 1) * kTotalsBlock); ++i) {
       if (totals[i] >= enough) all.push_back(static_cast<std::uint32_t>(i));
     }
   }

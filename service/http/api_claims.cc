@@ -32,7 +32,7 @@ void write_known_claims(JsonWriter& writer, const Picture& picture) {
 // What /v1/filter has reserved is a claim by the vm's own id, which the store does not count.
 std::uint32_t find_reserved(const Picture& picture, const Uuid& id) { return picture.find_claim(id, id); }
 
-Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> list_claims(const ApiRoom& room, const Exchange& exchange) {
   const auto page = page_of(room, exchange);
   if (!page) return tl::unexpected(page.error());
   const auto marker = page->marker.empty() ? Result<Uuid>(Uuid{}) : uuid_of("marker", page->marker);
@@ -56,7 +56,7 @@ Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
   return json_response(writer.take());
 }
 
-Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> show_claim(const ApiRoom& room, const Exchange& exchange) {
   const auto id = uuid_of("claim", exchange.parameter("id"));
   if (!id) return tl::unexpected(id.error());
   const auto picture = room.parts.pictures.latest();
@@ -81,7 +81,7 @@ std::string sentence(const emplace::Refusal& why) {
          (why.unit.empty() ? "" : " " + why.unit);
 }
 
-Result<Response> take(const ApiRoom& room, const Exchange& exchange, const std::optional<IdempotencyKey>& key) {
+Result<Response> take_claim(const ApiRoom& room, const Exchange& exchange, const std::optional<IdempotencyKey>& key) {
   auto wish = parse_claim(exchange.request->body);
   if (!wish) return tl::unexpected(wish.error());
   const auto picture = room.parts.pictures.latest();
@@ -111,10 +111,10 @@ Result<Response> take(const ApiRoom& room, const Exchange& exchange, const std::
   return response;
 }
 
-Result<Response> post(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> post_claim(const ApiRoom& room, const Exchange& exchange) {
   const auto key = idempotency_key(exchange);
   if (!key) return tl::unexpected(key.error());
-  return once(room, *key, [&] { return take(room, exchange, *key); });
+  return once(room, *key, [&] { return take_claim(room, exchange, *key); });
 }
 
 // {"state":"placed"|"running"|"stopped"}, or nothing.
@@ -136,7 +136,7 @@ Result<VmState> confirmed_state(const std::string& body) {
   return state;
 }
 
-Result<Response> confirm(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> confirm_claim(const ApiRoom& room, const Exchange& exchange) {
   const auto id = uuid_of("claim", exchange.parameter("id"));
   if (!id) return tl::unexpected(id.error());
   const auto state = confirmed_state(exchange.request->body);
@@ -150,7 +150,7 @@ Result<Response> confirm(const ApiRoom& room, const Exchange& exchange) {
   return json_response(claim_json(*claim));
 }
 
-Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> remove_claim(const ApiRoom& room, const Exchange& exchange) {
   const auto id = uuid_of("claim", exchange.parameter("id"));
   if (!id) return tl::unexpected(id.error());
   if (find_reserved(*room.parts.pictures.latest(), *id) != kNoRow) {
@@ -166,11 +166,11 @@ Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
 }  // namespace
 
 void add_claim_routes(ApiRoutes& routes) {
-  routes.push_back({"GET", "/v1/claims", Role::kReader, {"limit", "marker"}, Where::kLine, list});
-  routes.push_back({"POST", "/v1/claims", Role::kPlanner, {}, Where::kLine, post});
-  routes.push_back({"GET", "/v1/claims/{id}", Role::kReader, {}, Where::kLine, show});
-  routes.push_back({"PUT", "/v1/claims/{id}:confirm", Role::kPlanner, {}, Where::kLine, confirm});
-  routes.push_back({"DELETE", "/v1/claims/{id}", Role::kPlanner, {}, Where::kLine, remove});
+  routes.push_back({"GET", "/v1/claims", Role::kReader, {"limit", "marker"}, Where::kLine, list_claims});
+  routes.push_back({"POST", "/v1/claims", Role::kPlanner, {}, Where::kLine, post_claim});
+  routes.push_back({"GET", "/v1/claims/{id}", Role::kReader, {}, Where::kLine, show_claim});
+  routes.push_back({"PUT", "/v1/claims/{id}:confirm", Role::kPlanner, {}, Where::kLine, confirm_claim});
+  routes.push_back({"DELETE", "/v1/claims/{id}", Role::kPlanner, {}, Where::kLine, remove_claim});
 }
 
 }  // namespace emplace::http

@@ -15,7 +15,7 @@ void write_head(JsonWriter& writer, const DecisionRecord& record) {
   writer.whole("event_seq", record.picture.event_seq).close();
 }
 
-Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> list_decisions(const ApiRoom& room, const Exchange& exchange) {
   const auto page = page_of(room, exchange);
   if (!page) return tl::unexpected(page.error());
   const auto marker = page->marker.empty() ? Result<Uuid>(Uuid{}) : uuid_of("marker", page->marker);
@@ -100,7 +100,7 @@ Result<Replayed> replay(const ApiRoom& room, const DecisionRecord& record) {
   return Replayed{*std::move(placement), digest(**rules) != stored->digest};
 }
 
-Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> show_decision(const ApiRoom& room, const Exchange& exchange) {
   const std::string* explain = exchange.query("explain");
   if (explain && *explain != "summary" && *explain != "full") {
     return fail(ErrorCode::kInvalid, "explain: wanted summary or full, found " + json_text(*explain));
@@ -140,8 +140,8 @@ Result<Response> post_replay(const ApiRoom& room, const Exchange& exchange) {
 }  // namespace
 
 void add_decision_routes(ApiRoutes& routes) {
-  routes.push_back({"GET", "/v1/decisions", Role::kReader, {"limit", "marker"}, Where::kLine, list});
-  routes.push_back({"GET", "/v1/decisions/{id}", Role::kReader, {"explain"}, Where::kLine, show});
+  routes.push_back({"GET", "/v1/decisions", Role::kReader, {"limit", "marker"}, Where::kLine, list_decisions});
+  routes.push_back({"GET", "/v1/decisions/{id}", Role::kReader, {"explain"}, Where::kLine, show_decision});
   routes.push_back({"POST", "/v1/decisions/{id}:replay", Role::kReader, {}, Where::kLine, post_replay});
 }
 

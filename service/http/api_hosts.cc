@@ -87,7 +87,7 @@ std::vector<HypervisorState> states_of(const ApiRoom& room) {
   return room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>();
 }
 
-Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> list_hosts(const ApiRoom& room, const Exchange& exchange) {
   const auto page = page_of(room, exchange);
   if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
@@ -112,7 +112,7 @@ Result<Response> list(const ApiRoom& room, const Exchange& exchange) {
   return json_response(writer.take());
 }
 
-Result<Response> show_host(const ApiRoom& room, std::string_view name) {
+Result<Response> show_host_named(const ApiRoom& room, std::string_view name) {
   const auto picture = room.parts.pictures.latest();
   const std::uint32_t row = picture->find_host(name);
   if (row == kNoRow) return fail(ErrorCode::kNotFound, "no host " + json_text(name));
@@ -126,11 +126,11 @@ Result<Response> show_host(const ApiRoom& room, std::string_view name) {
   return response;
 }
 
-Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
-  return show_host(room, exchange.parameter("name"));
+Result<Response> show_host(const ApiRoom& room, const Exchange& exchange) {
+  return show_host_named(room, exchange.parameter("name"));
 }
 
-Result<Response> patch(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> patch_host(const ApiRoom& room, const Exchange& exchange) {
   const auto document = JsonDocument::parse(exchange.request->body);
   if (!document) return tl::unexpected(document.error());
   JsonErrors errors;
@@ -152,10 +152,10 @@ Result<Response> patch(const ApiRoom& room, const Exchange& exchange) {
   room.settle(written->event_seq);
   room.log("info", "event=host_state request=" + exchange.request->id + " host=" + json_text(name) +
                        " state=" + std::string(to_string(state)) + " by=" + exchange.identity.name);
-  return show_host(room, name);
+  return show_host_named(room, name);
 }
 
-Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> remove_host(const ApiRoom& room, const Exchange& exchange) {
   const std::string name(exchange.parameter("name"));
   const auto picture = room.parts.pictures.latest();
   const std::uint32_t row = picture->find_host(name);
@@ -176,10 +176,10 @@ Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
 }  // namespace
 
 void add_host_routes(ApiRoutes& routes) {
-  routes.push_back({"GET", "/v1/hosts", Role::kReader, {"limit", "marker"}, Where::kWorker, list});
-  routes.push_back({"GET", "/v1/hosts/{name}", Role::kReader, {}, Where::kWorker, show});
-  routes.push_back({"PATCH", "/v1/hosts/{name}", Role::kOperator, {}, Where::kLine, patch});
-  routes.push_back({"DELETE", "/v1/hosts/{name}", Role::kAdmin, {}, Where::kLine, remove});
+  routes.push_back({"GET", "/v1/hosts", Role::kReader, {"limit", "marker"}, Where::kWorker, list_hosts});
+  routes.push_back({"GET", "/v1/hosts/{name}", Role::kReader, {}, Where::kWorker, show_host});
+  routes.push_back({"PATCH", "/v1/hosts/{name}", Role::kOperator, {}, Where::kLine, patch_host});
+  routes.push_back({"DELETE", "/v1/hosts/{name}", Role::kAdmin, {}, Where::kLine, remove_host});
 }
 
 }  // namespace emplace::http

@@ -143,7 +143,7 @@ std::vector<std::uint32_t> listed_rows(const Picture& picture, const Filtered& f
       [&](std::uint32_t row) { return picture[vms::id][row]; });
 }
 
-Result<Response> list(const ApiRoom& room, const Exchange& exchange, bool verify) {
+Result<Response> list_vms(const ApiRoom& room, const Exchange& exchange, bool verify) {
   const auto page = page_of(room, exchange);
   if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
@@ -173,8 +173,8 @@ Result<Response> list(const ApiRoom& room, const Exchange& exchange, bool verify
 void get_vms(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
   const auto verify = wants_verification(*exchange);
   if (!verify) return finish(tl::unexpected(verify.error()));
-  if (!*verify) return finish(list(room, *exchange, false));
-  on_line(room, finish, [&room, exchange] { return list(room, *exchange, true); });
+  if (!*verify) return finish(list_vms(room, *exchange, false));
+  on_line(room, finish, [&room, exchange] { return list_vms(room, *exchange, true); });
 }
 
 struct Found {
@@ -191,7 +191,7 @@ Result<Found> find(const ApiRoom& room, const Exchange& exchange) {
   return Found{picture, vm_row(*picture, row)};
 }
 
-Result<Response> show(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> show_vm(const ApiRoom& room, const Exchange& exchange) {
   const auto found = find(room, exchange);
   if (!found) return tl::unexpected(found.error());
   JsonWriter writer;
@@ -224,7 +224,7 @@ Result<std::int64_t> forget(const ApiRoom& room, const VmRow& vm, Deadline deadl
   return written->event_seq;
 }
 
-Result<Response> remove(const ApiRoom& room, const Exchange& exchange) {
+Result<Response> remove_vm(const ApiRoom& room, const Exchange& exchange) {
   const auto found = find(room, exchange);
   if (!found) return tl::unexpected(found.error());
   const VmRow& vm = found->vm;
@@ -278,8 +278,8 @@ void add_vm_routes(ApiRoutes& routes) {
                     .role = Role::kReader,
                     .query = {"limit", "marker", "verify", "host"},
                     .chooser = get_vms});
-  routes.push_back({"GET", "/v1/vms/{id}", Role::kReader, {}, Where::kWorker, show});
-  routes.push_back({"DELETE", "/v1/vms/{id}", Role::kOperator, {}, Where::kLine, remove});
+  routes.push_back({"GET", "/v1/vms/{id}", Role::kReader, {}, Where::kWorker, show_vm});
+  routes.push_back({"DELETE", "/v1/vms/{id}", Role::kOperator, {}, Where::kLine, remove_vm});
   routes.push_back({"POST", "/v1/vms/{id}:migrate", Role::kOperator, {}, Where::kLine, post_migrate});
 }
 

@@ -64,10 +64,10 @@ std::string nova_text(const Picture& picture, std::uint32_t host, std::string_vi
   return value && value->is_text() ? std::string(value->text()) : std::string();
 }
 
-class Line {
+class Instances {
  public:
-  Line(const Scheduler& scheduler, const DestinationsWish& wish, std::shared_ptr<const Rules> rules,
-       std::shared_ptr<const Picture> picture, std::int64_t now_us, JsonValue spec)
+  Instances(const Scheduler& scheduler, const DestinationsWish& wish, std::shared_ptr<const Rules> rules,
+            std::shared_ptr<const Picture> picture, std::int64_t now_us, JsonValue spec)
       : scheduler_(scheduler),
         wish_(wish),
         rules_(std::move(rules)),
@@ -243,7 +243,7 @@ Result<Destinations> select_destinations(const Scheduler& scheduler, const Desti
                                          std::shared_ptr<const Picture> picture, std::int64_t now_us) {
   const auto spec = JsonDocument::parse(wish.request->vm.nova_spec, "request_spec");
   if (!spec) return tl::unexpected(spec.error());
-  return Line(scheduler, wish, rules, std::move(picture), now_us, spec->root()).run();
+  return Instances(scheduler, wish, rules, std::move(picture), now_us, spec->root()).run();
 }
 
 }  // namespace emplace::http

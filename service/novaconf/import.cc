@@ -13,29 +13,29 @@ namespace {
 using Level = Finding::Level;
 
 // In the order of nova/scheduler/filters and weights. AvailabilityZoneFilter is Zed's alone.
-constexpr std::string_view kFilters[] = {"AggregateImagePropertiesIsolation",
-                                         "AggregateInstanceExtraSpecsFilter",
-                                         "AggregateIoOpsFilter",
-                                         "AggregateMultiTenancyIsolation",
-                                         "AggregateNumInstancesFilter",
-                                         "AggregateTypeAffinityFilter",
-                                         "AllHostsFilter",
-                                         "AvailabilityZoneFilter",
-                                         "ComputeCapabilitiesFilter",
-                                         "ComputeFilter",
-                                         "DifferentHostFilter",
-                                         "ImagePropertiesFilter",
-                                         "IoOpsFilter",
-                                         "IsolatedHostsFilter",
-                                         "JsonFilter",
-                                         "MetricsFilter",
-                                         "NUMATopologyFilter",
-                                         "NumInstancesFilter",
-                                         "PciPassthroughFilter",
-                                         "SameHostFilter",
-                                         "ServerGroupAffinityFilter",
-                                         "ServerGroupAntiAffinityFilter",
-                                         "SimpleCIDRAffinityFilter"};
+constexpr std::string_view kNovaFilters[] = {"AggregateImagePropertiesIsolation",
+                                             "AggregateInstanceExtraSpecsFilter",
+                                             "AggregateIoOpsFilter",
+                                             "AggregateMultiTenancyIsolation",
+                                             "AggregateNumInstancesFilter",
+                                             "AggregateTypeAffinityFilter",
+                                             "AllHostsFilter",
+                                             "AvailabilityZoneFilter",
+                                             "ComputeCapabilitiesFilter",
+                                             "ComputeFilter",
+                                             "DifferentHostFilter",
+                                             "ImagePropertiesFilter",
+                                             "IoOpsFilter",
+                                             "IsolatedHostsFilter",
+                                             "JsonFilter",
+                                             "MetricsFilter",
+                                             "NUMATopologyFilter",
+                                             "NumInstancesFilter",
+                                             "PciPassthroughFilter",
+                                             "SameHostFilter",
+                                             "ServerGroupAffinityFilter",
+                                             "ServerGroupAntiAffinityFilter",
+                                             "SimpleCIDRAffinityFilter"};
 
 constexpr MultiplierOption kWeighers[] = {
     {"ServerGroupSoftAffinityWeigher", "filter_scheduler", "soft_affinity_weight_multiplier"},
@@ -58,7 +58,7 @@ constexpr std::string_view kAllWeighers = "nova.scheduler.weights.all_weighers";
 constexpr double kGreatest = 1e12;
 
 bool is_filter(std::string_view name, Release release) {
-  return std::ranges::find(kFilters, name) != std::end(kFilters) &&
+  return std::ranges::find(kNovaFilters, name) != std::end(kNovaFilters) &&
          (release == Release::kZed || name != "AvailabilityZoneFilter");
 }
 

@@ -64,9 +64,9 @@ std::string_view unquoted(std::string_view value) {
 }
 
 // One file, line by line.
-class Reader {
+class IniReader {
  public:
-  explicit Reader(std::map<std::string, Ini::Section, std::less<>>& sections) : sections_(sections) {}
+  explicit IniReader(std::map<std::string, Ini::Section, std::less<>>& sections) : sections_(sections) {}
 
   // Nothing, or what is wrong with the line.
   std::optional<std::string> read(std::string_view line) {
@@ -127,7 +127,7 @@ Result<void> Ini::add(std::string_view text, const std::string& file) {
     return fail(ErrorCode::kInvalid, fmt::format("{}: wanted UTF-8, found other bytes", file));
   }
   auto sections = sections_;
-  Reader reader(sections);
+  IniReader reader(sections);
   std::size_t line = 0;
   std::optional<std::string> wrong;
   while (!text.empty() && !wrong) {

@@ -37,7 +37,7 @@ constexpr Option prefilter(std::string_view name, const char* standard) {
   return both("scheduler", name, Kind::kFlag, standard, Reader::kNobody, kPlacement);
 }
 
-constexpr std::string_view kFilters = "filter_scheduler";
+constexpr std::string_view kFilterSection = "filter_scheduler";
 constexpr Option kOptions[] = {
     both("DEFAULT", "service_down_time", Kind::kWhole, "60"),
     both("DEFAULT", "default_availability_zone", Kind::kText, "nova"),
@@ -60,19 +60,19 @@ constexpr Option kOptions[] = {
     prefilter("enable_isolated_aggregate_filtering", "false"),
     prefilter("image_metadata_prefilter", "false"),
 
-    both(kFilters, "host_subset_size", Kind::kWhole, "1", Reader::kNobody,
+    both(kFilterSection, "host_subset_size", Kind::kWhole, "1", Reader::kNobody,
          "Nova takes one of the best by chance; Emplace always names the best, and Nova still chooses where it asks",
          1),
-    both(kFilters, "max_io_ops_per_host", Kind::kWhole, "8", Reader::kPlugin, {}, 0),
-    both(kFilters, "max_instances_per_host", Kind::kWhole, "50", Reader::kPlugin, {}, 1),
-    both(kFilters, "track_instance_changes", Kind::kFlag, "true", Reader::kNobody,
+    both(kFilterSection, "max_io_ops_per_host", Kind::kWhole, "8", Reader::kPlugin, {}, 0),
+    both(kFilterSection, "max_instances_per_host", Kind::kWhole, "50", Reader::kPlugin, {}, 1),
+    both(kFilterSection, "track_instance_changes", Kind::kFlag, "true", Reader::kNobody,
          "Emplace always decides on the vms of its picture"),
-    both(kFilters, "available_filters", Kind::kTexts, "nova.scheduler.filters.all_filters", Reader::kProfile),
-    both(kFilters, "enabled_filters", Kind::kList,
+    both(kFilterSection, "available_filters", Kind::kTexts, "nova.scheduler.filters.all_filters", Reader::kProfile),
+    both(kFilterSection, "enabled_filters", Kind::kList,
          "ComputeFilter,ComputeCapabilitiesFilter,ImagePropertiesFilter,ServerGroupAntiAffinityFilter,"
          "ServerGroupAffinityFilter",
          Reader::kProfile),
-    both(kFilters, "weight_classes", Kind::kList, "nova.scheduler.weights.all_weighers", Reader::kProfile),
+    both(kFilterSection, "weight_classes", Kind::kList, "nova.scheduler.weights.all_weighers", Reader::kProfile),
     multiplier("ram_weight_multiplier", "1.0"),
     multiplier("cpu_weight_multiplier", "1.0"),
     multiplier("disk_weight_multiplier", "1.0"),
@@ -85,18 +85,18 @@ constexpr Option kOptions[] = {
     master(multiplier("hypervisor_version_weight_multiplier", "1.0")),
     master(multiplier("num_instances_weight_multiplier", "0.0")),
     master(multiplier("image_props_weight_multiplier", "0.0")),
-    master(both(kFilters, "image_props_weight_setting", Kind::kList, "")),
-    master(both(kFilters, "pci_in_placement", Kind::kFlag, "false", Reader::kNobody,
+    master(both(kFilterSection, "image_props_weight_setting", Kind::kList, "")),
+    master(both(kFilterSection, "pci_in_placement", Kind::kFlag, "false", Reader::kNobody,
                 "Emplace's PciPassthroughFilter looks at the host's devices alone, as with false")),
-    both(kFilters, "shuffle_best_same_weighed_hosts", Kind::kFlag, "false", Reader::kNobody,
+    both(kFilterSection, "shuffle_best_same_weighed_hosts", Kind::kFlag, "false", Reader::kNobody,
          "Nova shuffles hosts of the same weight; Emplace's order of them is always the same"),
-    both(kFilters, "image_properties_default_architecture", Kind::kText, nullptr, Reader::kPlugin, {}, {},
+    both(kFilterSection, "image_properties_default_architecture", Kind::kText, nullptr, Reader::kPlugin, {}, {},
          kArchitectures),
-    both(kFilters, "isolated_images", Kind::kList, ""),
-    both(kFilters, "isolated_hosts", Kind::kList, ""),
-    both(kFilters, "restrict_isolated_hosts_to_isolated_images", Kind::kFlag, "true"),
-    both(kFilters, "aggregate_image_properties_isolation_namespace", Kind::kText, nullptr),
-    both(kFilters, "aggregate_image_properties_isolation_separator", Kind::kText, "."),
+    both(kFilterSection, "isolated_images", Kind::kList, ""),
+    both(kFilterSection, "isolated_hosts", Kind::kList, ""),
+    both(kFilterSection, "restrict_isolated_hosts_to_isolated_images", Kind::kFlag, "true"),
+    both(kFilterSection, "aggregate_image_properties_isolation_namespace", Kind::kText, nullptr),
+    both(kFilterSection, "aggregate_image_properties_isolation_separator", Kind::kText, "."),
 
     both("metrics", "weight_multiplier", Kind::kNumber, "1.0"),
     both("metrics", "weight_setting", Kind::kList, ""),

@@ -18,7 +18,7 @@ bool may_have_happened(const Error& error) {
   return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnavailable;
 }
 
-bool same(const HostRow& a, const HostRow& b) {
+bool seen_same(const HostRow& a, const HostRow& b) {
   const auto key = [](const HostRow& h) {
     return std::tie(h.source, h.zone, h.rack, h.state, h.aggregates, h.traits, h.vcpus, h.memory_mib, h.disk_gib,
                     h.vcpus_reserved, h.memory_reserved_mib, h.disk_reserved_gib, h.cpu_allocation_ratio,
@@ -60,7 +60,8 @@ void Keeper::write(std::vector<Change> changes, const std::string& host) {
   if (changes.empty()) return;
   const auto written = store_.write(std::move(changes), std::nullopt, std::nullopt, soon());
   // The next poll reports the same again, so nothing is lost.
-  if (!written) log_("warn", fmt::format("event=report_not_written host={} error=\"{}\"", host, written.error().message));
+  if (!written)
+    log_("warn", fmt::format("event=report_not_written host={} error=\"{}\"", host, written.error().message));
 }
 
 void Keeper::connected(const std::string& host, bool fresh_state) {
@@ -126,13 +127,13 @@ void Keeper::inventory(const HostRow& seen) {
     next.power_watts = known.power_watts;
     next.observed_at_us = known.observed_at_us;
     next.nova_state = known.nova_state;
-    if (same(known, next)) return;
+    if (seen_same(known, next)) return;
   }
   write({std::move(next)}, seen.name);
 }
 
-// Whether the store has the claim that a domain was started for; this picture may lag behind. Where it does not, the claim
-// was given back, and the domain is there all the same.
+// Whether the store has the claim that a domain was started for; this picture may lag behind. Where it does not, the
+// claim was given back, and the domain is there all the same.
 bool Keeper::is_known(const DomainSeen& seen) {
   if (!seen.claim) return false;
   const auto claim = store_.claim(*seen.claim, soon());

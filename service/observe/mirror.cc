@@ -14,7 +14,7 @@ constexpr std::string_view kCloud = "openstack", kLibvirt = "libvirt";
 constexpr std::size_t kRowsAWrite = 2000;  // other writers wait for a transaction
 constexpr std::size_t kFew = 2;            // rows that may always go
 
-Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(30); }
+Deadline half_a_minute() { return std::chrono::steady_clock::now() + std::chrono::seconds(30); }
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
@@ -222,12 +222,12 @@ Result<void> Mirror::write(std::vector<Change> changes) {
     const auto first = changes.begin() + static_cast<std::ptrdiff_t>(at);
     const auto last = first + static_cast<std::ptrdiff_t>(std::min(kRowsAWrite, changes.size() - at));
     const auto written = store_.write({std::make_move_iterator(first), std::make_move_iterator(last)}, std::nullopt,
-                                      std::nullopt, soon());
+                                      std::nullopt, half_a_minute());
     if (!written) return tl::unexpected(written.error());
     last_seq = written->event_seq;
   }
   // The next report is compared with a picture that has it.
-  if (last_seq != 0) pictures_.wait_for(last_seq, soon());
+  if (last_seq != 0) pictures_.wait_for(last_seq, half_a_minute());
   return {};
 }
 
@@ -238,7 +238,7 @@ void Mirror::confirm_claims(const Picture& picture, const std::vector<VmRow>& vm
       const auto host = picture[vms::host].get(entry.row);
       if (!claim || !host || picture[vms::id][entry.row] != vm.id || picture[hosts::name][*host] != vm.host) continue;
       if (*claim == vm.id) continue;  // a reservation
-      const auto confirmed = store_.confirm(*claim, vm.state, soon());
+      const auto confirmed = store_.confirm(*claim, vm.state, half_a_minute());
       if (confirmed || confirmed.error().code != ErrorCode::kUnavailable) continue;
       log_("warn", fmt::format("event=claim_not_confirmed claim={} error=\"{}\"", to_string(*claim),
                                confirmed.error().message));
@@ -246,7 +246,7 @@ void Mirror::confirm_claims(const Picture& picture, const std::vector<VmRow>& vm
   }
   auto ended = ended_reservations(picture, vms);
   if (ended.empty()) return;
-  if (const auto released = store_.release(std::move(ended), soon()); !released)
+  if (const auto released = store_.release(std::move(ended), half_a_minute()); !released)
     log_("warn", fmt::format("event=reservations_not_released error=\"{}\"", released.error().message));
 }
 

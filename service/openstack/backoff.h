@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <random>
 
 namespace emplace::openstack {
 
@@ -19,5 +20,11 @@ struct Backoff {
     return std::chrono::milliseconds(static_cast<std::int64_t>(whole * (0.5 + 0.5 * random)));
   }
 };
+
+// From 0 to 1, of a generator that each thread has for itself.
+inline double random_fraction() {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return std::uniform_real_distribution<double>(0, 1)(random);
+}
 
 }  // namespace emplace::openstack

@@ -3,17 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "service/core/json.h"
 
 namespace emplace::openstack {
 namespace {
-
-double random_fraction() {
-  thread_local std::minstd_rand random(std::random_device{}());
-  return std::uniform_real_distribution<double>(0, 1)(random);
-}
 
 std::string tokens_url(std::string url) {
   while (url.ends_with('/')) url.pop_back();

@@ -7,7 +7,6 @@
 namespace emplace::openstack {
 namespace {
 
-constexpr std::string_view kNova = "Nova's answer";
 constexpr double kBytesPerMib = 1024.0 * 1024;
 constexpr std::size_t kLongestReason = 500;
 
@@ -47,14 +46,14 @@ std::string migrate_live_body(const std::string& host, std::optional<bool> block
 
 Result<std::vector<Migration>> read_migrations(std::string_view body) {
   std::vector<Migration> all;
-  auto read =
-      read_list(body, kNova, "migrations", [&](JsonFields& row, JsonErrors&) { all.push_back(migration_of(row)); });
+  auto read = read_list(body, kNovaAnswer, "migrations",
+                        [&](JsonFields& row, JsonErrors&) { all.push_back(migration_of(row)); });
   return read.map([&] { return std::move(all); });
 }
 
 Result<Migration> read_migration(std::string_view body) {
   Migration one;
-  auto read = read_answer(body, kNova, [&](JsonFields& answer, JsonErrors& errors) {
+  auto read = read_answer(body, kNovaAnswer, [&](JsonFields& answer, JsonErrors& errors) {
     answer.require("migration");
     JsonFields row(answer.value("migration"), "migration", errors);
     one = migration_of(row);
@@ -64,7 +63,7 @@ Result<Migration> read_migration(std::string_view body) {
 
 Result<Whereabouts> read_whereabouts(std::string_view body) {
   Whereabouts server;
-  auto read = read_answer(body, kNova, [&](JsonFields& answer, JsonErrors& errors) {
+  auto read = read_answer(body, kNovaAnswer, [&](JsonFields& answer, JsonErrors& errors) {
     answer.require("server");
     JsonFields row(answer.value("server"), "server", errors);
     row.require("OS-EXT-STS:vm_state");
@@ -80,7 +79,7 @@ Result<Whereabouts> read_whereabouts(std::string_view body) {
 
 Result<ActionOutcome> read_action(std::string_view body) {
   ActionOutcome outcome;
-  auto read = read_answer(body, kNova, [&](JsonFields& answer, JsonErrors& errors) {
+  auto read = read_answer(body, kNovaAnswer, [&](JsonFields& answer, JsonErrors& errors) {
     answer.require("instanceAction");
     JsonFields action(answer.value("instanceAction"), "instanceAction", errors);
     outcome.failed = !text_of(action, "message").empty();

@@ -8,8 +8,6 @@
 namespace emplace::openstack {
 namespace {
 
-constexpr std::string_view kNova = "Nova's answer";
-
 void require_id(JsonFields& row, Uuid& id) {
   row.require("id");
   row.uuid("id", id);
@@ -145,7 +143,7 @@ std::optional<JsonValue> version_entry(const JsonValue& root) {
 
 Result<Listed<Hypervisor>> read_hypervisors(std::string_view body) {
   Listed<Hypervisor> all;
-  auto read = read_answer(body, kNova, [&](JsonFields& fields, JsonErrors& errors) {
+  auto read = read_answer(body, kNovaAnswer, [&](JsonFields& fields, JsonErrors& errors) {
     fields.require("hypervisors");
     fields.each("hypervisors", [&](JsonValue item, const std::string& path) {
       JsonFields row(item, path, errors);
@@ -158,7 +156,7 @@ Result<Listed<Hypervisor>> read_hypervisors(std::string_view body) {
 
 Result<Listed<Server>> read_servers(std::string_view body) {
   Listed<Server> all;
-  auto read = read_answer(body, kNova, [&](JsonFields& fields, JsonErrors& errors) {
+  auto read = read_answer(body, kNovaAnswer, [&](JsonFields& fields, JsonErrors& errors) {
     fields.require("servers");
     fields.each("servers", [&](JsonValue item, const std::string& path) {
       JsonFields row(item, path, errors);
@@ -171,7 +169,7 @@ Result<Listed<Server>> read_servers(std::string_view body) {
 
 Result<std::vector<ComputeService>> read_services(std::string_view body) {
   std::vector<ComputeService> all;
-  auto read = read_list(body, kNova, "services", [&](JsonFields& row, JsonErrors&) {
+  auto read = read_list(body, kNovaAnswer, "services", [&](JsonFields& row, JsonErrors&) {
     if (text_of(row, "binary") == "nova-compute") all.push_back(read_service(row));
   });
   return read.map([&] { return std::move(all); });
@@ -179,7 +177,7 @@ Result<std::vector<ComputeService>> read_services(std::string_view body) {
 
 Result<std::vector<NovaAggregate>> read_aggregates(std::string_view body) {
   std::vector<NovaAggregate> all;
-  auto read = read_list(body, kNova, "aggregates", [&](JsonFields& row, JsonErrors&) {
+  auto read = read_list(body, kNovaAnswer, "aggregates", [&](JsonFields& row, JsonErrors&) {
     NovaAggregate& one = all.emplace_back();
     row.require("name");
     row.name("name", one.name);
@@ -191,7 +189,7 @@ Result<std::vector<NovaAggregate>> read_aggregates(std::string_view body) {
 
 Result<Listed<ServerGroup>> read_server_groups(std::string_view body) {
   Listed<ServerGroup> all;
-  auto read = read_list(body, kNova, "server_groups",
+  auto read = read_list(body, kNovaAnswer, "server_groups",
                         [&](JsonFields& row, JsonErrors& errors) { all.rows.push_back(read_group(row, errors)); });
   all.more = !all.rows.empty();  // it announces nothing: a page without rows is the end
   return read.map([&] { return std::move(all); });

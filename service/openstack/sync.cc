@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "service/core/json.h"
 
@@ -15,11 +14,6 @@ constexpr std::array<const char*, 7> kNames = {"hypervisors", "services",  "aggr
 constexpr std::size_t kNotesLogged = 5;
 
 std::int64_t us(std::chrono::milliseconds time) { return std::chrono::microseconds(time).count(); }
-
-double random_fraction() {
-  thread_local std::minstd_rand random(std::random_device{}());
-  return std::uniform_real_distribution<double>(0, 1)(random);
-}
 
 }  // namespace
 

@@ -6,13 +6,13 @@
 namespace emplace {
 namespace {
 
-constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUnwritten = std::numeric_limits<double>::quiet_NaN();
 
-struct Widths {
+struct AnswerWidths {
   std::size_t first, second;  // bytes of the two arrays of results
 };
 
-Widths widths_of(WorkerQuestion question, std::size_t candidates) {
+AnswerWidths widths_of(WorkerQuestion question, std::size_t candidates) {
   if (question == WorkerQuestion::kScreen) return {keep_bytes(candidates), candidates};
   if (question == WorkerQuestion::kEvaluate) return {candidates * sizeof(double), candidates};
   if (question == WorkerQuestion::kWeigh) return {candidates * sizeof(double), candidates * sizeof(double)};
@@ -135,7 +135,7 @@ std::int32_t AnsweringPlugin::call(WorkerQuestion question, MessageReader& reade
   call.nova_spec = nova_spec.data(), call.nova_spec_bytes = nova_spec.size();
   const ReceivedTables tables(reader, nullptr);
   call.request_tables = tables.data(), call.request_table_count = tables.count();
-  const Widths widths = widths_of(question, call.candidate_count);
+  const AnswerWidths widths = widths_of(question, call.candidate_count);
   const AnswerPlace place(reader.used(), widths.first, widths.second);
   place_answer(place.head);
   if (known == views_.end()) return fail_with("wanted a picture that was shown before, found another");
@@ -170,7 +170,7 @@ std::int32_t AnsweringPlugin::screen(const Asked& asked, const emplace_call& cal
 std::int32_t AnsweringPlugin::evaluate(const Asked& asked, const emplace_call& call) {
   auto* const values = reinterpret_cast<double*>(asked.first);
   auto* const quality = reinterpret_cast<std::uint8_t*>(asked.second);
-  std::fill_n(values, call.candidate_count, kUnset);
+  std::fill_n(values, call.candidate_count, kUnwritten);
   std::fill_n(quality, call.candidate_count, std::uint8_t{EMPLACE_QUALITY_OK});
   emplace_costs costs{sizeof costs, 0, values, quality};
   const emplace_objective& objective = plugin_->objective(asked.rule);
@@ -182,8 +182,8 @@ std::int32_t AnsweringPlugin::evaluate(const Asked& asked, const emplace_call& c
 std::int32_t AnsweringPlugin::weigh(const Asked& asked, const emplace_call& call) {
   auto* const values = reinterpret_cast<double*>(asked.first);
   auto* const multipliers = reinterpret_cast<double*>(asked.second);
-  std::fill_n(values, call.candidate_count, kUnset);
-  std::fill_n(multipliers, call.candidate_count, kUnset);
+  std::fill_n(values, call.candidate_count, kUnwritten);
+  std::fill_n(multipliers, call.candidate_count, kUnwritten);
   emplace_weights weights{sizeof weights, 0, values, multipliers, 0, 0, 0, 0};
   const emplace_weigher& weigher = plugin_->weigher(asked.rule);
   const std::int32_t status = weigher.weigh(weigher.self, &call, &weights, &head_->error);

@@ -6,12 +6,12 @@
 namespace emplace {
 namespace {
 
-struct Widths {
+struct TypeWidths {
   std::size_t value;  // bytes of a value, or of an element where there are offsets
   bool offsets;
 };
 
-Widths widths_of(Type type) {
+TypeWidths widths_of(Type type) {
   switch (type) {
     case Type::kU8:
       return {1, false};
@@ -33,7 +33,7 @@ Widths widths_of(Type type) {
 
 bool is_valid(const Chunk& chunk, std::uint32_t i) { return !chunk.validity || bit(chunk.validity.get(), i); }
 
-std::string_view value_of(const Chunk& chunk, std::uint32_t i, Widths widths) {
+std::string_view value_of(const Chunk& chunk, std::uint32_t i, TypeWidths widths) {
   const auto* values = reinterpret_cast<const char*>(chunk.values.get());
   if (!widths.offsets) return {values + i * widths.value, widths.value};
   const auto* offsets = reinterpret_cast<const std::uint32_t*>(chunk.offsets.get());
@@ -44,7 +44,7 @@ std::int64_t observed_at(const Chunk& chunk, std::uint32_t i) {
   return chunk.observed_at ? reinterpret_cast<const std::int64_t*>(chunk.observed_at.get())[i] : 0;
 }
 
-bool same_row(const Chunk& a, const Chunk& b, std::uint32_t i, Widths widths) {
+bool same_row(const Chunk& a, const Chunk& b, std::uint32_t i, TypeWidths widths) {
   if (is_valid(a, i) != is_valid(b, i)) return false;
   return !is_valid(a, i) ||
          (observed_at(a, i) == observed_at(b, i) && value_of(a, i, widths) == value_of(b, i, widths));
@@ -63,7 +63,7 @@ std::vector<std::uint32_t> changed_rows(const Picture& before, const Picture& af
   std::vector<std::uint32_t> rows;
   if (&before.column(column) == &after.column(column)) return rows;
   const Table table = schema_of(column).table;
-  const Widths widths = widths_of(schema_of(column).type);
+  const TypeWidths widths = widths_of(schema_of(column).type);
   const std::uint32_t end = std::max(before.rows(table), after.rows(table));
   const std::uint32_t both = std::min(before.rows(table), after.rows(table));
   for (std::uint32_t first = 0; first < end; first += kChunkRows) {

@@ -16,7 +16,7 @@ constexpr std::size_t kMostUnits = 128;
 constexpr std::int64_t kMostAnswers = 1'000'000;
 // A healthy PostgreSQL gives up a lock after three seconds; one that says nothing for five is stuck.
 constexpr char kSettings[] = " -clock_timeout=3000";
-constexpr auto kStuckAfter = 5s;
+constexpr auto kCommitStuckAfter = 5s;
 constexpr auto kResolveFor = 30s;
 constexpr int kMostTries = 10;
 
@@ -25,7 +25,8 @@ Error unknown_outcome() {
           "emplace.store.unknown_outcome", 1};
 }
 Error answered_meanwhile() {
-  return {ErrorCode::kConflict, "this Idempotency-Key was answered meanwhile; ask again", "emplace.idempotency.answered"};
+  return {ErrorCode::kConflict, "this Idempotency-Key was answered meanwhile; ask again",
+          "emplace.idempotency.answered"};
 }
 Error no_answer() { return unavailable("no answer until the deadline"); }
 
@@ -136,14 +137,15 @@ void Committer::drop_abandoned(Units& units) {
 // Nobody may leave any more without kUnknownOutcome; false when somebody has left already.
 bool Committer::enter_commit(Units& units) {
   const std::lock_guard lock(mutex_);
-  if (stopping_ || std::any_of(units.begin(), units.end(), [](const auto& unit) { return unit->abandoned; })) return false;
+  if (stopping_ || std::any_of(units.begin(), units.end(), [](const auto& unit) { return unit->abandoned; }))
+    return false;
   for (const auto& unit : units) unit->stage = Stage::kCommitting;
   return true;
 }
 
 // False: some units are out, run the others. `answered_units` gets those whose key somebody else used.
 bool Committer::attempt(Units& units, Units& answered_units, std::string& transaction_id, BatchDone& done) {
-  pqxx::work transaction(session_.open(Clock::now() + kStuckAfter));
+  pqxx::work transaction(session_.open(Clock::now() + kCommitStuckAfter));
   std::vector<const ClaimAct*> acts;
   for (const auto& unit : units) acts.push_back(&unit->act);
   std::vector<std::size_t> answered;
@@ -167,8 +169,8 @@ bool Committer::attempt(Units& units, Units& answered_units, std::string& transa
   return true;
 }
 
-// Who shares a key with a unit of the same batch is told so only when that one is committed, so that asking again finds its
-// answer; when it was not, the other one has the key to itself.
+// Who shares a key with a unit of the same batch is told so only when that one is committed, so that asking again finds
+// its answer; when it was not, the other one has the key to itself.
 void Committer::commit(Units units) {
   while (!units.empty()) {
     Units answered;
@@ -231,7 +233,8 @@ bool Committer::alone(const Units& units, const std::exception& error) {
 }
 
 bool Committer::resolve(const Units& units, BatchDone& done, const std::string& transaction_id) {
-  const auto committed = was_committed(session_, transaction_id, Clock::now() + kResolveFor, [this] { return stopping(); });
+  const auto committed =
+      was_committed(session_, transaction_id, Clock::now() + kResolveFor, [this] { return stopping(); });
   if (!committed) return give_up(units, unknown_outcome());
   if (!*committed) return give_up(units, unavailable("the connection was lost before the commit"));
   finish_all(units, done);

@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kBatch = 4096;
-constexpr auto kStuckAfter = 10s;
+constexpr auto kReadStuckAfter = 10s;
 constexpr auto kPatience = 1s;  // at the end, before the connection is cut
 
 class Listener : public pqxx::notification_receiver {
@@ -87,7 +87,7 @@ void EventTail::wait(int socket, int timeout_ms) {
 
 // False: there may be more.
 bool EventTail::deliver_new() {
-  pqxx::work transaction(session_->open(std::chrono::steady_clock::now() + kStuckAfter));
+  pqxx::work transaction(session_->open(std::chrono::steady_clock::now() + kReadStuckAfter));
   const auto events = read_events(transaction, last_, kBatch);
   const bool trimmed = events.empty() ? newest_event(transaction) > last_ && read_events(transaction, last_, 1).empty()
                                       : events.front().seq != last_ + 1;
@@ -106,7 +106,7 @@ bool EventTail::deliver_new() {
 }
 
 void EventTail::follow() {
-  auto& connection = session_->open(std::chrono::steady_clock::now() + kStuckAfter);
+  auto& connection = session_->open(std::chrono::steady_clock::now() + kReadStuckAfter);
   Listener listener(connection);
   while (!stopping_ && !gone_) {
     if (!connection.is_open()) throw pqxx::broken_connection();  // open() would replace it under the listener
@@ -124,7 +124,9 @@ void EventTail::run() {
     } catch (const std::exception& error) {
       session_->close();
       if (stopping_) return;
-      if (pause_ms == 50) log_(LogLevel::kWarn, fmt::format("msg=\"events are not followed for now\" after={} error=\"{}\"", last_, error.what()));
+      if (pause_ms == 50)
+        log_(LogLevel::kWarn,
+             fmt::format("msg=\"events are not followed for now\" after={} error=\"{}\"", last_, error.what()));
     }
     if (last_ != before) pause_ms = 50;
     if (!stopping_ && !gone_) wait(-1, pause_ms);

@@ -14,8 +14,8 @@ constexpr sql::Statement kAppend{
     "         FROM head, unnest($2::text[], $3::text[]) WITH ORDINALITY AS e (kind, payload, n)) "
     "SELECT seq, pg_current_xact_id()::text, pg_notify('emplace_events', seq::text) FROM head"};
 
-constexpr sql::Statement kRead{"read_events",
-                               "SELECT seq, at_us, kind, payload FROM events WHERE seq > $1 ORDER BY seq LIMIT $2"};
+constexpr sql::Statement kReadEvents{
+    "read_events", "SELECT seq, at_us, kind, payload FROM events WHERE seq > $1 ORDER BY seq LIMIT $2"};
 
 constexpr sql::Statement kNewest{"newest_event", "SELECT seq FROM event_head"};
 
@@ -51,14 +51,15 @@ Appended append_events(pqxx::work& transaction, const std::vector<Change>& chang
   return append(transaction, kinds, payloads, now_us);
 }
 
-Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload, std::int64_t now_us) {
+Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload,
+                      std::int64_t now_us) {
   sql::Array kinds, payloads;
   return append(transaction, kinds.add(kind), payloads.add(payload), now_us);
 }
 
 std::vector<Event> read_events(pqxx::work& transaction, std::int64_t after, std::size_t limit) {
   std::vector<Event> events;
-  for (const auto& row : sql::run(transaction, kRead, after, limit))
+  for (const auto& row : sql::run(transaction, kReadEvents, after, limit))
     events.push_back({sql::i64(row[0]), sql::i64(row[1]), sql::text(row[2]), sql::text(row[3])});
   return events;
 }

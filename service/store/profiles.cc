@@ -5,7 +5,7 @@
 namespace emplace {
 namespace {
 
-constexpr sql::Statement kRead{"read_profiles", "SELECT name, json FROM profiles"};
+constexpr sql::Statement kReadProfiles{"read_profiles", "SELECT name, json FROM profiles"};
 constexpr sql::Statement kPut{"put_profile",
                               "INSERT INTO profiles (name, json) VALUES ($1, $2) "
                               "ON CONFLICT (name) DO UPDATE SET json = EXCLUDED.json"};
@@ -14,7 +14,7 @@ constexpr sql::Statement kPut{"put_profile",
 
 std::map<std::string, std::string> read_profiles(pqxx::work& transaction) {
   std::map<std::string, std::string> profiles;
-  for (const auto& row : sql::run(transaction, kRead)) profiles.emplace(sql::text(row[0]), sql::text(row[1]));
+  for (const auto& row : sql::run(transaction, kReadProfiles)) profiles.emplace(sql::text(row[0]), sql::text(row[1]));
   return profiles;
 }
 

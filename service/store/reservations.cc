@@ -24,7 +24,7 @@ constexpr sql::Statement kForget{
     "DELETE FROM reservations WHERE host = ANY($1::text[]) OR vm = ANY($2::uuid[]) RETURNING vm"};
 constexpr sql::Statement kExpire{"expire_reservations",
                                  "DELETE FROM reservations WHERE expires_at_us <= $1 RETURNING vm"};
-constexpr sql::Statement kRead{"read_reservations", "SELECT payload FROM reservations ORDER BY vm"};
+constexpr sql::Statement kReadReservations{"read_reservations", "SELECT payload FROM reservations ORDER BY vm"};
 
 std::vector<Change> removals(const pqxx::result& rows) {
   std::vector<Change> changes;
@@ -80,7 +80,7 @@ std::int64_t expire_reservations(pqxx::work& transaction, std::int64_t now_us) {
 
 std::vector<Change> read_reservations(pqxx::work& transaction) {
   std::vector<Change> changes;
-  for (const auto& row : sql::run(transaction, kRead)) {
+  for (const auto& row : sql::run(transaction, kReadReservations)) {
     if (auto change = change_from_json(sql::text(row[0]))) changes.push_back(*std::move(change));
   }
   return changes;

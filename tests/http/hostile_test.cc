@@ -10,8 +10,8 @@ namespace {
 
 constexpr int kPaceMs = 10;  // between two bytes of a client that takes its time
 
-const std::string kPost = "POST /p HTTP/1.1\r\nHost: a\r\n";
-const std::string kChunked = kPost + "Transfer-Encoding: chunked\r\n\r\n";
+const std::string kHostilePost = "POST /p HTTP/1.1\r\nHost: a\r\n";
+const std::string kHostileChunked = kHostilePost + "Transfer-Encoding: chunked\r\n\r\n";
 
 // Sends `start`, then `byte` over and over, until the server says something; how many were sent.
 int trickle(Client& client, const std::string& start, std::string_view byte) {
@@ -26,11 +26,11 @@ int trickle(Client& client, const std::string& start, std::string_view byte) {
 TEST(Hostile, GetsAClearRefusalAndAnEnd) {
   const auto server = serve(echo);
   const std::pair<int, std::string> cases[] = {
-      {400, kPost + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"},
-      {400, kPost + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-      {400, kChunked + "5;a=" + std::string(1 << 20, 'x') + "\r\nhello\r\n0\r\n\r\n"},
-      {431, kChunked + "0\r\nX: " + std::string(1 << 20, 'x') + "\r\n\r\n"},
-      {413, kChunked + "fffffffff\r\n"},
+      {400, kHostilePost + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"},
+      {400, kHostilePost + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {400, kHostileChunked + "5;a=" + std::string(1 << 20, 'x') + "\r\nhello\r\n0\r\n\r\n"},
+      {431, kHostileChunked + "0\r\nX: " + std::string(1 << 20, 'x') + "\r\n\r\n"},
+      {413, kHostileChunked + "fffffffff\r\n"},
   };
   for (const auto& [status, bytes] : cases) {
     Client client(server->port());
@@ -46,7 +46,7 @@ TEST(Hostile, MaySendItsChunksByteByByte) {
   const auto server = serve(echo);
   Client client(server->port());
 
-  for (const char c : kChunked + "5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nT: u\r\n\r\n") client.send({&c, 1});
+  for (const char c : kHostileChunked + "5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nT: u\r\n\r\n") client.send({&c, 1});
 
   EXPECT_EQ(client.answer().body, "/p hello!");
   EXPECT_EQ(client.get("/next").body, "/next ");
@@ -56,7 +56,7 @@ TEST(Hostile, IsNotAskedForABodyThatIsTooLong) {
   const auto server = serve(echo);
   Client client(server->port());
 
-  client.send(kPost + "Expect: 100-continue\r\nContent-Length: 53687091200\r\n\r\n");
+  client.send(kHostilePost + "Expect: 100-continue\r\nContent-Length: 53687091200\r\n\r\n");
 
   EXPECT_TRUE(client.until("\r\n\r\n").starts_with("HTTP/1.1 413 "));
 }
@@ -77,7 +77,7 @@ TEST(Hostile, IsCutOffHoweverSlowlyItSendsABody) {
   Limits limits;
   limits.body_timeout_ms = 200;
   const auto server = serve(echo, limits);
-  for (const std::string& start : {kPost + "Content-Length: 100000\r\n\r\n", kChunked + "ffff\r\n"}) {
+  for (const std::string& start : {kHostilePost + "Content-Length: 100000\r\n\r\n", kHostileChunked + "ffff\r\n"}) {
     Client client(server->port());
 
     EXPECT_GT(trickle(client, start, "x"), 1);

@@ -44,7 +44,7 @@ PageSampleRow sample(const std::string& vm, const Pages& pages, std::int64_t rat
   return row;
 }
 
-std::shared_ptr<const Picture> picture_of(const std::vector<Change>& changes) {
+std::shared_ptr<const Picture> memory_picture(const std::vector<Change>& changes) {
   return with_changes(empty_picture(std::uint64_t{1} << 30), changes);
 }
 
@@ -56,8 +56,8 @@ Pages range(std::uint64_t from, std::uint64_t to) {
 
 TEST(AffinityMemory, TakesAwayWhatTheHostAlreadyHolds) {
   const auto picture =
-      picture_of({host("h0"), host("h1"), host("h2"), asking::vm(1, "h1"), sample("vm-1", range(1, 257), 1),
-                  asking::vm(2, "h1"), sample("vm-2", range(129, 385), 1), sample("new", range(1, 513), 1)});
+      memory_picture({host("h0"), host("h1"), host("h2"), asking::vm(1, "h1"), sample("vm-1", range(1, 257), 1),
+                      asking::vm(2, "h1"), sample("vm-2", range(129, 385), 1), sample("new", range(1, 513), 1)});
 
   const auto costs = Asked(picture, request()).evaluate(memory()).value();
 
@@ -69,7 +69,8 @@ TEST(AffinityMemory, AddsNothingBesideATwin) {
   std::mt19937_64 random(1);
   Pages pages;
   while (pages.size() < 5000) pages.insert(random());
-  const auto picture = picture_of({host("h0"), asking::vm(1, "h0"), sample("vm-1", pages, 4), sample("new", pages, 4)});
+  const auto picture =
+      memory_picture({host("h0"), asking::vm(1, "h0"), sample("vm-1", pages, 4), sample("new", pages, 4)});
 
   EXPECT_EQ(Asked(picture, request()).evaluate(memory()).value().values.front(), 0);
 }
@@ -79,12 +80,12 @@ TEST(AffinityMemory, HasNoDataWhereNothingIsKnown) {
                                  host("known"),          asking::vm(1, "unknown"),
                                  asking::vm(2, "known"), sample("vm-2", range(1, 257), 1)};
 
-  const auto without = Asked(picture_of(base), request()).evaluate(memory()).value();
+  const auto without = Asked(memory_picture(base), request()).evaluate(memory()).value();
   EXPECT_EQ(without.quality, std::vector<Quality>(3, Quality::kNoData));
 
   auto changes = base;
   changes.emplace_back(sample("new", range(1, 257), 1));
-  const auto with = Asked(picture_of(changes), request()).evaluate(memory()).value();
+  const auto with = Asked(memory_picture(changes), request()).evaluate(memory()).value();
   EXPECT_EQ(with.quality, (std::vector<Quality>{Quality::kOk, Quality::kNoData, Quality::kOk}));
   EXPECT_EQ(with.values[0], 1);
   EXPECT_EQ(with.values[2], 0);
@@ -93,13 +94,13 @@ TEST(AffinityMemory, HasNoDataWhereNothingIsKnown) {
 TEST(AffinityMemory, HasNoDataForASampleThatCaughtNothing) {
   PageSampleRow nothing = sample("new", {}, 1024);
   nothing.distinct_pages = 7;
-  const auto costs = Asked(picture_of({host("h0"), nothing}), request()).evaluate(memory()).value();
+  const auto costs = Asked(memory_picture({host("h0"), nothing}), request()).evaluate(memory()).value();
   EXPECT_EQ(costs.quality.front(), Quality::kNoData);
 }
 
 TEST(AffinityMemory, DoesNotCountTheVmAgainstItself) {
-  const auto picture = picture_of({host("h0"), host("h1"), asking::vm(1, "h0"), sample("vm-1", range(1, 257), 1),
-                                   asking::vm(2, "h0"), sample("vm-2", range(129, 257), 1)});
+  const auto picture = memory_picture({host("h0"), host("h1"), asking::vm(1, "h0"), sample("vm-1", range(1, 257), 1),
+                                       asking::vm(2, "h0"), sample("vm-2", range(129, 257), 1)});
 
   const auto costs = Asked(picture, request("vm-1")).evaluate(memory()).value();
 
@@ -107,7 +108,7 @@ TEST(AffinityMemory, DoesNotCountTheVmAgainstItself) {
 }
 
 TEST(AffinityMemory, SaysWhenTheSampleIsStale) {
-  const auto picture = picture_of({host("h0"), sample("new", range(1, 257), 1)});
+  const auto picture = memory_picture({host("h0"), sample("new", range(1, 257), 1)});
 
   const auto fresh = Asked(picture, request(), 3'600'000'001).evaluate(memory()).value();
   const auto stale = Asked(picture, request(), 3'600'000'002).evaluate(memory()).value();
@@ -211,7 +212,7 @@ TEST(AffinityMemory, MatchesItsDefinitionOverRandomHistories) {
     const auto world = world_of(random, 300);
     std::vector<Change> hosts;
     for (int i = 0; i < 5; ++i) hosts.emplace_back(host("h" + std::to_string(i)));
-    std::vector<std::shared_ptr<const Picture>> pictures{picture_of(hosts)};
+    std::vector<std::shared_ptr<const Picture>> pictures{memory_picture(hosts)};
     for (int step = 0; step < 40; ++step) {
       const auto base = random() % 4 ? pictures.back() : pictures[random() % pictures.size()];
       const PageSampleRow own = sample("new", some(world, random), std::int64_t{1} << (random() % 5));
@@ -247,7 +248,7 @@ TEST(AffinityMemory, IsExactWithFullSamples) {
       changes.emplace_back(sample("vm-" + std::to_string(id), pages, 1));
       unions[on].insert(pages.begin(), pages.end());
     }
-    const Asked asked(picture_of(changes), request());
+    const Asked asked(memory_picture(changes), request());
     const auto costs = asked.evaluate(memory()).value();
     for (const auto& [name, pages] : unions) {
       const auto added = std::ranges::count_if(own, [&](std::uint64_t page) { return !pages.contains(page); });
@@ -269,7 +270,7 @@ TEST(AffinityMemory, HoldsPagesThatEveryHostHas) {
   }
   const PageSampleRow own = sample("new", common, 1);
   changes.emplace_back(own);
-  auto picture = picture_of(changes);
+  auto picture = memory_picture(changes);
   EXPECT_EQ(Asked(picture, request()).evaluate(memory()).value().values, std::vector<double>(300, 0.0));
 
   changes.clear();
@@ -341,7 +342,7 @@ Errors errors_with(const std::map<std::string, Pages>& guests, double hashes) {
       others.emplace_back(other, &pages);
     }
     others.emplace_back("all", &all);
-    const Asked asked(picture_of(changes), request());
+    const Asked asked(memory_picture(changes), request());
     const auto costs = asked.evaluate(memory()).value();
     for (const auto& [other, pages] : others) {
       const auto added = std::ranges::count_if(own, [&](std::uint64_t page) { return !pages->contains(page); });

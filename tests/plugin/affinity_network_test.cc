@@ -27,7 +27,7 @@ double hops(const Picture& picture, std::uint32_t a, std::uint32_t b) {
   return a == b ? 0 : same(hosts::rack) ? 1 : same(hosts::zone) ? 2 : 3;
 }
 
-const Loaded& affinity() {
+const Loaded& network() {
   static const Loaded loaded("affinity", "{}", asking::settings(EMPLACE_BUILT_PLUGINS));
   return loaded;
 }
@@ -46,7 +46,7 @@ TEST(AffinityNetwork, CountsHopsToAPeer) {
   const auto picture =
       picture_of(topology() + std::vector<Change>{asking::vm(1, "a1"), TrafficRow{"new", "vm-1", 5e6, 1}});
 
-  const auto costs = Asked(picture, request()).evaluate(affinity().objective("affinity.network"));
+  const auto costs = Asked(picture, request()).evaluate(network().objective("affinity.network"));
 
   EXPECT_EQ(costs.value().values, (std::vector<double>{0, 5, 10, 15, 15, 15}));
 }
@@ -54,7 +54,7 @@ TEST(AffinityNetwork, CountsHopsToAPeer) {
 TEST(AffinityNetwork, HasNoDataWithoutAPlacedPeer) {
   const auto unplaced = picture_of(topology() + std::vector<Change>{TrafficRow{"new", "later", 5e6, 1}});
   for (const auto& picture : {picture_of(topology()), unplaced}) {
-    const auto costs = Asked(picture, request()).evaluate(affinity().objective("affinity.network")).value();
+    const auto costs = Asked(picture, request()).evaluate(network().objective("affinity.network")).value();
     EXPECT_EQ(costs.quality, std::vector<Quality>(6, Quality::kNoData));
   }
 }
@@ -74,7 +74,7 @@ TEST(AffinityData, GoesToTheNearestCopy) {
                                                                    DataSourceRow{"new", "ds", 2e6, 1},
                                                                    DataSourceRow{"new", "lost", 9e6, 1}});
 
-  const auto costs = Asked(picture, request()).evaluate(affinity().objective("affinity.data"));
+  const auto costs = Asked(picture, request()).evaluate(network().objective("affinity.data"));
 
   EXPECT_EQ(costs.value().values, (std::vector<double>{4, 4, 0, 0, 6, 6}));
 }
@@ -82,7 +82,7 @@ TEST(AffinityData, GoesToTheNearestCopy) {
 TEST(AffinityData, HasNoDataWithoutAKnownCopy) {
   const auto picture = picture_of(topology() + std::vector<Change>{DataSourceRow{"new", "lost", 9e6, 1}});
 
-  const auto costs = Asked(picture, request()).evaluate(affinity().objective("affinity.data"));
+  const auto costs = Asked(picture, request()).evaluate(network().objective("affinity.data"));
 
   EXPECT_EQ(costs.value().quality, std::vector<Quality>(6, Quality::kNoData));
 }
@@ -110,7 +110,7 @@ struct Edge {
 };
 
 void expect_definition(const Asked& asked, const char* objective, const std::vector<Edge>& edges) {
-  const auto costs = asked.evaluate(affinity().objective(objective)).value();
+  const auto costs = asked.evaluate(network().objective(objective)).value();
   const auto rows = asked.hosts();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     double wanted = 0;

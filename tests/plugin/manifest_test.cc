@@ -26,7 +26,7 @@ std::string with(const std::string& from, const std::string& to) {
   return text.replace(at, from.size(), to);
 }
 
-std::string refusal(const std::string& json) {
+std::string manifest_refusal(const std::string& json) {
   const auto manifest = parse_manifest(json, "/p/m.json");
   return manifest ? "accepted" : manifest.error().message;
 }
@@ -45,7 +45,8 @@ TEST(Configuration, RefusesNumbersBeyond64Bits) {
   const auto manifest = parse_manifest(kGood, "/p/m.json");
   ASSERT_TRUE(manifest);
 
-  EXPECT_NE(refusal(with(R"("default":60)", R"("default":1e19)")).find("wanted numbers below 2^63"), std::string::npos);
+  EXPECT_NE(manifest_refusal(with(R"("default":60)", R"("default":1e19)")).find("wanted numbers below 2^63"),
+            std::string::npos);
   EXPECT_NE(complete_configuration(*manifest, R"({"ttl_s":-1e19})").error().message.find("wanted numbers below 2^63"),
             std::string::npos);
 }
@@ -75,7 +76,7 @@ TEST(Manifest, RefusesWhatItDoesNotKnowWithFileKeyWantedAndFound) {
       {with(R"("default":60,)", ""), "configuration.properties.ttl_s: wanted a default"},
   };
   for (const auto& [json, says] : cases) {
-    const std::string said = refusal(json);
+    const std::string said = manifest_refusal(json);
     EXPECT_NE(said.find(says), std::string::npos) << "wanted " << says << "\nfound  " << said;
     EXPECT_EQ(said.find("/p/m.json"), 0u) << said;
   }

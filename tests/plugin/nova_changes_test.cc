@@ -16,7 +16,7 @@ using testing_rows::empty_picture;
 using testing_rows::picture_of;
 using testing_rows::with_changes;
 
-const asking::Loaded& nova() {
+const asking::Loaded& changing_nova() {
   static const asking::Loaded loaded("nova", "{}", asking::settings(EMPLACE_BUILT_PLUGINS));
   return loaded;
 }
@@ -109,7 +109,7 @@ std::map<std::string, std::string> answers(const std::shared_ptr<const Picture>&
   const Asked asked(picture, asked_vm());
   std::map<std::string, std::string> by_rule;
   for (const char* id : kFilters) {
-    const auto screened = asking::screen(nova().filter(id), asked);
+    const auto screened = asking::screen(changing_nova().filter(id), asked);
     auto names = screened.kept;
     std::ranges::sort(names);
     for (const std::string& name : names) by_rule[id] += name + " ";
@@ -117,11 +117,12 @@ std::map<std::string, std::string> answers(const std::shared_ptr<const Picture>&
   }
   for (const char* id : kWeighers) {
     const auto hosts = asked.hosts();
-    const auto weights = nova().weigher(id).weigh(*asked.query, hosts).value();
+    const auto weights = changing_nova().weigher(id).weigh(*asked.query, hosts).value();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const double times = weights.multipliers.empty() ? 0 : weights.multipliers[i];
       const std::string name((*picture)[hosts::name][hosts[i]]);
-      by_rule[id + (" " + name)] = std::to_string(weights.raw[weights.raw.size() == 1 ? 0 : i]) + " times " + std::to_string(times);
+      by_rule[id + (" " + name)] =
+          std::to_string(weights.raw[weights.raw.size() == 1 ? 0 : i]) + " times " + std::to_string(times);
     }
   }
   return by_rule;

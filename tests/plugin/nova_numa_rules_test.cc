@@ -12,7 +12,7 @@ using asking::Asked;
 using testing_rows::picture_of;
 using Names = std::vector<std::string>;
 
-const asking::Loaded& nova() {
+const asking::Loaded& numa_nova() {
   static const asking::Loaded loaded("nova", "{}", asking::settings(EMPLACE_BUILT_PLUGINS));
   return loaded;
 }
@@ -23,7 +23,7 @@ VmRequest wants(const std::string& fields) {
   return made;
 }
 
-HostRow with_state(const std::string& name, const std::string& nova_state) {
+HostRow numa_host(const std::string& name, const std::string& nova_state) {
   HostRow row = asking::host(name);
   row.nova_state = nova_state;
   return row;
@@ -37,11 +37,11 @@ std::string topology(const std::string& pinned, const std::string& siblings) {
 
 std::shared_ptr<const Picture> hosts() {
   return picture_of({
-      with_state("free", topology("[]", "[[0,1]]")),
-      with_state("full", topology("[0]", "[[0,1]]")),
-      with_state("single", topology("[]", "[[0],[1]]")),
-      with_state("odd", R"({"numa_topology":{"cells":[{"id":0}]}})"),
-      with_state("cards", R"({"pci_stats":[{"vendor_id":"8086","product_id":"1520","numa_node":0,"count":2}]})"),
+      numa_host("free", topology("[]", "[[0,1]]")),
+      numa_host("full", topology("[0]", "[[0,1]]")),
+      numa_host("single", topology("[]", "[[0],[1]]")),
+      numa_host("odd", R"({"numa_topology":{"cells":[{"id":0}]}})"),
+      numa_host("cards", R"({"pci_stats":[{"vendor_id":"8086","product_id":"1520","numa_node":0,"count":2}]})"),
       asking::host("plain"),
   });
 }
@@ -53,13 +53,13 @@ struct Answer {
 
 Answer ask(const char* filter, VmRequest vm) {
   const Asked asked(hosts(), std::move(vm));
-  const auto screened = asking::screen(nova().filter(filter), asked);
+  const auto screened = asking::screen(numa_nova().filter(filter), asked);
   if (!screened.done) return {{"failed: " + screened.done.error().message}, {}};
   Answer answer{screened.kept, {}};
   for (const std::uint32_t row : asked.hosts()) {
     if (screened.reasons[row] == 0) continue;
     answer.refused[std::string((*asked.picture)[hosts::name][row])] =
-        nova().filter(filter).explain(*asked.query, row, screened.reasons[row]);
+        numa_nova().filter(filter).explain(*asked.query, row, screened.reasons[row]);
   }
   return answer;
 }
@@ -118,7 +118,7 @@ TEST(PciPassthroughFilter, KeepsHostsWithDevicesAndSaysWhyNot) {
 
 TEST(PciWeigher, PrefersHostsWithFewerDevices) {
   const Asked asked(hosts(), asking::request());
-  const auto weights = nova().weigher("PCIWeigher").weigh(*asked.query, asked.hosts());
+  const auto weights = numa_nova().weigher("PCIWeigher").weigh(*asked.query, asked.hosts());
   ASSERT_TRUE(weights);
   EXPECT_EQ(weights->raw, (std::vector<double>{100, 100, 100, 100, 98, 100}));
 }

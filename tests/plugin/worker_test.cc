@@ -24,7 +24,7 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-std::shared_ptr<const Picture> three_hosts() {
+std::shared_ptr<const Picture> hosts_abc() {
   return picture_of({host("small", 100), host("middle", 1000), host("big", 10000)});
 }
 
@@ -58,12 +58,12 @@ struct Unruly {
   }
 
   const Loaded loaded;
-  const std::shared_ptr<const Picture> picture = three_hosts();
+  const std::shared_ptr<const Picture> picture = hosts_abc();
 };
 
 TEST(Worker, AnswersAsInThisProcess) {
   const Loaded good = in_worker("good");
-  const Asked asked(three_hosts(), request("new", 500));
+  const Asked asked(hosts_abc(), request("new", 500));
 
   EXPECT_EQ(asked.evaluate(good.objective("good.cost")).value().values, (std::vector<double>{-100, -1000, -10000}));
   const auto screened = asking::screen(good.filter("good.filter"), asked);
@@ -119,13 +119,13 @@ TEST(Worker, EndsWhenItTakesTooMuchMemory) {
   if (kSanitized) GTEST_SKIP() << "seccomp and limits on memory are left out under a sanitizer";
   auto settings = asking::settings();
   const Loaded unruly = Loaded("unruly", "{}", settings, "worker", 10'000);
-  const auto costs = Asked(three_hosts(), request(), 0, "please-hog").evaluate(unruly.objective("unruly.cost"));
+  const auto costs = Asked(hosts_abc(), request(), 0, "please-hog").evaluate(unruly.objective("unruly.cost"));
   EXPECT_EQ(failure(costs), "plugin unruly, unruly.cost: its worker ran out of the memory that it may use");
   EXPECT_TRUE(comes_to_pass([&] { return status(unruly).state == "active"; }));
 }
 
 TEST(Worker, CannotWriteIntoThePicture) {
-  const auto picture = three_hosts();
+  const auto picture = hosts_abc();
   auto settings = asking::settings();
   settings.worker.pictures = picture->arena();
   const Loaded unruly = in_worker("unruly", settings);
@@ -154,7 +154,7 @@ TEST(Worker, FailsAtOnceWhileItIsStartedAgain) {
   auto settings = asking::settings();
   settings.worker.first_back_off_ms = settings.worker.longest_back_off_ms = 60'000;
   const Loaded unruly = in_worker("unruly", settings);
-  const auto picture = three_hosts();
+  const auto picture = hosts_abc();
   const auto wish = [&](const char* document) {
     return failure(Asked(picture, request(), 0, document).evaluate(unruly.objective("unruly.cost")));
   };
@@ -171,7 +171,7 @@ TEST(Worker, IsSetAsideAfterThreeMissesInARow) {
   auto settings = asking::settings();
   settings.tick = [now] { return now->load(); };
   const Loaded unruly = in_worker("unruly", settings);
-  const auto picture = three_hosts();
+  const auto picture = hosts_abc();
   const auto wish = [&](const char* document) {
     EXPECT_TRUE(comes_to_pass([&] { return status(unruly).state != "starting"; }));
     return failure(Asked(picture, request(), 0, document).evaluate(unruly.objective("unruly.cost")));
@@ -205,7 +205,7 @@ TEST(Worker, IsNeverWaitedForWhenItCannotBeLoaded) {
   };
   for (const auto& [name, why] : faults) {
     const Loaded loaded = in_worker(name);
-    const auto costs = Asked(three_hosts(), request()).evaluate(loaded.objective(std::string(name) + ".cost"));
+    const auto costs = Asked(hosts_abc(), request()).evaluate(loaded.objective(std::string(name) + ".cost"));
     EXPECT_NE(failure(costs).find(why), std::string::npos) << failure(costs);
     EXPECT_NE(failure(costs).find("its worker cannot be started: plugin "), std::string::npos) << failure(costs);
     EXPECT_EQ(status(loaded).state, "refused");
@@ -219,7 +219,7 @@ TEST(Worker, AnswersManyAtOnce) {
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
-      const auto own = three_hosts();
+      const auto own = hosts_abc();
       for (int i = 0; i < 200; ++i) {
         const Asked asked(i % 2 ? own : unruly.picture, request());
         const auto costs = asked.evaluate(unruly.loaded.objective("unruly.cost"));

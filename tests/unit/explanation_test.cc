@@ -39,7 +39,7 @@ class NoHypervisors : public Hypervisors {
   Result<std::vector<DomainSeen>> domains(const std::string&, Deadline) override { return {}; }
 };
 
-HostRow host(const std::string& name, double vcpus) {
+HostRow sized(const std::string& name, double vcpus) {
   HostRow row;
   row.name = name;
   row.vcpus = vcpus;
@@ -61,7 +61,7 @@ class ExplanationTest : public ::testing::Test {
   }
   Placement three_hosts(const std::string& explain = "summary") {
     return placement(R"({"vm":{"name":"v","vcpus":4,"memory_mib":1024,"disk_gib":1},"explain":")" + explain + "\"}",
-                     {host("b", 2), host("c", 8), host("a", 16)});
+                     {sized("b", 2), sized("c", 8), sized("a", 16)});
   }
 
   SamePictures pictures_;
@@ -118,7 +118,7 @@ TEST_F(ExplanationTest, SaysThatThePictureIsStale) {
 
 TEST_F(ExplanationTest, ListsOneEntryPerInstanceOfAMultiCreate) {
   const auto answer = parsed(answer_json(
-      placement(R"({"vm":{"name":"v","vcpus":4,"memory_mib":1024},"count":2})", {host("a", 8), host("b", 8)})));
+      placement(R"({"vm":{"name":"v","vcpus":4,"memory_mib":1024},"count":2})", {sized("a", 8), sized("b", 8)})));
   const JsonValue placements = *answer.root().find("placements");
   ASSERT_EQ(placements.size(), 2u);
   EXPECT_EQ(placements.item(1).find("name")->text(), "v-2");
@@ -127,7 +127,7 @@ TEST_F(ExplanationTest, ListsOneEntryPerInstanceOfAMultiCreate) {
 
 TEST_F(ExplanationTest, DoesNotDependOnTheOrderOfRows) {
   std::vector<Change> rows;
-  for (int i = 0; i < 30; ++i) rows.emplace_back(host("h" + std::to_string(i), 2 + i % 5));
+  for (int i = 0; i < 30; ++i) rows.emplace_back(sized("h" + std::to_string(i), 2 + i % 5));
   const std::string json = R"({"vm":{"name":"v","vcpus":4,"memory_mib":1024},"explain":"full","alternates":30})";
   const Placement forward = placement(json, rows);
   std::reverse(rows.begin(), rows.end());
@@ -139,9 +139,9 @@ TEST_F(ExplanationTest, DoesNotDependOnTheOrderOfRows) {
 
 TEST_F(ExplanationTest, TellsAChangedCostFromTheDocument) {
   const std::string json = R"({"vm":{"name":"v","vcpus":4,"memory_mib":1024},"alternates":0})";
-  const std::string before = decision_document(placement(json, {host("a", 100), host("b", 8), host("c", 9)}));
+  const std::string before = decision_document(placement(json, {sized("a", 100), sized("b", 8), sized("c", 9)}));
   // The last of the ranking is in no answer at this level, but its cost is in the sum.
-  const std::string after = decision_document(placement(json, {host("a", 100), host("b", 8), host("c", 10)}));
+  const std::string after = decision_document(placement(json, {sized("a", 100), sized("b", 8), sized("c", 10)}));
 
   const auto lines = differences(before, after);
   ASSERT_FALSE(lines.empty());

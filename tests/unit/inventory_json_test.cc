@@ -8,7 +8,7 @@
 namespace emplace {
 namespace {
 
-std::string fault_of(const std::string& json) {
+std::string inventory_fault(const std::string& json) {
   const auto changes = parse_inventory(json, 0);
   return changes ? "" : changes.error().message;
 }
@@ -63,36 +63,37 @@ TEST(ParseInventory, ReadsEveryList) {
 }
 
 TEST(ParseInventory, TakesAPartialOne) {
-  EXPECT_EQ(fault_of("{}"), "");
-  EXPECT_EQ(fault_of(R"({"hosts":[]})"), "");
-  EXPECT_EQ(fault_of(R"({"hosts":[{"name":"h","vcpus":1,"memory_mib":1}]})"), "");
+  EXPECT_EQ(inventory_fault("{}"), "");
+  EXPECT_EQ(inventory_fault(R"({"hosts":[]})"), "");
+  EXPECT_EQ(inventory_fault(R"({"hosts":[{"name":"h","vcpus":1,"memory_mib":1}]})"), "");
 }
 
 TEST(ParseInventory, NamesTheFieldThatIsWrong) {
   const auto host = [](const std::string& fields) {
     return R"({"hosts":[{"name":"h0","vcpus":1,"memory_mib":1},{"name":"h1","vcpus":4,"memory_mib":8)" + fields + "}]}";
   };
-  EXPECT_TRUE(starts(fault_of(R"({"hosts":[{"vcpus":1}]})"), "hosts[0].name: wanted a value"));
-  EXPECT_TRUE(starts(fault_of(R"({"hosts":{}})"), "hosts: wanted a list"));
-  EXPECT_TRUE(starts(fault_of(R"({"hosts":[7]})"), "hosts[0]: wanted an object"));
-  EXPECT_TRUE(starts(fault_of(R"({"racks":[]})"), "racks: wanted no such field"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"disk_gib":-1)")), "hosts[1].disk_gib: wanted a number from 0"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"cpu_allocation_ratio":0)")), "hosts[1].cpu_allocation_ratio:"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"state":"asleep")")), "hosts[1].state: wanted one of"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"observed":{"cpu_util":1.5})")), "hosts[1].observed.cpu_util:"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"numa":[{"vcpus":2,"memory_mib":8}])")),
+  EXPECT_TRUE(starts(inventory_fault(R"({"hosts":[{"vcpus":1}]})"), "hosts[0].name: wanted a value"));
+  EXPECT_TRUE(starts(inventory_fault(R"({"hosts":{}})"), "hosts: wanted a list"));
+  EXPECT_TRUE(starts(inventory_fault(R"({"hosts":[7]})"), "hosts[0]: wanted an object"));
+  EXPECT_TRUE(starts(inventory_fault(R"({"racks":[]})"), "racks: wanted no such field"));
+  EXPECT_TRUE(starts(inventory_fault(host(R"(,"disk_gib":-1)")), "hosts[1].disk_gib: wanted a number from 0"));
+  EXPECT_TRUE(starts(inventory_fault(host(R"(,"cpu_allocation_ratio":0)")), "hosts[1].cpu_allocation_ratio:"));
+  EXPECT_TRUE(starts(inventory_fault(host(R"(,"state":"asleep")")), "hosts[1].state: wanted one of"));
+  EXPECT_TRUE(starts(inventory_fault(host(R"(,"observed":{"cpu_util":1.5})")), "hosts[1].observed.cpu_util:"));
+  EXPECT_TRUE(starts(inventory_fault(host(R"(,"numa":[{"vcpus":2,"memory_mib":8}])")),
                      "hosts[1].numa: wanted cells that sum to the host's 4 vcpus, found 2"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"numa":[{"vcpus":4,"memory_mib":7}])")),
+  EXPECT_TRUE(starts(inventory_fault(host(R"(,"numa":[{"vcpus":4,"memory_mib":7}])")),
                      "hosts[1].numa: wanted cells that sum to the host's 8 MiB"));
-  EXPECT_TRUE(starts(fault_of(host(R"(,"reserved_vcpus":5)")),
+  EXPECT_TRUE(starts(inventory_fault(host(R"(,"reserved_vcpus":5)")),
                      "hosts[1].reserved_vcpus: wanted at most the host's 4, found 5"));
+  EXPECT_TRUE(starts(
+      inventory_fault(R"({"hosts":[{"name":"h","vcpus":1,"memory_mib":1},{"name":"h","vcpus":1,"memory_mib":1}]})"),
+      "hosts[1].name: wanted each name once"));
   EXPECT_TRUE(
-      starts(fault_of(R"({"hosts":[{"name":"h","vcpus":1,"memory_mib":1},{"name":"h","vcpus":1,"memory_mib":1}]})"),
-             "hosts[1].name: wanted each name once"));
-  EXPECT_TRUE(starts(fault_of(R"({"groups":[{"name":"g","policy":"love"}]})"), "groups[0].policy: wanted one of"));
+      starts(inventory_fault(R"({"groups":[{"name":"g","policy":"love"}]})"), "groups[0].policy: wanted one of"));
   EXPECT_TRUE(
-      starts(fault_of(R"({"traffic":[{"a":"x","b":"x","bytes_per_s":1}]})"), "traffic[0].b: wanted another vm"));
-  EXPECT_TRUE(starts(fault_of(R"({"aggregates":[{"name":"a","metadata":{"k":1}}]})"),
+      starts(inventory_fault(R"({"traffic":[{"a":"x","b":"x","bytes_per_s":1}]})"), "traffic[0].b: wanted another vm"));
+  EXPECT_TRUE(starts(inventory_fault(R"({"aggregates":[{"name":"a","metadata":{"k":1}}]})"),
                      "aggregates[0].metadata.k: wanted a text"));
 }
 
@@ -101,14 +102,14 @@ TEST(ParseInventory, RefusesSamplesThatAreNone) {
     return R"({"page_samples":[{"vm":"v","pages":9,"zero_pages":0,"distinct_pages":9,"rate":)" + rate +
            R"(,"hashes":")" + text + "\"}]}";
   };
-  EXPECT_EQ(fault_of(sample(hashes({4, 8}), "4")), "");
-  EXPECT_TRUE(starts(fault_of(sample(hashes({8, 4}), "4")), "page_samples[0].hashes: wanted rising hashes"));
-  EXPECT_TRUE(starts(fault_of(sample(hashes({4, 4}), "4")), "page_samples[0].hashes: wanted rising hashes"));
+  EXPECT_EQ(inventory_fault(sample(hashes({4, 8}), "4")), "");
+  EXPECT_TRUE(starts(inventory_fault(sample(hashes({8, 4}), "4")), "page_samples[0].hashes: wanted rising hashes"));
+  EXPECT_TRUE(starts(inventory_fault(sample(hashes({4, 4}), "4")), "page_samples[0].hashes: wanted rising hashes"));
   EXPECT_TRUE(
-      starts(fault_of(sample(hashes({4, 9}), "4")), "page_samples[0].hashes: wanted hashes = 0 mod 4, found 9"));
-  EXPECT_TRUE(starts(fault_of(sample("????", "4")), "page_samples[0].hashes: wanted base64"));
-  EXPECT_TRUE(starts(fault_of(sample("AAAA", "4")), "page_samples[0].hashes: wanted base64"));
-  EXPECT_TRUE(starts(fault_of(sample("", "0")), "page_samples[0].rate: wanted a whole number from 1"));
+      starts(inventory_fault(sample(hashes({4, 9}), "4")), "page_samples[0].hashes: wanted hashes = 0 mod 4, found 9"));
+  EXPECT_TRUE(starts(inventory_fault(sample("????", "4")), "page_samples[0].hashes: wanted base64"));
+  EXPECT_TRUE(starts(inventory_fault(sample("AAAA", "4")), "page_samples[0].hashes: wanted base64"));
+  EXPECT_TRUE(starts(inventory_fault(sample("", "0")), "page_samples[0].rate: wanted a whole number from 1"));
 }
 
 TEST(InventoryJson, ReadsBackToTheSamePicture) {

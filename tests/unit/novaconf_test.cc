@@ -18,7 +18,7 @@ Ini ini_of(std::string_view text) {
   return ini;
 }
 
-std::string fault_of(std::string_view text) {
+std::string ini_fault(std::string_view text) {
   Ini ini;
   const auto added = ini.add(text, "nova.conf");
   return added ? "" : added.error().message;
@@ -65,13 +65,13 @@ TEST(Ini, EndsLinesAsAnySystemDoesAndKnowsWideBlanks) {
 }
 
 TEST(Ini, SaysWhereAFileIsBroken) {
-  EXPECT_EQ(fault_of("[a]\nx = 1\nnothing\n"), "nova.conf:3: wanted ':' or '=' after the name of an option");
-  EXPECT_EQ(fault_of("[a]\n= 1\n"), "nova.conf:2: wanted the name of an option, found none");
-  EXPECT_EQ(fault_of("[a]\n\n  1\n"), "nova.conf:3: wanted an option, found a line that goes on none");
-  EXPECT_EQ(fault_of("[a\n"), "nova.conf:1: wanted ']' at the end of a section's name");
-  EXPECT_EQ(fault_of("[]\n"), "nova.conf:1: wanted the name of a section, found none");
-  EXPECT_EQ(fault_of("x = 1\n"), "nova.conf:1: wanted a [section] before the first option");
-  EXPECT_EQ(fault_of("[a]\nx = \xff\n"), "nova.conf: wanted UTF-8, found other bytes");
+  EXPECT_EQ(ini_fault("[a]\nx = 1\nnothing\n"), "nova.conf:3: wanted ':' or '=' after the name of an option");
+  EXPECT_EQ(ini_fault("[a]\n= 1\n"), "nova.conf:2: wanted the name of an option, found none");
+  EXPECT_EQ(ini_fault("[a]\n\n  1\n"), "nova.conf:3: wanted an option, found a line that goes on none");
+  EXPECT_EQ(ini_fault("[a\n"), "nova.conf:1: wanted ']' at the end of a section's name");
+  EXPECT_EQ(ini_fault("[]\n"), "nova.conf:1: wanted the name of a section, found none");
+  EXPECT_EQ(ini_fault("x = 1\n"), "nova.conf:1: wanted a [section] before the first option");
+  EXPECT_EQ(ini_fault("[a]\nx = \xff\n"), "nova.conf: wanted UTF-8, found other bytes");
 }
 
 TEST(Ini, TakesNothingOfABrokenFile) {

@@ -19,7 +19,7 @@ using testing_rows::numbered;
 using testing_rows::picture_of;
 
 // A cluster that is small enough to be asked by going through all of it.
-struct Cluster {
+struct RandomCluster {
   std::vector<HostRow> hosts;
   std::vector<VmRow> vms;
   std::vector<TrafficRow> traffic;
@@ -27,11 +27,11 @@ struct Cluster {
   std::shared_ptr<const Picture> picture;
 };
 
-Cluster random_cluster(std::uint32_t seed) {
+RandomCluster random_cluster(std::uint32_t seed) {
   std::mt19937 random(seed);
   const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
   const auto named = [&](const char* what, std::uint32_t n) { return what + std::to_string(below(n)); };
-  Cluster cluster;
+  RandomCluster cluster;
   for (int i = 0; i < 6; ++i) {
     HostRow host;
     host.name = "host" + std::to_string(i);
@@ -69,7 +69,7 @@ Cluster random_cluster(std::uint32_t seed) {
   return cluster;
 }
 
-const HostRow* host_of(const Cluster& cluster, const VmRow& vm) {
+const HostRow* host_of(const RandomCluster& cluster, const VmRow& vm) {
   for (const HostRow& host : cluster.hosts) {
     if (host.name == vm.host) return &host;
   }
@@ -78,7 +78,7 @@ const HostRow* host_of(const Cluster& cluster, const VmRow& vm) {
 
 bool is_other(const VmRow& row, const VmRequest& vm) { return vm.id.is_zero() ? row.name != vm.name : row.id != vm.id; }
 
-void expect_members(const Cluster& cluster, const Query& query) {
+void expect_members(const RandomCluster& cluster, const Query& query) {
   std::map<std::string, std::uint32_t> wanted, found;
   for (const VmRow& row : cluster.vms) {
     if (!query.vm.group.empty() && row.group == query.vm.group && !row.host.empty() && is_other(row, query.vm)) {
@@ -94,7 +94,7 @@ void expect_members(const Cluster& cluster, const Query& query) {
                              [](const HostCount& a, const HostCount& b) { return a.host < b.host; }));
 }
 
-void expect_taken(const Cluster& cluster, const Query& query) {
+void expect_taken(const RandomCluster& cluster, const Query& query) {
   std::set<std::string> domains, hosts_taken, found_domains, found_hosts;
   for (const VmRow& row : cluster.vms) {
     const HostRow* host = host_of(cluster, row);
@@ -114,7 +114,7 @@ void expect_taken(const Cluster& cluster, const Query& query) {
 
 using Flow = std::tuple<std::string, std::string, double>;  // peer, its host, bytes/s
 
-void expect_peers(const Cluster& cluster, const Query& query) {
+void expect_peers(const RandomCluster& cluster, const Query& query) {
   std::vector<Flow> wanted, found;
   for (const TrafficRow& edge : cluster.traffic) {
     if (edge.a == edge.b || (edge.a != query.vm.name && edge.b != query.vm.name)) continue;
@@ -146,7 +146,7 @@ void expect_peers(const Cluster& cluster, const Query& query) {
 class BindRandom : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(BindRandom, FindsWhatGoingThroughAllRowsFinds) {
-  const Cluster cluster = random_cluster(GetParam());
+  const RandomCluster cluster = random_cluster(GetParam());
   for (const bool with_id : {false, true}) {
     for (std::uint64_t i = 1; i <= 13; ++i) {
       PlacementRequest request;

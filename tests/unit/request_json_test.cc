@@ -12,12 +12,12 @@ std::string with_vm(const std::string& fields, const std::string& options = "") 
          (options.empty() ? "" : "," + options) + "}";
 }
 
-std::string fault_of(const std::string& json) {
+std::string request_fault(const std::string& json) {
   const auto request = parse_placement(json);
   return request ? "" : request.error().message;
 }
 
-bool starts(const std::string& text, std::string_view with) { return text.starts_with(with); }
+bool begins(const std::string& text, std::string_view with) { return text.starts_with(with); }
 
 TEST(ParsePlacement, GivesTheDocumentedDefaults) {
   const auto request = parse_placement(R"({"vm":{"vcpus":2,"memory_mib":4096}})");
@@ -57,7 +57,7 @@ TEST(ParsePlacement, ReadsEveryField) {
 }
 
 TEST(ParsePlacement, TakesNullWhereTheDefaultIsNull) {
-  EXPECT_EQ(fault_of(with_vm(
+  EXPECT_EQ(request_fault(with_vm(
                 R"("id":null,"group":null,"zone":null,"image":null,"flavor":null,"template":null,"spread":null)")),
             "");
 }
@@ -69,29 +69,31 @@ TEST(ParsePlacement, LetsStartImplyClaim) {
 }
 
 TEST(ParsePlacement, NamesTheFieldThatIsWrong) {
-  EXPECT_TRUE(starts(fault_of("{}"), "vm: wanted exactly one of vm and request_spec, found none"));
-  EXPECT_TRUE(starts(fault_of("[]"), "body: wanted an object"));
-  EXPECT_TRUE(starts(fault_of(R"({"vm":{"vcpus":1}})"), "vm.memory_mib: wanted a value, found none"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("disk_gib":-1)")), "vm.disk_gib: wanted a whole number"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("disk_gib":1e300)")), "vm.disk_gib: wanted a whole number"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("numa_nodes":33)")), "vm.numa_nodes: wanted a whole number from 0 to 32"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("colour":"red")")), "vm.colour: wanted no such field"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("id":"x")")), "vm.id: wanted a uuid"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("spread":{"by":"planet","group":"g","domain":"d"})")),
+  EXPECT_TRUE(begins(request_fault("{}"), "vm: wanted exactly one of vm and request_spec, found none"));
+  EXPECT_TRUE(begins(request_fault("[]"), "body: wanted an object"));
+  EXPECT_TRUE(begins(request_fault(R"({"vm":{"vcpus":1}})"), "vm.memory_mib: wanted a value, found none"));
+  EXPECT_TRUE(begins(request_fault(with_vm(R"("disk_gib":-1)")), "vm.disk_gib: wanted a whole number"));
+  EXPECT_TRUE(begins(request_fault(with_vm(R"("disk_gib":1e300)")), "vm.disk_gib: wanted a whole number"));
+  EXPECT_TRUE(
+      begins(request_fault(with_vm(R"("numa_nodes":33)")), "vm.numa_nodes: wanted a whole number from 0 to 32"));
+  EXPECT_TRUE(begins(request_fault(with_vm(R"("colour":"red")")), "vm.colour: wanted no such field"));
+  EXPECT_TRUE(begins(request_fault(with_vm(R"("id":"x")")), "vm.id: wanted a uuid"));
+  EXPECT_TRUE(begins(request_fault(with_vm(R"("spread":{"by":"planet","group":"g","domain":"d"})")),
                      "vm.spread.by: wanted one of rack, zone"));
-  EXPECT_TRUE(starts(fault_of(with_vm(R"("spread":{"by":"rack","group":"g"})")), "vm.spread.domain: wanted a value"));
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("explain":"much")")), "explain: wanted one of none, summary, full"));
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("count":0)")), "count: wanted a whole number from 1 to 1000"));
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("ttl_s":0)")), "ttl_s: wanted a whole number"));
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("dry_run":"yes")")), "dry_run: wanted true or false"));
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("frobnicate":1)")), "frobnicate: wanted no such field"));
+  EXPECT_TRUE(
+      begins(request_fault(with_vm(R"("spread":{"by":"rack","group":"g"})")), "vm.spread.domain: wanted a value"));
+  EXPECT_TRUE(begins(request_fault(with_vm("", R"("explain":"much")")), "explain: wanted one of none, summary, full"));
+  EXPECT_TRUE(begins(request_fault(with_vm("", R"("count":0)")), "count: wanted a whole number from 1 to 1000"));
+  EXPECT_TRUE(begins(request_fault(with_vm("", R"("ttl_s":0)")), "ttl_s: wanted a whole number"));
+  EXPECT_TRUE(begins(request_fault(with_vm("", R"("dry_run":"yes")")), "dry_run: wanted true or false"));
+  EXPECT_TRUE(begins(request_fault(with_vm("", R"("frobnicate":1)")), "frobnicate: wanted no such field"));
 }
 
 TEST(ParsePlacement, RefusesOptionsThatContradict) {
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("dry_run":true,"claim":true)")), "dry_run:"));
+  EXPECT_TRUE(begins(request_fault(with_vm("", R"("dry_run":true,"claim":true)")), "dry_run:"));
   EXPECT_TRUE(
-      starts(fault_of(with_vm("", R"("claim":true,"what_if":[{"kind":"host_removed","name":"h"}])")), "what_if:"));
-  EXPECT_TRUE(starts(fault_of(R"({"vm":{"vcpus":1,"memory_mib":1},"claim":true})"), "vm.name:"));
+      begins(request_fault(with_vm("", R"("claim":true,"what_if":[{"kind":"host_removed","name":"h"}])")), "what_if:"));
+  EXPECT_TRUE(begins(request_fault(R"({"vm":{"vcpus":1,"memory_mib":1},"claim":true})"), "vm.name:"));
 }
 
 TEST(ParsePlacement, ReadsAWhatIf) {
@@ -102,7 +104,7 @@ TEST(ParsePlacement, ReadsAWhatIf) {
   ASSERT_EQ(request->options.what_if.size(), 3u);
   EXPECT_EQ(std::get<HostRow>(request->options.what_if[0]).name, "h9");
   EXPECT_EQ(std::get<HostRemoved>(request->options.what_if[2]).name, "h1");
-  EXPECT_TRUE(starts(fault_of(with_vm("", R"("what_if":[{"kind":"moon"}])")), "what_if[0].kind: wanted one of"));
+  EXPECT_TRUE(begins(request_fault(with_vm("", R"("what_if":[{"kind":"moon"}])")), "what_if[0].kind: wanted one of"));
 }
 
 TEST(InstanceOf, NumbersTheNamesOfAMultiCreate) {
@@ -190,12 +192,13 @@ TEST(ParseNovaSpec, ListsEveryPartThatAsksForSomething) {
 }
 
 TEST(ParseNovaSpec, NamesTheFieldThatIsWrong) {
-  EXPECT_TRUE(starts(fault_of(R"({"request_spec":{}})"), "request_spec: wanted a RequestSpec primitive"));
-  EXPECT_TRUE(starts(fault_of(R"({"request_spec":[]})"), "request_spec: wanted a RequestSpec primitive"));
-  EXPECT_TRUE(starts(fault_of(R"({"request_spec":{"nova_object.data":{}}})"), "request_spec.flavor: wanted a value"));
-  EXPECT_TRUE(starts(fault_of(replaced(spec(""), R"("vcpus":4)", R"("vcpus":"4")")),
+  EXPECT_TRUE(begins(request_fault(R"({"request_spec":{}})"), "request_spec: wanted a RequestSpec primitive"));
+  EXPECT_TRUE(begins(request_fault(R"({"request_spec":[]})"), "request_spec: wanted a RequestSpec primitive"));
+  EXPECT_TRUE(
+      begins(request_fault(R"({"request_spec":{"nova_object.data":{}}})"), "request_spec.flavor: wanted a value"));
+  EXPECT_TRUE(begins(request_fault(replaced(spec(""), R"("vcpus":4)", R"("vcpus":"4")")),
                      "request_spec.flavor.vcpus: wanted a whole number"));
-  EXPECT_TRUE(starts(fault_of(replaced(spec(""), R"("ignore_hosts":null)", R"("ignore_hosts":[1])")),
+  EXPECT_TRUE(begins(request_fault(replaced(spec(""), R"("ignore_hosts":null)", R"("ignore_hosts":[1])")),
                      "request_spec.ignore_hosts[0]:"));
 }
 

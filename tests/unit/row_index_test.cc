@@ -11,7 +11,7 @@
 namespace emplace {
 namespace {
 
-using Model = std::multimap<std::uint64_t, std::uint32_t>;
+using Multimap = std::multimap<std::uint64_t, std::uint32_t>;
 
 std::vector<std::uint32_t> rows_of(const RowIndex& index, std::uint64_t key) {
   std::vector<std::uint32_t> rows;
@@ -19,13 +19,13 @@ std::vector<std::uint32_t> rows_of(const RowIndex& index, std::uint64_t key) {
   return rows;
 }
 
-std::vector<std::uint32_t> rows_of(const Model& model, std::uint64_t key) {
+std::vector<std::uint32_t> rows_of(const Multimap& model, std::uint64_t key) {
   std::set<std::uint32_t> rows;
   for (auto [at, end] = model.equal_range(key); at != end; ++at) rows.insert(at->second);
   return {rows.begin(), rows.end()};
 }
 
-bool same(const RowIndex& index, const Model& model, const std::set<std::uint64_t>& keys) {
+bool same(const RowIndex& index, const Multimap& model, const std::set<std::uint64_t>& keys) {
   if (index.size() != model.size()) return false;
   for (const std::uint64_t key : keys) {
     if (rows_of(index, key) != rows_of(model, key)) return false;
@@ -33,14 +33,14 @@ bool same(const RowIndex& index, const Model& model, const std::set<std::uint64_
   return true;
 }
 
-void add(Model& model, std::uint64_t key, std::uint32_t row) {
+void add(Multimap& model, std::uint64_t key, std::uint32_t row) {
   for (auto [at, end] = model.equal_range(key); at != end; ++at) {
     if (at->second == row) return;
   }
   model.emplace(key, row);
 }
 
-void remove(Model& model, std::uint64_t key, std::uint32_t row) {
+void remove(Multimap& model, std::uint64_t key, std::uint32_t row) {
   for (auto [at, end] = model.equal_range(key); at != end; ++at) {
     if (at->second == row) {
       model.erase(at);
@@ -68,9 +68,9 @@ template <typename Next>
 void expect_like_a_multimap(const std::vector<Step>& history, Next&& next) {
   std::set<std::uint64_t> keys = {0, 12345};
   for (const Step& step : history) keys.insert(step.key);
-  std::vector<std::pair<RowIndex, Model>> versions(1);
+  std::vector<std::pair<RowIndex, Multimap>> versions(1);
   for (std::size_t i = 0; i < history.size(); ++i) {
-    Model model = versions.back().second;
+    Multimap model = versions.back().second;
     (history[i].add ? add : remove)(model, history[i].key, history[i].row);
     versions.emplace_back(next(versions.back().first, history[i], i), std::move(model));
   }
@@ -89,7 +89,7 @@ RC_GTEST_PROP(RowIndex, LeavesOldVersionsAloneWhenEditedInPlace, ()) {
   const auto length = *rc::gen::inRange<std::size_t>(1, 12);
   std::set<std::uint64_t> keys;
   for (const Step& step : history) keys.insert(step.key);
-  std::vector<std::pair<RowIndex, Model>> versions(1);
+  std::vector<std::pair<RowIndex, Multimap>> versions(1);
   for (std::size_t first = 0, edit = 1; first < history.size(); first += length, ++edit) {
     auto [index, model] = versions.back();
     for (std::size_t i = first; i < std::min(first + length, history.size()); ++i) {

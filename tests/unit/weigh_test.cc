@@ -15,11 +15,11 @@ using Rows = std::vector<std::uint32_t>;
 struct Told {  // what a fake weigher answers, by row
   std::vector<double> raw, multipliers = {};
   std::optional<double> minimum = {}, maximum = {};
-  double multiplier = 1;  // of the profile
+  double multiplier = 1;       // of the profile
   bool in_one_number = false;  // all of raw are the same, and one is told
 };
 
-Rules rules_of(const std::vector<Told>& all) {
+Rules rules_told(const std::vector<Told>& all) {
   Rules rules;
   rules.profile.method = RankMethod::kNova;
   for (const Told& told : all) {
@@ -39,15 +39,15 @@ Rules rules_of(const std::vector<Told>& all) {
   return rules;
 }
 
-Cluster cluster_of(std::size_t count) {
+Cluster nova_cluster(std::size_t count) {
   std::vector<Change> changes;
   for (std::size_t i = 0; i < count; ++i) changes.emplace_back(host("h" + std::to_string(i)));
   return Cluster(changes);
 }
 
 Ranking weigh(const std::vector<Told>& all, const Rows& hosts, std::size_t wanted = SIZE_MAX) {
-  Cluster cluster = cluster_of(all.empty() ? 10 : all.front().raw.size());
-  return rank_by_weight(rules_of(all), cluster.query(vm(1, 1)), hosts, wanted);
+  Cluster cluster = nova_cluster(all.empty() ? 10 : all.front().raw.size());
+  return rank_by_weight(rules_told(all), cluster.query(vm(1, 1)), hosts, wanted);
 }
 
 Rows order_of(const Ranking& ranking) {
@@ -91,8 +91,8 @@ TEST(RankByWeight, MultipliesPerHostWhereTheWeigherSaysSo) {
 }
 
 TEST(RankByWeight, LeavesOutAndNamesAWeigherThatFails) {
-  Cluster cluster = cluster_of(2);
-  Rules rules = rules_of({{.raw = {0, 1}}});
+  Cluster cluster = nova_cluster(2);
+  Rules rules = rules_told({{.raw = {0, 1}}});
   rules.weighers.insert(rules.weighers.begin(),
                         std::make_shared<FakeWeigher>("broken", [](std::span<const std::uint32_t>) -> Result<Weights> {
                           return fail(ErrorCode::kInternal, "crashed");
@@ -111,11 +111,11 @@ TEST(RankByWeight, TakesNumbersThatAreNoneForAFailure) {
 }
 
 TEST(RankByWeight, BreaksTiesByHashWhenNobodyNamedAnOrder) {
-  Cluster cluster = cluster_of(30);
+  Cluster cluster = nova_cluster(30);
   const Query query = cluster.query(vm(1, 1));
   Rows hosts(30);
   std::iota(hosts.begin(), hosts.end(), 0u);
-  const Rows order = order_of(rank_by_weight(rules_of({}), query, hosts, 30, Ties::kHash));
+  const Rows order = order_of(rank_by_weight(rules_told({}), query, hosts, 30, Ties::kHash));
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end(),
                              [&](auto a, auto b) { return tie_hash(query, a) < tie_hash(query, b); }));
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -148,7 +147,8 @@ Result<HostOrder> order_hosts(const Rules& rules, const HostQuestion& question, 
     request.vm.only_hosts.clear();
     auto query = bind(request, request.vm, picture, now_us);
     if (!query) return tl::unexpected(query.error());
-    std::ranges::copy(asked.rows | std::views::keys, std::back_inserter(query->only_hosts.emplace()));
+    auto& candidates = query->only_hosts.emplace();
+    for (const auto& [row, ways] : asked.rows) candidates.push_back(row);
     const Indices passed = order_rows(decide_without_failures(rules, *query, order.degraded), asked);
     if (!passed.empty()) order.first = picture[hosts::name][passed.front()];
     for (const std::uint32_t row : passed) std::ranges::for_each(asked.rows.at(row), name);

@@ -1,7 +1,7 @@
 """The real emplaced against fake_cloud.py: its picture follows Nova and Placement, the brake holds, Keystone's users get in by
 their roles, an operator is told what is wrong, and no secret is in the log.
 
-usage: service_test.py BUILD_DIRECTORY
+usage: service_test.py BUILD_DIRECTORY [--away SECONDS]             Keystone and Placement stay away that long (0)
        service_test.py BUILD_DIRECTORY --figures [HOSTS SERVERS]    CPU seconds of the first and of later syncs
 """
 
@@ -36,7 +36,8 @@ timeout_s = 5
 class Clouds:
     """A fake cloud and an emplaced that reads it."""
 
-    def __init__(self, build, hosts, servers, sync_s=1):
+    def __init__(self, build, hosts, servers, sync_s=1, away_s=0):
+        self.away_s = away_s
         self.server = fake_cloud.serve(hosts, servers)
         self.cloud = fake_cloud.Handler.cloud
         self.cloud.password = PASSWORD
@@ -46,6 +47,15 @@ class Clouds:
     def set(self, **wanted):
         with self.cloud.lock:
             self.cloud.change(wanted)
+
+    def stays_away(self):
+        """The picture stays as it was, however long that is."""
+        ends = time.monotonic() + self.away_s
+        while True:
+            assert self.ready()["ready"] and self.ready()["warnings"] and len(self.hosts()) == 10
+            if time.monotonic() >= ends:
+                return
+            time.sleep(1)
 
     def ready(self):
         try:
@@ -166,7 +176,7 @@ def keystone_away(clouds):
     """Nothing is read, nothing is lost: the picture stays as it was, and it goes on by itself."""
     clouds.set(fail={"/identity": 503}, revoke=True)
     clouds.service.wait_for("a warning", lambda: clouds.warned("openstack.servers", "Keystone at", "answered 503 to the login of user emplace"))
-    assert clouds.ready()["ready"] and len(clouds.hosts()) == 10
+    clouds.stays_away()
     assert clouds.service.logged("event=openstack_login error=\"Keystone at")
     clouds.set(fail={})
     clouds.service.wait_for("a login", lambda: not clouds.ready()["warnings"], timeout=120)
@@ -177,7 +187,7 @@ def placement_away(clouds):
     clouds.service.wait_for("a warning", lambda: any("placement" in one and "answered 503" in one for one in clouds.ready()["warnings"]))
     newest = f"vm-{len(clouds.cloud.servers) - 1}"
     clouds.service.wait_for("Nova's news all the same", lambda: newest in clouds.vms())
-    assert clouds.ready()["ready"] and len(clouds.hosts()) == 10
+    clouds.stays_away()
     page = urllib.request.Request(clouds.service.url + "/metrics", headers={"X-Auth-Token": clouds.service.token()})
     with urllib.request.urlopen(page, timeout=10) as answer:
         metrics = answer.read().decode()
@@ -313,7 +323,8 @@ def main():
     build = os.path.abspath(sys.argv[1])
     if "--figures" in sys.argv:
         return figures(build, *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
-    clouds = Clouds(build, 10, 40)
+    away_s = float(sys.argv[3]) if sys.argv[2:3] == ["--away"] else 0
+    clouds = Clouds(build, 10, 40, away_s=away_s)
     with clouds.service:
         for step in (picture, tokens, changes, claims, brake, placement_forgets, placement_away, expired_tokens, keystone_away,
                      destinations, wrong_password, restart_with_a_hanging_cloud, no_secret, configuration, clouds_yaml):

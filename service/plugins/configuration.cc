@@ -59,21 +59,40 @@ bool has_huge_number(JsonValue json) {
   return false;
 }
 
-bool has_pattern(JsonValue schema) {
-  for (std::size_t i = 0; schema.is_array() && i < schema.size(); ++i) {
-    if (has_pattern(schema.item(i))) return true;
+bool holds_schemas(JsonValue list) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (!list.item(i).is_object()) return false;
   }
-  for (std::size_t i = 0; schema.is_object() && i < schema.size(); ++i) {
-    const std::string_view key = schema.key(i);
-    if (key == "patternProperties" || (key == "pattern" && schema.member(i).is_text())) return true;
-    if (has_pattern(schema.member(i))) return true;
+  return true;
+}
+
+// Patterns can take for ever, references can lead to themselves, and where RapidJSON expects a schema it reads nothing
+// else.
+std::optional<std::string> unfit_member(std::string_view key, JsonValue value) {
+  if (key == "patternProperties" || (key == "pattern" && value.is_text())) {
+    return "wanted a schema without patterns, found one";
   }
-  return false;
+  if (key == "$ref" && value.is_text()) return "wanted a schema without references, found one";
+  if (key == "not" && !value.is_object()) return "not: wanted a schema, found " + value.found();
+  const bool combines = key == "allOf" || key == "anyOf" || key == "oneOf";
+  if (combines && value.is_array() && !holds_schemas(value))
+    return std::string(key) + ": wanted schemas, found another value";
+  return std::nullopt;
+}
+
+// The first of them, anywhere.
+std::optional<std::string> unfit_part(JsonValue schema) {
+  std::optional<std::string> unfit;
+  for (std::size_t i = 0; schema.is_array() && i < schema.size() && !unfit; ++i) unfit = unfit_part(schema.item(i));
+  for (std::size_t i = 0; schema.is_object() && i < schema.size() && !unfit; ++i) {
+    unfit = unfit_member(schema.key(i), schema.member(i));
+    if (!unfit) unfit = unfit_part(schema.member(i));
+  }
+  return unfit;
 }
 
 Result<void> check_properties(JsonValue schema) {
-  if (has_pattern(schema))
-    return fail(ErrorCode::kInvalid, "configuration: wanted a schema without patterns, found one");
+  if (const auto unfit = unfit_part(schema)) return fail(ErrorCode::kInvalid, "configuration: " + *unfit);
   if (has_huge_number(schema))
     return fail(ErrorCode::kInvalid, "configuration: wanted numbers below 2^63 in the schema, found a greater one");
   const auto type = schema.is_object() ? schema.find("type") : std::nullopt;
@@ -110,7 +129,8 @@ Result<std::string> fill_in(JsonValue schema, JsonValue given) {
     const auto chosen = value ? value : properties.member(i).find("default");
     if (!chosen) return fail(ErrorCode::kInvalid, fmt::format("{}: wanted a value, found none", properties.key(i)));
     if (has_huge_number(*chosen))
-      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted numbers below 2^63, found a greater one", properties.key(i)));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{}: wanted numbers below 2^63, found a greater one", properties.key(i)));
     out.key(properties.key(i)).value(*chosen);
   }
   return out.close().take();
@@ -185,14 +205,16 @@ bool is_no_text(JsonValue schema, JsonValue value) {
 }
 
 // The members of an object that a schema with its own properties describes, without texts that are not there.
-Result<std::string> members_to_check(const Manifest& manifest, std::string_view path, JsonValue properties, JsonValue value) {
+Result<std::string> members_to_check(const Manifest& manifest, std::string_view path, JsonValue properties,
+                                     JsonValue value) {
   JsonWriter given;
   given.open();
   for (std::size_t i = 0; i < value.size(); ++i) {
     const auto property = properties.find(value.key(i));
     if (!property) {
-      return fail(ErrorCode::kInvalid, fmt::format("{}.{}: wanted an option that the plugin {} has, found an unknown one", path,
-                                                   shortened(value.key(i)), manifest.id));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{}.{}: wanted an option that the plugin {} has, found an unknown one", path,
+                              shortened(value.key(i)), manifest.id));
     }
     if (!is_no_text(*property, value.member(i))) given.key(value.key(i)).value(value.member(i));
   }

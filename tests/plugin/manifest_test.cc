@@ -41,6 +41,19 @@ TEST(Manifest, SaysWhatARuleIs) {
   EXPECT_EQ(manifest->columns(), (std::vector<std::string>{"hosts.memory_mib", "request.vcpus"}));
 }
 
+TEST(Configuration, RefusesWhatCanNotBeHeldAgainstASchema) {
+  const auto refused = [](const std::string& more) {
+    return manifest_refusal(with(R"("default":60)", R"("default":60,)" + more));
+  };
+  EXPECT_NE(refused(R"("not":"string")").find("not: wanted a schema, found"), std::string::npos);
+  EXPECT_NE(refused(R"("not":{"$ref":"#"})").find("wanted a schema without references"), std::string::npos);
+  for (const std::string key : {"allOf", "anyOf", "oneOf"}) {
+    EXPECT_NE(refused('"' + key + R"(":[{"minimum":1},7])").find(key + ": wanted schemas"), std::string::npos);
+    EXPECT_EQ(refused('"' + key + R"(":[{"minimum":1}])"), "accepted");
+  }
+  EXPECT_EQ(refused(R"("not":{"minimum":1000})"), "accepted");
+}
+
 TEST(Configuration, RefusesNumbersBeyond64Bits) {
   const auto manifest = parse_manifest(kGood, "/p/m.json");
   ASSERT_TRUE(manifest);

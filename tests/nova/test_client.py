@@ -43,9 +43,12 @@ except ImportError as error:
     print(f"skipped: {error} (apt-get install --no-install-recommends python3-nova)")
     sys.exit(77)
 
+import cases
 import codec
+import features  # noqa: F401  registers them
+import numa_cases  # noqa: F401  likewise
 from ask import Emplace, Refused
-from emplace_nova import client, options
+from emplace_nova import client, hook, options
 
 CONF = nova.conf.CONF
 LOG = "emplace_nova.hook"
@@ -493,6 +496,23 @@ class BreakerTest(unittest.TestCase):
         breaker.worked()
         breaker.enter()
         breaker.enter()
+
+
+class PrimitiveTest(unittest.TestCase):
+    """Of the specs that the rules are compared with."""
+
+    def without_changes(self, value):
+        if isinstance(value, list):
+            return [self.without_changes(one) for one in value]
+        if isinstance(value, dict):
+            return {key: self.without_changes(one) for key, one in value.items() if key != "nova_object.changes"}
+        return value
+
+    def test_is_what_nova_makes_without_the_changes(self):
+        specs = [codec.request_spec(cases.random_case(seed)) for seed in range(300)]
+        for request in specs:
+            self.assertEqual(hook.primitive(request), self.without_changes(request.obj_to_primitive()))
+        self.assertTrue(any(request.numa_topology for request in specs) and any(request.instance_group for request in specs))
 
 
 class ImportTest(unittest.TestCase):

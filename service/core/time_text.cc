@@ -9,6 +9,7 @@ namespace emplace {
 namespace {
 
 using Days = std::chrono::sys_days;
+constexpr std::size_t kFraction = 6;  // digits of microseconds
 
 std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
   if (at + count > text.size()) return std::nullopt;
@@ -25,11 +26,12 @@ std::optional<std::int64_t> take_fraction(std::string_view& text) {
   text.remove_prefix(1);
   std::int64_t micros = 0;
   std::size_t count = 0;
-  for (; count < text.size() && text[count] >= '0' && text[count] <= '9'; ++count)
+  // One more than is taken shows that there are too many.
+  for (; count <= kFraction && count < text.size() && text[count] >= '0' && text[count] <= '9'; ++count)
     micros = micros * 10 + (text[count] - '0');
-  if (count == 0 || count > 6) return std::nullopt;
+  if (count == 0 || count > kFraction) return std::nullopt;
   text.remove_prefix(count);
-  for (; count < 6; ++count) micros *= 10;
+  for (; count < kFraction; ++count) micros *= 10;
   return micros;
 }
 

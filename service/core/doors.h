@@ -202,9 +202,9 @@ class Store : public Claims {
   virtual Result<std::map<std::string, std::string>> profiles(Deadline deadline) = 0;
   virtual Result<std::int64_t> put_profile(const std::string& name, const std::string& json, Deadline deadline) = 0;
   // Reservations, one per vm: a later one takes an earlier one's place, until released or expired. They may be lost in a
-  // crash of the database.
-  virtual Result<void> reserve(std::vector<ReservedVm> reserved, Deadline deadline) = 0;
-  virtual Result<void> release(std::vector<Uuid> vms, Deadline deadline) = 0;
+  // crash of the database. The event_seq of the change is returned.
+  virtual Result<std::int64_t> reserve(std::vector<ReservedVm> reserved, Deadline deadline) = 0;
+  virtual Result<std::int64_t> release(std::vector<Uuid> vms, Deadline deadline) = 0;
   virtual StoreState state() const = 0;
 };
 

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kWriteFor = 5s;
 constexpr auto kTryAgainAfter = 1s;
+constexpr auto kSeenWithin = 1s;  // mostly a few ms; the end of waiting for events that do not come
 
 bool has_reserved(const Picture& picture, const Uuid& vm) { return picture.find_claim(vm, vm) != kNoRow; }
 
@@ -57,8 +58,20 @@ ReservationBook::~ReservationBook() {
   thread_.join();
 }
 
+std::unique_lock<std::mutex> ReservationBook::turn_to_decide(std::span<const Uuid> vms) {
+  const Deadline deadline = std::chrono::steady_clock::now() + kSeenWithin;
+  const auto all_seen = [&] { return std::ranges::none_of(vms, [&](const Uuid& vm) { return unseen_.contains(vm); }); };
+  while (true) {
+    std::unique_lock deciding(deciding_);
+    std::unique_lock lock(mutex_);
+    if (all_seen() || std::chrono::steady_clock::now() >= deadline) return deciding;
+    deciding.unlock();
+    seen_.wait_until(lock, deadline, all_seen);
+  }
+}
+
 void ReservationBook::reserve(std::span<const Uuid> vms, std::uint32_t ttl_s, const Decide& decide) {
-  const std::lock_guard deciding(deciding_);
+  const auto deciding = turn_to_decide(vms);
   const auto latest = observer_.latest();
   const auto picture = without(latest, vms);
   const std::int64_t expires_at_us = now_us_() + std::int64_t{ttl_s} * 1'000'000;
@@ -99,7 +112,7 @@ void ReservationBook::wait_again(Waiting waiting) {
   observer_.amend(ended);
 }
 
-bool ReservationBook::write(const Waiting& waiting) {
+Result<std::int64_t> ReservationBook::write(const Waiting& waiting) {
   std::vector<ReservedVm> reserved;
   std::vector<Uuid> released;
   for (const auto& [vm, one] : waiting) {
@@ -107,11 +120,19 @@ bool ReservationBook::write(const Waiting& waiting) {
     if (!one) released.push_back(vm);
   }
   const Deadline deadline = std::chrono::steady_clock::now() + kWriteFor;
-  Result<void> done;
+  Result<std::int64_t> done = 0;
   if (!released.empty()) done = store_.release(std::move(released), deadline);
   if (done && !reserved.empty()) done = store_.reserve(std::move(reserved), deadline);
   if (!done) log_("warn", fmt::format("event=reservations_not_written vms={} error=\"{}\"", waiting.size(), done.error().message));
-  return done.has_value();
+  return done;
+}
+
+// Between two decisions: who is deciding may be about to take something's place.
+ReservationBook::Waiting ReservationBook::take_waiting() {
+  const std::lock_guard deciding(deciding_);
+  const std::lock_guard lock(mutex_);
+  for (const auto& [vm, one] : waiting_) unseen_.insert(vm);
+  return std::exchange(waiting_, {});
 }
 
 void ReservationBook::serve() {
@@ -119,11 +140,14 @@ void ReservationBook::serve() {
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
-    Waiting waiting = std::exchange(waiting_, {});
     lock.unlock();
-    const bool written = write(waiting);
+    Waiting waiting = take_waiting();
+    const auto written = write(waiting);
+    if (written) observer_.wait_for(*written, std::chrono::steady_clock::now() + kSeenWithin);
     if (!written) wait_again(std::move(waiting));
     lock.lock();
+    unseen_.clear();
+    seen_.notify_all();
     if (!written) changed_.wait_for(lock, kTryAgainAfter, [this] { return stopping_; });
   }
 }

@@ -1,6 +1,7 @@
-// ReservationBook: the in-flight reservations of this replica. What is reserved is in the picture before the next decision that
-// reserves, and goes to the store, and so to the other replicas, right after: nobody waits for that. While the store is away,
-// reservations last here until their time is up.
+// ReservationBook: the in-flight reservations of this replica. What is reserved is in the picture before the next
+// decision that reserves, and goes to the store, and so to the other replicas, right after: nobody waits for that but
+// who asks again for the same vm meanwhile, or the event of the first answer would undo the second. While the store is
+// away, reservations last here until their time is up.
 //
 // Threads: one of its own, which writes. reserve() may be called by any; one decides at a time, for no longer than the
 // decision takes.
@@ -10,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -34,8 +36,11 @@ class ReservationBook final : public Reservations {
   // Nothing: what was reserved for this vm is to be released.
   using Waiting = std::map<Uuid, std::optional<ReservedVm>>;
 
+  std::unique_lock<std::mutex> turn_to_decide(std::span<const Uuid> vms);
+  Waiting take_waiting();
   void serve();
-  bool write(const Waiting& waiting);
+  // The event_seq of what was written.
+  Result<std::int64_t> write(const Waiting& waiting);
   void wait_again(Waiting waiting);
 
   Observer& observer_;
@@ -46,6 +51,8 @@ class ReservationBook final : public Reservations {
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   Waiting waiting_;
+  std::condition_variable seen_;
+  std::set<Uuid> unseen_;  // what is being written of these, or was just now, is yet to come back as events
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -322,26 +322,24 @@ Result<std::int64_t> PostgresStore::put_profile(const std::string& name, const s
   return seq;
 }
 
-Result<void> PostgresStore::reserve(std::vector<ReservedVm> reserved, Deadline deadline) {
+Result<std::int64_t> PostgresStore::reserve(std::vector<ReservedVm> reserved, Deadline deadline) {
   const std::int64_t now_us = parts_->options.now_us();
-  const auto done = parts_->pool.write<bool>(
-      deadline, [reserved = std::move(reserved), now_us](pqxx::work& transaction) -> Result<bool> {
-        write_reservations(transaction, reserved, now_us);
-        return true;
+  auto seq = parts_->pool.write<std::int64_t>(
+      deadline, [reserved = std::move(reserved), now_us](pqxx::work& transaction) -> Result<std::int64_t> {
+        return write_reservations(transaction, reserved, now_us);
       });
   parts_->bells.ring();
-  return done.map([](bool) {});
+  return seq;
 }
 
-Result<void> PostgresStore::release(std::vector<Uuid> vms, Deadline deadline) {
+Result<std::int64_t> PostgresStore::release(std::vector<Uuid> vms, Deadline deadline) {
   const std::int64_t now_us = parts_->options.now_us();
-  const auto done = parts_->pool.write<bool>(
-      deadline, [vms = std::move(vms), now_us](pqxx::work& transaction) -> Result<bool> {
-        remove_reservations(transaction, vms, now_us);
-        return true;
+  auto seq = parts_->pool.write<std::int64_t>(
+      deadline, [vms = std::move(vms), now_us](pqxx::work& transaction) -> Result<std::int64_t> {
+        return remove_reservations(transaction, vms, now_us);
       });
   parts_->bells.ring();
-  return done.map([](bool) {});
+  return seq;
 }
 
 StoreState PostgresStore::state() const {

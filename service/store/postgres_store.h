@@ -86,8 +86,8 @@ class PostgresStore final : public Store {
   Result<std::vector<StartOrder>> unfinished_starts(Deadline deadline) override;
   Result<std::map<std::string, std::string>> profiles(Deadline deadline) override;
   Result<std::int64_t> put_profile(const std::string& name, const std::string& json, Deadline deadline) override;
-  Result<void> reserve(std::vector<ReservedVm> reserved, Deadline deadline) override;
-  Result<void> release(std::vector<Uuid> vms, Deadline deadline) override;
+  Result<std::int64_t> reserve(std::vector<ReservedVm> reserved, Deadline deadline) override;
+  Result<std::int64_t> release(std::vector<Uuid> vms, Deadline deadline) override;
   StoreState state() const override;
 
  private:

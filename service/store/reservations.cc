@@ -37,7 +37,7 @@ std::vector<Change> removals(const pqxx::result& rows) {
 
 }  // namespace
 
-void write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us) {
+std::int64_t write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us) {
   transaction.exec0(kNoWait);
   sql::Array ids, hosts, payloads, expiries;
   for (const ReservedVm& one : reserved) {
@@ -57,12 +57,12 @@ void write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& 
     if (!written.contains(vm)) ended.push_back(vm);
   }
   if (!ended.empty()) sql::run(transaction, kRemove, sql::array_of(ended));
-  append_events(transaction, changes, now_us);
+  return append_events(transaction, changes, now_us).last_seq;
 }
 
-void remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms, std::int64_t now_us) {
+std::int64_t remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms, std::int64_t now_us) {
   transaction.exec0(kNoWait);
-  append_events(transaction, removals(sql::run(transaction, kRemove, sql::array_of(vms))), now_us);
+  return append_events(transaction, removals(sql::run(transaction, kRemove, sql::array_of(vms))), now_us).last_seq;
 }
 
 std::vector<Change> forget_reservations(pqxx::work& transaction, const std::set<std::string>& hosts,

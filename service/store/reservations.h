@@ -11,9 +11,9 @@
 
 namespace emplace {
 
-// One whose host is gone ends instead.
-void write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us);
-void remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms, std::int64_t now_us);
+// Both return the event_seq of the change. One whose host is gone ends instead.
+std::int64_t write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us);
+std::int64_t remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms, std::int64_t now_us);
 // Those of hosts or vms that are being removed; the caller appends their events.
 std::vector<Change> forget_reservations(pqxx::work& transaction, const std::set<std::string>& hosts,
                                         const std::set<Uuid>& vms);

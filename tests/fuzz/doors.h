@@ -55,8 +55,8 @@ class DeafStore : public Store {
     return std::map<std::string, std::string>();
   }
   Result<std::int64_t> put_profile(const std::string&, const std::string&, Deadline) override { return 1; }
-  Result<void> reserve(std::vector<ReservedVm>, Deadline) override { return {}; }
-  Result<void> release(std::vector<Uuid>, Deadline) override { return {}; }
+  Result<std::int64_t> reserve(std::vector<ReservedVm>, Deadline) override { return 0; }
+  Result<std::int64_t> release(std::vector<Uuid>, Deadline) override { return 0; }
   StoreState state() const override { return {.connected = true, .message = ""}; }
 };
 

@@ -1,4 +1,5 @@
-// Reservations: in the picture of their own replica at once, in that of every other soon, and gone when released or expired.
+// Reservations: in the picture of their own replica at once, in that of every other soon, and gone when released or
+// expired.
 #include "service/observe/reservations.h"
 
 #include <gtest/gtest.h>
@@ -26,18 +27,22 @@ struct Replica {
           return options;
         }()),
         observer(*Arena::create(), name, nullptr, wall_clock_us, [](const std::string&) {}),
-        book(observer, store, [&ahead_us] { return wall_clock_us() + ahead_us; }, [](std::string_view, std::string_view) {}) {
+        book(
+            observer, store, [&ahead_us] { return wall_clock_us() + ahead_us; },
+            [](std::string_view, std::string_view) {}) {
     std::vector<Change> all;
     const auto take = [&](std::vector<Change> piece) { all.insert(all.end(), piece.begin(), piece.end()); };
     const std::int64_t seq = store.load(take, in(seconds(20))).value();
     observer.load(all, seq);
-    tail = store.tail(seq, [this](std::span<const Event> events) { observer.apply(events); }, [] {});
+    tail = store.tail(
+        seq, [this](std::span<const Event> events) { observer.apply(events); }, [] {});
   }
 
   double used(const std::string& host) const { return used_on(*observer.latest(), host); }
   void reserve(const VmRequest& vm, const std::string& host, std::uint32_t ttl_s = 60) {
-    book.reserve({&vm.id, 1}, ttl_s,
-                 [&](const auto&) { return host.empty() ? std::vector<Reservation>() : std::vector<Reservation>{{vm, host}}; });
+    book.reserve({&vm.id, 1}, ttl_s, [&](const auto&) {
+      return host.empty() ? std::vector<Reservation>() : std::vector<Reservation>{{vm, host}};
+    });
   }
   bool comes_to(const std::string& host, double vcpus) const {
     for (const Deadline deadline = in(seconds(20)); std::chrono::steady_clock::now() < deadline;) {
@@ -94,6 +99,23 @@ TEST_F(ReservationsOnTwoReplicas, GiveWayWhenTheSameVmIsAskedForAgain) {
   EXPECT_TRUE(a.comes_to("h1", 0));
 }
 
+TEST_F(ReservationsOnTwoReplicas, StayAsDecidedWhenTheSameVmIsAskedForAgainAtOnce) {
+  Replica a(connection, "a", ahead_us), b(connection, "b", ahead_us);
+  const VmRequest asked = vm("v", 4, 1024);
+  for (int round = 1; round <= 16; ++round) {
+    a.reserve(asked, "h1");
+    std::this_thread::yield();  // or the first would mostly not be written at all
+    a.reserve(asked, "");
+    const VmRequest later = vm("later", 1, 1024);
+    a.reserve(later, "h2");
+    // Whose event comes after those of the others.
+    for (const Deadline deadline = in(seconds(20));
+         b.used("h2") != round && std::chrono::steady_clock::now() < deadline;)
+      ASSERT_EQ(a.used("h1"), 0) << "round " << round;
+    ASSERT_EQ(b.used("h2"), round);
+  }
+}
+
 TEST_F(ReservationsOnTwoReplicas, EndWhenNoHostIsFoundAnyMore) {
   Replica a(connection, "a", ahead_us), b(connection, "b", ahead_us);
   const VmRequest asked = vm("v", 4, 1024);
@@ -126,8 +148,8 @@ TEST_F(ReservationsOnTwoReplicas, EndWhenTheirTimeIsUpOrTheyAreReleased) {
 TEST_F(ReservationsOnTwoReplicas, AreNotMadeForAVmThatIsThereAlready) {
   Replica a(connection, "a", ahead_us);
   const VmRequest asked = vm("v", 4, 1024);
-  ASSERT_TRUE(a.store.write({VmRow{.id = asked.id, .name = "v", .host = "h1", .state = VmState::kRunning, .vcpus = 4}}, {}, {},
-                            in(seconds(20))));
+  ASSERT_TRUE(a.store.write({VmRow{.id = asked.id, .name = "v", .host = "h1", .state = VmState::kRunning, .vcpus = 4}},
+                            {}, {}, in(seconds(20))));
   ASSERT_TRUE(a.comes_to("h1", 4));
 
   a.reserve(asked, "h1");
@@ -139,8 +161,8 @@ TEST_F(ReservationsOnTwoReplicas, AreNotMadeForAVmThatIsThereAlready) {
 TEST_F(ReservationsOnTwoReplicas, GoWithTheirHostAndTheirVm) {
   Replica a(connection, "a", ahead_us), b(connection, "b", ahead_us);
   const VmRequest moving = vm("v", 4, 1024), other = vm("w", 2, 1024);
-  ASSERT_TRUE(a.store.write({VmRow{.id = moving.id, .name = "v", .host = "h1", .state = VmState::kRunning, .vcpus = 4}}, {}, {},
-                            in(seconds(20))));
+  ASSERT_TRUE(a.store.write({VmRow{.id = moving.id, .name = "v", .host = "h1", .state = VmState::kRunning, .vcpus = 4}},
+                            {}, {}, in(seconds(20))));
   a.reserve(moving, "h2");
   ASSERT_TRUE(b.comes_to("h2", 4) && b.comes_to("h1", 4));
 
@@ -156,7 +178,8 @@ TEST_F(ReservationsOnTwoReplicas, GoWithTheirHostAndTheirVm) {
   // One that is written only after its host went.
   a.reserve(other, "h1");
   ASSERT_TRUE(b.comes_to("h1", 2));
-  const VmRow late{.id = other.id, .name = "w", .host = "h2", .state = VmState::kClaimed, .vcpus = 2, .claim = other.id};
+  const VmRow late{
+      .id = other.id, .name = "w", .host = "h2", .state = VmState::kClaimed, .vcpus = 2, .claim = other.id};
   ASSERT_TRUE(a.store.reserve({{late, wall_clock_us() + 60'000'000}}, in(seconds(20))));
   EXPECT_TRUE(b.comes_to("h1", 0) && a.comes_to("h1", 0));
   EXPECT_EQ(value(connection, "SELECT count(*) FROM reservations"), "0");
@@ -184,7 +207,8 @@ TEST_F(ReservationsOnTwoReplicas, SpreadThoseWhoAskAtOnce) {
 TEST_F(ReservationsOnTwoReplicas, LastWhileTheStoreIsAwayAndReachItAfterwards) {
   Replica a(connection, "a", ahead_us);
   const VmRequest kept = vm("v", 4, 1024), ended = vm("w", 2, 1024);
-  const std::string hide = "ALTER TABLE reservations RENAME TO hidden", show = "ALTER TABLE hidden RENAME TO reservations";
+  const std::string hide = "ALTER TABLE reservations RENAME TO hidden",
+                    show = "ALTER TABLE hidden RENAME TO reservations";
   query(connection, hide);
   a.reserve(kept, "h1", 600);
   a.reserve(ended, "h2", 1);

@@ -142,6 +142,7 @@ class JsonFields {
   void refuse_unknown();  // an error for a member that nobody read
 
  private:
+  std::optional<JsonValue> list(std::string_view field);  // none when null or absent, and an error for anything else
   void read_name(std::string_view field, std::string& target, JsonValue found);
   void read_text(std::string_view field, std::string& target, JsonValue found, std::size_t most);
 

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_set>
 
@@ -89,27 +91,38 @@ void JsonFields::text_or_null(std::string_view field, std::string& target, std::
   if (found && !found->is_null()) read_text(field, target, *found, most);
 }
 
+std::optional<JsonValue> JsonFields::list(std::string_view field) {
+  auto found = value(field);
+  if (!found || found->is_null()) return std::nullopt;
+  if (found->is_array()) return found;
+  wanted(field, "a list", *found);
+  return std::nullopt;
+}
+
 void JsonFields::each(std::string_view field, const std::function<void(JsonValue, std::string)>& read) {
-  const auto found = value(field);
-  if (!found || found->is_null()) return;
-  if (!found->is_array()) return wanted(field, "a list", *found);
-  for (std::size_t i = 0; i < found->size() && errors_.none(); ++i) {
+  const auto found = list(field);
+  for (std::size_t i = 0; found && i < found->size() && errors_.none(); ++i) {
     read(found->item(i), path_of(field) + '[' + std::to_string(i) + ']');
   }
 }
 
+// Lists of hosts are long: a path is made only for a fault.
 void JsonFields::names(std::string_view field, std::vector<std::string>& target) {
   if (value(field)) target.clear();
-  std::unordered_set<std::string_view> seen;
-  each(field, [&](JsonValue item, const std::string& path) {
-    if (!item.is_text() || !is_name(item.text())) {
-      return errors_.add(path + ": wanted " + std::string(kNameWanted) + ", found " + item.found());
+  const auto found = list(field);
+  if (!found) return;
+  std::unordered_set<std::string_view> seen(found->size());
+  target.reserve(found->size());
+  for (std::size_t i = 0; i < found->size() && errors_.none(); ++i) {
+    const JsonValue item = found->item(i);
+    const bool is_one = item.is_text() && is_name(item.text());
+    if (is_one && seen.insert(item.text()).second) {
+      target.emplace_back(item.text());
+    } else {
+      errors_.add(fmt::format("{}[{}]: wanted {}, found {}{}", path_of(field), i,
+                              is_one ? "each name once" : kNameWanted, item.found(), is_one ? " twice" : ""));
     }
-    if (!seen.insert(item.text()).second) {
-      return errors_.add(path + ": wanted each name once, found " + item.found() + " twice");
-    }
-    target.emplace_back(item.text());
-  });
+  }
 }
 
 void JsonFields::texts_by_name(std::string_view field, std::map<std::string, std::string>& target) {

@@ -110,6 +110,7 @@ std::int64_t read_now(JsonFields& fields, std::int64_t now_us) {
 
 Result<void> find_hosts(Question& question) {
   question.rows.clear();
+  question.rows.reserve(question.hosts.size());
   for (std::size_t i = 0; i < question.hosts.size(); ++i) {
     const std::uint32_t row = question.picture->find_host(question.hosts[i]);
     if (row == kNoRow && !question.pass_unknown) {

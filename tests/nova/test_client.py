@@ -38,7 +38,7 @@ try:
     import nova.conf
     from nova import context as nova_context
     from nova import objects
-    from nova.scheduler import host_manager, manager
+    from nova.scheduler import host_manager, manager, weights
 except ImportError as error:
     print(f"skipped: {error} (apt-get install --no-install-recommends python3-nova)")
     sys.exit(77)
@@ -188,6 +188,11 @@ class ClientTest(unittest.TestCase):
     def weights(self, hosts, request):
         return {one.obj.host: one.weight for one in self.manager.host_manager.get_weighed_hosts(hosts, request)}
 
+    @staticmethod
+    def scores(hosts, request):
+        """What the weigher gives them."""
+        return hook.EmplaceWeigher().weigh_objects([weights.WeighedHost(host, 0.0) for host in hosts], request)
+
     def logged(self, level="INFO"):
         return self.assertLogs(LOG, level)
 
@@ -270,10 +275,11 @@ class ClientTest(unittest.TestCase):
 
     def test_unknown_host_passes_with_a_neutral_score(self):
         self.configure(mode="enforce")
+        request = spec()
         with self.logged() as log:
-            hosts = self.filter(states(["stranger", "big", "small"]), spec())
+            hosts = self.filter(states(["stranger", "big", "small"]), request)
         self.assertEqual(names(hosts), ["stranger", "big"])
-        self.assertEqual([host.emplace_score for host in hosts], [0.5, 1.0])
+        self.assertEqual(self.scores(hosts, request), [0.5, 1.0])
         self.assertRegex("\n".join(log.output), "WARNING.*stranger.* is not known")
 
     def test_unknown_host_is_refused_if_wanted_in_enforce_alone(self):
@@ -347,11 +353,12 @@ class ClientTest(unittest.TestCase):
 
     def test_score_of_the_instance_before_does_not_survive(self):
         self.configure(mode="enforce")
-        hosts = self.filter(states(KNOWN), spec())
-        self.assertEqual(sorted(host.emplace_score for host in hosts), [0.5, 1.0])
+        request = spec()
+        hosts = self.filter(states(KNOWN), request)
+        self.assertEqual(sorted(self.scores(hosts, request)), [0.5, 1.0])
         self.configure(mode="enforce", url=refused_url())
-        hosts = self.filter(hosts, spec())
-        self.assertEqual([host.emplace_score for host in hosts], [0.5, 0.5])
+        hosts = self.filter(hosts, request)
+        self.assertEqual(self.scores(hosts, request), [0.5, 0.5])
 
     def test_request_id_reaches_the_log_of_emplaced(self):
         context = nova_context.RequestContext("u", "p1", request_id=f"req-{uuid.uuid4()}", global_request_id=f"req-{uuid.uuid4()}")
@@ -384,10 +391,11 @@ class ClientTest(unittest.TestCase):
 
     def all_pass(self, message):
         """The request's hosts, as if there were no filter; and why."""
+        request = spec()
         with self.logged("WARNING") as log:
-            hosts = self.filter(states(KNOWN), spec())
+            hosts = self.filter(states(KNOWN), request)
         self.assertEqual(names(hosts), KNOWN)
-        self.assertEqual({host.emplace_score for host in hosts}, {0.5})
+        self.assertEqual(set(self.scores(hosts, request)), {0.5})
         self.assertRegex("\n".join(log.output), message)
         return "\n".join(log.output)
 

@@ -65,6 +65,7 @@ class Cloud:
         given = pathlib.Path(os.environ.get("RUN", "/nonexistent"))
         self.found = (given / "pid/scheduler.pid").exists()
         self.run = given if self.found else pathlib.Path(self.scratch) / "aio"
+        self.scheduler = ["/usr/bin/nova-scheduler"]
         self.environment = {**os.environ, "RUN": str(self.run), "NHOSTS": str(hosts), "PYTHONPATH": str(ROOT / "clients/nova")}
         if not self.found:
             subprocess.run([TESTBED / "up.sh"], env=self.environment, check=True)
@@ -94,7 +95,7 @@ class Cloud:
         os.killpg(leader, signal.SIGTERM)
         until("the scheduler ends", lambda: not live_processes(leader))
         with open(self.run / "log/scheduler.out", "ab") as out:
-            started = subprocess.Popen(["/usr/bin/nova-scheduler", "--config-file", self.conf], stdout=out, stderr=out,
+            started = subprocess.Popen([*self.scheduler, "--config-file", self.conf], stdout=out, stderr=out,
                                        stdin=subprocess.DEVNULL, env=self.environment, start_new_session=True)
         pid_file.write_text(str(started.pid))
         until("the scheduler listens", self.scheduler_listens)

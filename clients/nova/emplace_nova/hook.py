@@ -1,5 +1,5 @@
 """EmplaceFilter and EmplaceWeigher: one call to Emplace per request. The filter asks for verdicts and scores together and leaves
-the score on the host state, where the weigher finds it.
+the scores on the request spec, where the weigher finds them.
 
 Modes ([emplace] mode): shadow logs what Emplace would have done and changes nothing; advise orders hosts and refuses none;
 enforce does both. An Emplace that does not answer never fails a boot: all hosts pass and weigh the same.
@@ -14,14 +14,14 @@ import logging
 
 from nova.scheduler import filters, utils, weights
 from oslo_log import log
-from oslo_versionedobjects.base import VersionedObject
+from oslo_versionedobjects import base
 
 from emplace_nova import options
 from emplace_nova.client import NoAnswer
 
 LOG = log.getLogger(__name__)
 
-NEUTRAL = 0.5
+NEUTRAL = 0.5  # of all hosts, when nobody judged them
 
 
 def request_id(spec):
@@ -46,15 +46,16 @@ def is_to_reserve(spec, mode):
 
 
 def primitive(entity):
-    """What obj_to_primitive gives, but for the names of changed fields: to look for them in each object takes most of its time."""
+    """What obj_to_primitive gives, but for the names of changed fields: to look for them in each object takes most of its time,
+    as does obj_attr_is_set, which lists all fields for each."""
     data = {}
     for name, field in entity.fields.items():
-        if not entity.obj_attr_is_set(name):
+        if not hasattr(entity, base._get_attrname(name)):  # pylint: disable=protected-access
             continue
         value = getattr(entity, name)
-        if isinstance(value, VersionedObject):
+        if isinstance(value, base.VersionedObject):
             data[name] = primitive(value)
-        elif isinstance(value, list) and value and isinstance(value[0], VersionedObject):
+        elif isinstance(value, list) and value and isinstance(value[0], base.VersionedObject):
             data[name] = [primitive(one) for one in value]
         else:
             data[name] = field.to_primitive(entity, name, value)
@@ -93,18 +94,18 @@ def log_answer(answer, hosts, spec, mode):
         LOG.warning("Emplace judged instance %s without %s: %s", instance(spec), plugin, why)
 
 
-def judge(hosts, answer, settings):
-    """The hosts that pass, each host with its score."""
+def judge(hosts, spec, answer, settings):
+    """The hosts that pass; the spec gets the scores."""
     if settings.mode == "shadow":
         return hosts
-    passed, scores = set(answer["passed"]), answer["scores"]
-    if scores and not 0.0 <= min(scores.values()) <= max(scores.values()) <= 1.0:  # before the first host has one
+    scores = answer["scores"]  # of those that pass
+    if scores and not 0.0 <= min(scores.values()) <= max(scores.values()) <= 1.0:
         raise ValueError("wanted scores from 0 to 1, found others")
-    if settings.refuse_unknown_hosts:
-        passed -= set(answer["unknown"])
-    for host in hosts:
-        host.emplace_score = scores.get(host.host, 0.0)
-    return hosts if settings.mode == "advise" else [host for host in hosts if host.host in passed]
+    spec.emplace_scores = scores
+    if settings.mode == "advise":
+        return hosts
+    unknown = set(answer["unknown"]) if settings.refuse_unknown_hosts else ()
+    return [host for host in hosts if host.host in scores and host.host not in unknown]
 
 
 class EmplaceFilter(filters.BaseHostFilter):
@@ -115,9 +116,8 @@ class EmplaceFilter(filters.BaseHostFilter):
 
     def filter_all(self, filter_obj_list, spec_obj):
         hosts = list(filter_obj_list)
-        # A score of the instance before must not outlive a question that gets no answer.
-        for host in hosts:
-            host.emplace_score = NEUTRAL
+        # The scores of the instance before must not outlive a question that gets no answer.
+        spec_obj.emplace_scores = None
         # Whether a rebuild fits its image is for Nova's own filters; everything else about its host is settled.
         if not hosts or utils.request_is_rebuild(spec_obj):
             return hosts
@@ -136,11 +136,11 @@ class EmplaceFilter(filters.BaseHostFilter):
         settings = options.settings()
         answer = options.client().ask(question(spec, hosts, settings), request_id(spec))
         log_answer(answer, hosts, spec, settings.mode)
-        return judge(hosts, answer, settings)
+        return judge(hosts, spec, answer, settings)
 
 
 class EmplaceWeigher(weights.BaseHostWeigher):
-    """The score that the filter left on the host. With these bounds Nova's normalisation leaves it as it is."""
+    """The scores that the filter left on the spec. With these bounds Nova's normalisation leaves them as they are."""
 
     minval = 0.0
     maxval = 1.0
@@ -150,10 +150,13 @@ class EmplaceWeigher(weights.BaseHostWeigher):
     def weigh_objects(self, weighed_obj_list, weight_properties):
         # Nova asks for the multiplier host by host, right after this; to look an option up takes as long as to weigh a host.
         self._multiplier = options.settings().weight_multiplier
-        return [self._weigh_object(one.obj, weight_properties) for one in weighed_obj_list]
+        scores = getattr(weight_properties, "emplace_scores", None)
+        if scores is None:
+            return [NEUTRAL] * len(weighed_obj_list)
+        return [scores.get(one.obj.host, 0.0) for one in weighed_obj_list]
 
     def weight_multiplier(self, host_state):
         return self._multiplier
 
     def _weigh_object(self, host_state, weight_properties):
-        return getattr(host_state, "emplace_score", NEUTRAL)
+        return self.weigh_objects([weights.WeighedHost(host_state, 0.0)], weight_properties)[0]

@@ -5,7 +5,7 @@
 namespace emplace::cli {
 namespace {
 
-std::string words_of(const std::vector<std::string>& words) {
+std::string spaced(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
@@ -14,7 +14,7 @@ std::string words_of(const std::vector<std::string>& words) {
 // The shell function walks the words that are no options and keeps the longest path that is a command.
 std::string bash_script(const std::vector<CommandWords>& commands) {
   std::string cases;
-  for (const auto& [path, words] : commands) cases += fmt::format("    '{}') words='{}' ;;\n", path, words_of(words));
+  for (const auto& [path, words] : commands) cases += fmt::format("    '{}') words='{}' ;;\n", path, spaced(words));
   return "_emplace_words() {\n  case \"$1\" in\n" + cases + "    *) return 1 ;;\n  esac\n}\n" + R"(_emplace() {
   local path='' word words='' i
   for ((i = 1; i < COMP_CWORD; i++)); do

@@ -14,12 +14,12 @@ using Rows = std::span<const std::uint32_t>;
 using Amounts = std::vector<double>;
 
 // Hosts are taken in blocks whose working set stays in the nearest cache.
-constexpr std::size_t kStretch = 512;
-using Lanes = std::array<double, kStretch>;
+constexpr std::size_t kHostsBlock = 512;
+using Lanes = std::array<double, kHostsBlock>;
 
 template <typename Body>
 void for_each_block(std::size_t hosts, Body body) {
-  for (std::size_t first = 0; first < hosts; first += kStretch) body(first, std::min(kStretch, hosts - first));
+  for (std::size_t first = 0; first < hosts; first += kHostsBlock) body(first, std::min(kHostsBlock, hosts - first));
 }
 
 // Values of a column for rising rows, chunk by chunk. A row without a value gets no data.
@@ -121,7 +121,7 @@ void start(FreeShares& shares) {
 
 // An overcommitted resource has nothing free.
 EMPLACE_CLONES void add_free_share(const Lanes& capacity, const Lanes& free, double wanted, FreeShares& shares) {
-  for (std::size_t i = 0; i < kStretch; ++i) {
+  for (std::size_t i = 0; i < kHostsBlock; ++i) {
     const double has = capacity[i] > 0 ? 1 : 0;
     const double whole = capacity[i] > 0 ? capacity[i] : 1;
     const double before = free[i] > 0 ? free[i] / whole * has : 0;

@@ -12,7 +12,6 @@ namespace {
 constexpr Range kRatio{0.0001, 1000};
 constexpr Range kRate{0, 1e15};
 constexpr Range kShare{0, 1};
-constexpr Range kVmNumaNodes{0, 32};
 constexpr Range kMembers{1, 1e6};
 constexpr std::size_t kMostCells = 63;  // a vm's cells are bits of one word
 constexpr std::size_t kMostState = 4 << 20;
@@ -135,7 +134,7 @@ void read_vm_row(JsonFields& fields, VmRow& vm, JsonErrors& errors) {
   fields.number("disk_gib", vm.disk_gib);
   fields.name_or_null("project", vm.project);
   fields.name_or_null("group", vm.group);
-  fields.whole("numa_nodes", vm.numa_nodes, kVmNumaNodes);
+  fields.whole("numa_nodes", vm.numa_nodes, kNumaNodes);
   fields.each("cells", [&](JsonValue item, const std::string& path) {
     const auto cell = item.is_number() ? item.whole() : std::nullopt;
     if (!cell || *cell < 0 || *cell >= static_cast<std::int64_t>(kMostCells)) {

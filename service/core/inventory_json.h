@@ -13,6 +13,8 @@
 
 namespace emplace {
 
+inline constexpr Range kNumaNodes{0, 32};  // that a vm may want
+
 // now_us: when observed values and samples count as observed.
 Result<std::vector<Change>> parse_inventory(std::string_view json, std::int64_t now_us);
 // One document that parse_inventory reads back: GET /v1/inventory:export.

@@ -41,8 +41,7 @@ struct Query {
   std::vector<std::uint32_t> trait_codes = {};  // kNoRow: no host has that trait
   std::vector<std::uint32_t> forbidden_codes = {};
   std::vector<std::uint32_t> taken_domains = {};  // codes of racks (or zones) used by other domains of the spread group
-  std::vector<std::uint32_t> taken_hosts =
-      {};  // rows: hosts without a rack (or zone), each a domain of its own, likewise
+  std::vector<std::uint32_t> taken_hosts = {};  // rows: hosts without a rack (or zone), domains of their own, likewise
   std::vector<Peer> peers = {};
   std::vector<DataSource> data_sources = {};
   std::optional<std::vector<std::uint32_t>> only_hosts = {};  // rows; set: only these may be considered

@@ -13,7 +13,6 @@ constexpr Range kCount{1, 1000};
 constexpr Range kTtl{1, 86400};
 constexpr Range kAlternates{0, 10000};
 constexpr Range kDeadline{0, 600000};
-constexpr Range kNumaNodes{0, 32};
 
 // What the core reads without any rule: amounts are checked by every claim, names and what a start needs are kept with
 // the vm.

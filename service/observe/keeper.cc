@@ -18,7 +18,7 @@ bool may_have_happened(const Error& error) {
   return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnavailable;
 }
 
-bool seen_same(const HostRow& a, const HostRow& b) {
+bool same_report(const HostRow& a, const HostRow& b) {
   const auto key = [](const HostRow& h) {
     return std::tie(h.source, h.zone, h.rack, h.state, h.aggregates, h.traits, h.vcpus, h.memory_mib, h.disk_gib,
                     h.vcpus_reserved, h.memory_reserved_mib, h.disk_reserved_gib, h.cpu_allocation_ratio,
@@ -127,7 +127,7 @@ void Keeper::inventory(const HostRow& seen) {
     next.power_watts = known.power_watts;
     next.observed_at_us = known.observed_at_us;
     next.nova_state = known.nova_state;
-    if (seen_same(known, next)) return;
+    if (same_report(known, next)) return;
   }
   write({std::move(next)}, seen.name);
 }

@@ -1,12 +1,9 @@
 #include "service/plugins/answering.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace emplace {
 namespace {
-
-constexpr double kUnwritten = std::numeric_limits<double>::quiet_NaN();
 
 struct AnswerWidths {
   std::size_t first, second;  // bytes of the two arrays of results
@@ -170,7 +167,7 @@ std::int32_t AnsweringPlugin::screen(const Asked& asked, const emplace_call& cal
 std::int32_t AnsweringPlugin::evaluate(const Asked& asked, const emplace_call& call) {
   auto* const values = reinterpret_cast<double*>(asked.first);
   auto* const quality = reinterpret_cast<std::uint8_t*>(asked.second);
-  std::fill_n(values, call.candidate_count, kUnwritten);
+  std::fill_n(values, call.candidate_count, kUnset);
   std::fill_n(quality, call.candidate_count, std::uint8_t{EMPLACE_QUALITY_OK});
   emplace_costs costs{sizeof costs, 0, values, quality};
   const emplace_objective& objective = plugin_->objective(asked.rule);
@@ -182,8 +179,8 @@ std::int32_t AnsweringPlugin::evaluate(const Asked& asked, const emplace_call& c
 std::int32_t AnsweringPlugin::weigh(const Asked& asked, const emplace_call& call) {
   auto* const values = reinterpret_cast<double*>(asked.first);
   auto* const multipliers = reinterpret_cast<double*>(asked.second);
-  std::fill_n(values, call.candidate_count, kUnwritten);
-  std::fill_n(multipliers, call.candidate_count, kUnwritten);
+  std::fill_n(values, call.candidate_count, kUnset);
+  std::fill_n(multipliers, call.candidate_count, kUnset);
   emplace_weights weights{sizeof weights, 0, values, multipliers, 0, 0, 0, 0};
   const emplace_weigher& weigher = plugin_->weigher(asked.rule);
   const std::int32_t status = weigher.weigh(weigher.self, &call, &weights, &head_->error);

@@ -66,8 +66,8 @@ bool holds_schemas(JsonValue list) {
   return true;
 }
 
-// Patterns can take for ever, references can lead to themselves, and where RapidJSON expects a schema it reads nothing
-// else.
+// Patterns can take for ever, references can lead to themselves, and of a combination of what is no schema RapidJSON
+// uses memory that it never wrote.
 std::optional<std::string> unfit_member(std::string_view key, JsonValue value) {
   if (key == "patternProperties" || (key == "pattern" && value.is_text())) {
     return "wanted a schema without patterns, found one";

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "service/core/numbers.h"
 #include "service/plugins/loaded_plugin.h"
+#include "service/plugins/questions.h"
 
 namespace emplace {
 namespace {
@@ -56,8 +56,6 @@ tl::unexpected<Error> first_not_finite(const char* what, const std::vector<doubl
   const auto at = std::ranges::find_if(values, [](double value) { return !std::isfinite(value); });
   return not_finite(what, static_cast<std::size_t>(at - values.begin()), *at);
 }
-
-constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
 // A buffer of NaN that plugins rarely write to, kept by each thread: to make it anew costs more than weighing does.
 class Unset {

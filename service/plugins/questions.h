@@ -13,11 +13,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "api/plugin/emplace/plugin.h"
 #include "service/plugins/message.h"
 
 namespace emplace {
+
+// Where a plugin has not written a number.
+inline constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
 enum class WorkerQuestion : std::uint64_t { kLoad = 1, kObserve, kForget, kScreen, kExplain, kEvaluate, kWeigh };
 

@@ -102,6 +102,10 @@ inline HostRow host(const std::string& name, double memory_mib = 4096) {
   return row;
 }
 
+inline std::shared_ptr<const Picture> three_hosts() {
+  return testing_rows::picture_of({host("small", 100), host("middle", 1000), host("big", 10000)});
+}
+
 inline VmRow vm(std::uint64_t id, const std::string& host, double memory_mib = 64) {
   VmRow row;
   row.id = testing_rows::numbered(id);

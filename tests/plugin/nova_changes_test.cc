@@ -6,20 +6,16 @@
 #include <map>
 #include <random>
 
-#include "tests/plugin/asking.h"
+#include "tests/plugin/asking_nova.h"
 
 namespace emplace {
 namespace {
 
 using asking::Asked;
+using asking::nova;
 using testing_rows::empty_picture;
 using testing_rows::picture_of;
 using testing_rows::with_changes;
-
-const asking::Loaded& changing_nova() {
-  static const asking::Loaded loaded("nova", "{}", asking::settings(EMPLACE_BUILT_PLUGINS));
-  return loaded;
-}
 
 constexpr const char* kFilters[] = {"AvailabilityZoneFilter",
                                     "AggregateMultiTenancyIsolation",
@@ -109,7 +105,7 @@ std::map<std::string, std::string> answers(const std::shared_ptr<const Picture>&
   const Asked asked(picture, asked_vm());
   std::map<std::string, std::string> by_rule;
   for (const char* id : kFilters) {
-    const auto screened = asking::screen(changing_nova().filter(id), asked);
+    const auto screened = asking::screen(nova().filter(id), asked);
     auto names = screened.kept;
     std::ranges::sort(names);
     for (const std::string& name : names) by_rule[id] += name + " ";
@@ -117,7 +113,7 @@ std::map<std::string, std::string> answers(const std::shared_ptr<const Picture>&
   }
   for (const char* id : kWeighers) {
     const auto hosts = asked.hosts();
-    const auto weights = changing_nova().weigher(id).weigh(*asked.query, hosts).value();
+    const auto weights = nova().weigher(id).weigh(*asked.query, hosts).value();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const double times = weights.multipliers.empty() ? 0 : weights.multipliers[i];
       const std::string name((*picture)[hosts::name][hosts[i]]);

@@ -3,31 +3,17 @@
 
 #include <map>
 
-#include "tests/plugin/asking.h"
+#include "tests/plugin/asking_nova.h"
 
 namespace emplace {
 namespace {
 
 using asking::Asked;
+using asking::from_nova;
+using asking::nova;
+using asking::with_state;
 using testing_rows::picture_of;
 using Names = std::vector<std::string>;
-
-const asking::Loaded& numa_nova() {
-  static const asking::Loaded loaded("nova", "{}", asking::settings(EMPLACE_BUILT_PLUGINS));
-  return loaded;
-}
-
-VmRequest wants(const std::string& fields) {
-  VmRequest made = asking::request();
-  made.nova_spec = R"({"nova_object.name":"RequestSpec","nova_object.data":{)" + fields + "}}";
-  return made;
-}
-
-HostRow numa_host(const std::string& name, const std::string& nova_state) {
-  HostRow row = asking::host(name);
-  row.nova_state = nova_state;
-  return row;
-}
 
 std::string topology(const std::string& pinned, const std::string& siblings) {
   return R"({"numa_topology":{"nova_object.data":{"cells":[{"nova_object.data":{"id":0,"cpuset":[0,1],"pcpuset":[0,1],)"
@@ -37,11 +23,11 @@ std::string topology(const std::string& pinned, const std::string& siblings) {
 
 std::shared_ptr<const Picture> hosts() {
   return picture_of({
-      numa_host("free", topology("[]", "[[0,1]]")),
-      numa_host("full", topology("[0]", "[[0,1]]")),
-      numa_host("single", topology("[]", "[[0],[1]]")),
-      numa_host("odd", R"({"numa_topology":{"cells":[{"id":0}]}})"),
-      numa_host("cards", R"({"pci_stats":[{"vendor_id":"8086","product_id":"1520","numa_node":0,"count":2}]})"),
+      with_state("free", topology("[]", "[[0,1]]")),
+      with_state("full", topology("[0]", "[[0,1]]")),
+      with_state("single", topology("[]", "[[0],[1]]")),
+      with_state("odd", R"({"numa_topology":{"cells":[{"id":0}]}})"),
+      with_state("cards", R"({"pci_stats":[{"vendor_id":"8086","product_id":"1520","numa_node":0,"count":2}]})"),
       asking::host("plain"),
   });
 }
@@ -53,13 +39,13 @@ struct Answer {
 
 Answer ask(const char* filter, VmRequest vm) {
   const Asked asked(hosts(), std::move(vm));
-  const auto screened = asking::screen(numa_nova().filter(filter), asked);
+  const auto screened = asking::screen(nova().filter(filter), asked);
   if (!screened.done) return {{"failed: " + screened.done.error().message}, {}};
   Answer answer{screened.kept, {}};
   for (const std::uint32_t row : asked.hosts()) {
     if (screened.reasons[row] == 0) continue;
     answer.refused[std::string((*asked.picture)[hosts::name][row])] =
-        numa_nova().filter(filter).explain(*asked.query, row, screened.reasons[row]);
+        nova().filter(filter).explain(*asked.query, row, screened.reasons[row]);
   }
   return answer;
 }
@@ -70,7 +56,7 @@ const std::string kTwoCpus =
 const std::string kRebuild = R"(,"scheduler_hints":{"_nova_check_type":["rebuild"]})";
 
 TEST(NumaTopologyFilter, KeepsHostsWithRoomAndSaysWhyNot) {
-  const Answer answer = ask("NUMATopologyFilter", wants(kTwoCpus));
+  const Answer answer = ask("NUMATopologyFilter", from_nova(kTwoCpus));
   EXPECT_EQ(answer.kept, (Names{"free", "single"}));
   EXPECT_EQ(answer.refused.at("full").code, "nova.numa.cpus");
   EXPECT_EQ(std::get<double>(answer.refused.at("full").wanted), 2);
@@ -82,21 +68,22 @@ TEST(NumaTopologyFilter, KeepsHostsWithRoomAndSaysWhyNot) {
 }
 
 TEST(NumaTopologyFilter, WantsSiblingsEvenWithoutCells) {
-  const auto answer = ask("NUMATopologyFilter", wants(R"("flavor":{"nova_object.data":{"extra_specs":)"
-                                                      R"({"hw:cpu_policy":"dedicated"}}},"image":{"nova_object.data":)"
-                                                      R"({"properties":{"hw_cpu_thread_policy":"require"}}})"));
+  const auto answer =
+      ask("NUMATopologyFilter", from_nova(R"("flavor":{"nova_object.data":{"extra_specs":)"
+                                          R"({"hw:cpu_policy":"dedicated"}}},"image":{"nova_object.data":)"
+                                          R"({"properties":{"hw_cpu_thread_policy":"require"}}})"));
   EXPECT_EQ(answer.kept, (Names{"free", "full", "odd", "cards", "plain"}));
   EXPECT_EQ(answer.refused.at("single").code, "nova.numa.threads");
 }
 
 TEST(NumaTopologyFilter, DoesNotRunOnARebuildOrWithoutAWish) {
-  EXPECT_EQ(ask("NUMATopologyFilter", wants(kTwoCpus + kRebuild)).kept.size(), 6u);
-  EXPECT_EQ(ask("NUMATopologyFilter", wants(R"("numa_topology":null)")).kept.size(), 6u);
+  EXPECT_EQ(ask("NUMATopologyFilter", from_nova(kTwoCpus + kRebuild)).kept.size(), 6u);
+  EXPECT_EQ(ask("NUMATopologyFilter", from_nova(R"("numa_topology":null)")).kept.size(), 6u);
   EXPECT_EQ(ask("NUMATopologyFilter", asking::request()).kept.size(), 6u);
 }
 
 TEST(NumaTopologyFilter, NamesTheFieldOfARequestThatCannotBeRead) {
-  EXPECT_NE(ask("NUMATopologyFilter", wants(R"("numa_topology":{"cells":[{"id":0,"memory":"x"}]})"))
+  EXPECT_NE(ask("NUMATopologyFilter", from_nova(R"("numa_topology":{"cells":[{"id":0,"memory":"x"}]})"))
                 .kept.at(0)
                 .find("request_spec.numa_topology.cells[0].memory: wanted a whole number"),
             std::string::npos);
@@ -107,9 +94,9 @@ TEST(PciPassthroughFilter, KeepsHostsWithDevicesAndSaysWhyNot) {
     return R"("pci_requests":{"nova_object.data":{"requests":[{"nova_object.data":{"count":)" + std::to_string(count) +
            R"(,"spec":[{"vendor_id":"8086","product_id":"1520"}]}}]}})";
   };
-  EXPECT_EQ(ask("PciPassthroughFilter", wants(cards(2))).kept, Names{"cards"});
-  EXPECT_EQ(ask("PciPassthroughFilter", wants(cards(3) + kRebuild)).kept.size(), 6u);
-  const Answer answer = ask("PciPassthroughFilter", wants(cards(3)));
+  EXPECT_EQ(ask("PciPassthroughFilter", from_nova(cards(2))).kept, Names{"cards"});
+  EXPECT_EQ(ask("PciPassthroughFilter", from_nova(cards(3) + kRebuild)).kept.size(), 6u);
+  const Answer answer = ask("PciPassthroughFilter", from_nova(cards(3)));
   EXPECT_EQ(answer.kept, Names{});
   EXPECT_EQ(answer.refused.at("cards").code, "nova.pci.pool");
   EXPECT_EQ(std::get<std::string>(answer.refused.at("cards").wanted), "3 of vendor_id=8086,product_id=1520");
@@ -118,7 +105,7 @@ TEST(PciPassthroughFilter, KeepsHostsWithDevicesAndSaysWhyNot) {
 
 TEST(PciWeigher, PrefersHostsWithFewerDevices) {
   const Asked asked(hosts(), asking::request());
-  const auto weights = numa_nova().weigher("PCIWeigher").weigh(*asked.query, asked.hosts());
+  const auto weights = nova().weigher("PCIWeigher").weigh(*asked.query, asked.hosts());
   ASSERT_TRUE(weights);
   EXPECT_EQ(weights->raw, (std::vector<double>{100, 100, 100, 100, 98, 100}));
 }

@@ -4,36 +4,22 @@
 
 #include <functional>
 
-#include "tests/plugin/asking.h"
+#include "tests/plugin/asking_nova.h"
 
 namespace emplace {
 namespace {
 
 using asking::Asked;
+using asking::from_nova;
 using asking::host;
 using asking::Loaded;
+using asking::nova;
 using asking::request;
+using asking::with_state;
 using testing_rows::numbered;
 using testing_rows::picture_of;
 using testing_rows::with_changes;
 using Names = std::vector<std::string>;
-
-const Loaded& nova() {
-  static const Loaded loaded("nova", "{}", asking::settings(EMPLACE_BUILT_PLUGINS));
-  return loaded;
-}
-
-VmRequest from_nova(const std::string& fields) {
-  VmRequest made = request();
-  made.nova_spec = R"({"nova_object.name":"RequestSpec","nova_object.data":{)" + fields + "}}";
-  return made;
-}
-
-HostRow with_state(const std::string& name, const std::string& nova_state) {
-  HostRow row = host(name);
-  row.nova_state = nova_state;
-  return row;
-}
 
 Names kept(const char* filter, const std::shared_ptr<const Picture>& picture, VmRequest vm, std::int64_t now_us = 0) {
   const Asked asked(picture, std::move(vm), now_us);

@@ -13,11 +13,8 @@ using asking::Asked;
 using asking::host;
 using asking::Loaded;
 using asking::request;
+using asking::three_hosts;
 using testing_rows::picture_of;
-
-std::shared_ptr<const Picture> three_hosts() {
-  return picture_of({host("small", 100), host("middle", 1000), host("big", 10000)});
-}
 
 TEST(PluginFilter, KeepsAndRefusesWithAReason) {
   const Loaded good("good", R"({"minimum_mib":100})");

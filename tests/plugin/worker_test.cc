@@ -16,6 +16,7 @@ using asking::Asked;
 using asking::host;
 using asking::Loaded;
 using asking::request;
+using asking::three_hosts;
 using testing_rows::picture_of;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -23,10 +24,6 @@ constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
 #endif
-
-std::shared_ptr<const Picture> hosts_abc() {
-  return picture_of({host("small", 100), host("middle", 1000), host("big", 10000)});
-}
 
 Loaded in_worker(const std::string& name, PluginSettings settings = asking::settings()) {
   return Loaded(name, "{}", std::move(settings), "worker");
@@ -58,12 +55,12 @@ struct Unruly {
   }
 
   const Loaded loaded;
-  const std::shared_ptr<const Picture> picture = hosts_abc();
+  const std::shared_ptr<const Picture> picture = three_hosts();
 };
 
 TEST(Worker, AnswersAsInThisProcess) {
   const Loaded good = in_worker("good");
-  const Asked asked(hosts_abc(), request("new", 500));
+  const Asked asked(three_hosts(), request("new", 500));
 
   EXPECT_EQ(asked.evaluate(good.objective("good.cost")).value().values, (std::vector<double>{-100, -1000, -10000}));
   const auto screened = asking::screen(good.filter("good.filter"), asked);
@@ -119,13 +116,13 @@ TEST(Worker, EndsWhenItTakesTooMuchMemory) {
   if (kSanitized) GTEST_SKIP() << "seccomp and limits on memory are left out under a sanitizer";
   auto settings = asking::settings();
   const Loaded unruly = Loaded("unruly", "{}", settings, "worker", 10'000);
-  const auto costs = Asked(hosts_abc(), request(), 0, "please-hog").evaluate(unruly.objective("unruly.cost"));
+  const auto costs = Asked(three_hosts(), request(), 0, "please-hog").evaluate(unruly.objective("unruly.cost"));
   EXPECT_EQ(failure(costs), "plugin unruly, unruly.cost: its worker ran out of the memory that it may use");
   EXPECT_TRUE(comes_to_pass([&] { return status(unruly).state == "active"; }));
 }
 
 TEST(Worker, CannotWriteIntoThePicture) {
-  const auto picture = hosts_abc();
+  const auto picture = three_hosts();
   auto settings = asking::settings();
   settings.worker.pictures = picture->arena();
   const Loaded unruly = in_worker("unruly", settings);
@@ -154,7 +151,7 @@ TEST(Worker, FailsAtOnceWhileItIsStartedAgain) {
   auto settings = asking::settings();
   settings.worker.first_back_off_ms = settings.worker.longest_back_off_ms = 60'000;
   const Loaded unruly = in_worker("unruly", settings);
-  const auto picture = hosts_abc();
+  const auto picture = three_hosts();
   const auto wish = [&](const char* document) {
     return failure(Asked(picture, request(), 0, document).evaluate(unruly.objective("unruly.cost")));
   };
@@ -171,7 +168,7 @@ TEST(Worker, IsSetAsideAfterThreeMissesInARow) {
   auto settings = asking::settings();
   settings.tick = [now] { return now->load(); };
   const Loaded unruly = in_worker("unruly", settings);
-  const auto picture = hosts_abc();
+  const auto picture = three_hosts();
   const auto wish = [&](const char* document) {
     EXPECT_TRUE(comes_to_pass([&] { return status(unruly).state != "starting"; }));
     return failure(Asked(picture, request(), 0, document).evaluate(unruly.objective("unruly.cost")));
@@ -205,7 +202,7 @@ TEST(Worker, IsNeverWaitedForWhenItCannotBeLoaded) {
   };
   for (const auto& [name, why] : faults) {
     const Loaded loaded = in_worker(name);
-    const auto costs = Asked(hosts_abc(), request()).evaluate(loaded.objective(std::string(name) + ".cost"));
+    const auto costs = Asked(three_hosts(), request()).evaluate(loaded.objective(std::string(name) + ".cost"));
     EXPECT_NE(failure(costs).find(why), std::string::npos) << failure(costs);
     EXPECT_NE(failure(costs).find("its worker cannot be started: plugin "), std::string::npos) << failure(costs);
     EXPECT_EQ(status(loaded).state, "refused");
@@ -219,7 +216,7 @@ TEST(Worker, AnswersManyAtOnce) {
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
-      const auto own = hosts_abc();
+      const auto own = three_hosts();
       for (int i = 0; i < 200; ++i) {
         const Asked asked(i % 2 ? own : unruly.picture, request());
         const auto costs = asked.evaluate(unruly.loaded.objective("unruly.cost"));

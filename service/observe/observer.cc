@@ -3,6 +3,19 @@
 #include <fmt/format.h>
 
 namespace emplace::observe {
+namespace {
+
+// The vm whose reservation a change makes or ends.
+std::optional<Uuid> reserved_vm(const Change& change) {
+  const auto of = [](const Uuid& vm, const std::optional<Uuid>& claim) {
+    return claim == vm ? std::optional(vm) : std::nullopt;
+  };
+  if (const auto* row = std::get_if<VmRow>(&change)) return of(row->id, row->claim);
+  if (const auto* removed = std::get_if<VmRemoved>(&change)) return of(removed->id, removed->claim);
+  return std::nullopt;
+}
+
+}  // namespace
 
 Observer::Observer(std::shared_ptr<Arena> arena, std::string replica, std::unique_ptr<History> history,
                    std::function<std::int64_t()> now_us, std::function<void(const std::string&)> complain)
@@ -36,10 +49,17 @@ void Observer::apply(std::span<const Event> events) {
       complain_(fmt::format("event {} ({}) is not in the picture: {}", seq, event.kind, change.error().message));
       continue;
     }
-    emplace::apply(builder, *change);
-    applied.push_back(event.payload);
+    const auto vm = reserved_vm(*change);
+    const auto newer = vm ? newer_(*vm, seq) : std::nullopt;
+    emplace::apply(builder, newer.value_or(*change));
+    applied.push_back(newer ? to_json(*newer) : event.payload);
   }
   if (seq != latest->version().event_seq) publish(builder, seq, std::move(applied));
+}
+
+void Observer::heed(Newer newer) {
+  const std::lock_guard lock(writing_);
+  newer_ = std::move(newer);
 }
 
 void Observer::amend(std::span<const Change> changes) {

@@ -2,13 +2,14 @@
 // the history. Readers take the latest picture without waiting.
 //
 // Order of calls: load once, then apply for each batch of events in the order of their seq, by one thread. Everything else by
-// any thread. amend() is for what this replica knows before its event comes back.
+// any thread. amend() is for what this replica knows before its event comes back, heed() for what must outlast older events.
 #pragma once
 
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ class Observer : public Pictures {
   // Events that are in the picture already are skipped; kinds that are no rows of the picture too.
   void apply(std::span<const Event> events);
   void amend(std::span<const Change> changes);
+  // A reservation that was decided here after the one of vm `vm` that event `seq` tells of; asked by apply(), under its lock.
+  using Newer = std::function<std::optional<Change>(const Uuid& vm, std::int64_t seq)>;
+  void heed(Newer newer);
 
   std::shared_ptr<const Picture> latest() const override { return published_.take(); }
   bool wait_for(std::int64_t event_seq, Deadline deadline) const override;
@@ -43,7 +47,8 @@ class Observer : public Pictures {
   const std::unique_ptr<History> history_;
   const std::function<std::int64_t()> now_us_;
   const std::function<void(const std::string&)> complain_;
-  std::mutex writing_;  // held from the latest picture to the next one
+  std::mutex writing_;  // held from the latest picture to the next one; guards newer_
+  Newer newer_ = [](const Uuid&, std::int64_t) { return std::nullopt; };
   PublishedPicture published_;
   std::uint64_t next_version_;
   mutable std::mutex mutex_;  // guards event_seq_

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "service/core/scheduler.h"
 
@@ -43,10 +43,16 @@ std::shared_ptr<const Picture> without(const std::shared_ptr<const Picture>& pic
   return builder.finish(picture->version(), picture->made_at_us());
 }
 
+// Nothing: released.
+Change change_of(const Uuid& vm, const std::optional<ReservedVm>& reserved) {
+  return reserved ? Change(reserved->row) : Change(VmRemoved{vm, vm});
+}
+
 }  // namespace
 
 ReservationBook::ReservationBook(Observer& observer, Store& store, std::function<std::int64_t()> now_us, Log log)
     : observer_(observer), store_(store), now_us_(std::move(now_us)), log_(std::move(log)) {
+  observer_.heed([this](const Uuid& vm, std::int64_t seq) { return newer(vm, seq); });
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -57,22 +63,24 @@ ReservationBook::~ReservationBook() {
   }
   changed_.notify_all();
   thread_.join();
+  observer_.heed([](const Uuid&, std::int64_t) { return std::nullopt; });
 }
 
-std::unique_lock<std::mutex> ReservationBook::turn_to_decide(std::span<const Uuid> vms) {
-  const Deadline deadline = std::chrono::steady_clock::now() + kSeenWithin;
-  const auto all_seen = [&] { return std::ranges::none_of(vms, [&](const Uuid& vm) { return unseen_.contains(vm); }); };
-  while (true) {
-    std::unique_lock deciding(deciding_);
-    std::unique_lock lock(mutex_);
-    if (all_seen() || std::chrono::steady_clock::now() >= deadline) return deciding;
-    deciding.unlock();
-    seen_.wait_until(lock, deadline, all_seen);
+std::optional<Change> ReservationBook::newer(const Uuid& vm, std::int64_t seq) {
+  const std::lock_guard lock(mutex_);
+  auto found = waiting_.find(vm);
+  if (found == waiting_.end()) {
+    found = writing_.find(vm);
+    if (found == writing_.end() || seq >= written_seq_) return std::nullopt;
   }
+  const auto& reserved = found->second;
+  // The store ends a reservation whose host is gone; its event is right.
+  if (reserved && observer_.latest()->find_host(reserved->row.host) == kNoRow) return std::nullopt;
+  return change_of(vm, reserved);
 }
 
 void ReservationBook::reserve(std::span<const Uuid> vms, std::uint32_t ttl_s, const Decide& decide) {
-  const auto deciding = turn_to_decide(vms);
+  const std::lock_guard deciding(deciding_);
   const auto latest = observer_.latest();
   const auto picture = without(latest, vms);
   const std::int64_t expires_at_us = now_us_() + std::int64_t{ttl_s} * 1'000'000;
@@ -86,37 +94,40 @@ void ReservationBook::reserve(std::span<const Uuid> vms, std::uint32_t ttl_s, co
   }
   if (decided.empty()) return;
   std::vector<Change> changes;
-  for (const auto& [vm, reserved] : decided) {
-    changes.push_back(reserved ? Change(reserved->row) : Change(VmRemoved{vm, vm}));
-  }
-  observer_.amend(changes);
+  for (const auto& [vm, reserved] : decided) changes.push_back(change_of(vm, reserved));
   {
     const std::lock_guard lock(mutex_);
     for (auto& [vm, reserved] : decided) waiting_[vm] = std::move(reserved);
   }
+  // Only now: from here on no older event undoes it.
+  observer_.amend(changes);
   changed_.notify_one();
 }
 
 // What could not be written waits for the next try, unless it was decided anew or its time is up: then it ends here.
-void ReservationBook::wait_again(Waiting waiting) {
+void ReservationBook::wait_again() {
   const std::int64_t now_us = now_us_();
   std::vector<Change> ended;
-  const std::lock_guard lock(mutex_);
-  for (auto& [vm, reserved] : waiting) {
-    if (waiting_.contains(vm)) continue;
-    if (reserved && reserved->expires_at_us <= now_us) {
-      ended.push_back(VmRemoved{vm, vm});
-    } else {
-      waiting_.emplace(vm, std::move(reserved));
+  const std::lock_guard deciding(deciding_);
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [vm, reserved] : writing_) {
+      if (waiting_.contains(vm)) continue;
+      if (reserved && reserved->expires_at_us <= now_us) {
+        ended.push_back(VmRemoved{vm, vm});
+      } else {
+        waiting_.emplace(vm, std::move(reserved));
+      }
     }
+    writing_.clear();
   }
   observer_.amend(ended);
 }
 
-Result<std::int64_t> ReservationBook::write(const Waiting& waiting) {
+Result<std::int64_t> ReservationBook::write() {
   std::vector<ReservedVm> reserved;
   std::vector<Uuid> released;
-  for (const auto& [vm, one] : waiting) {
+  for (const auto& [vm, one] : writing_) {
     if (one) reserved.push_back(*one);
     if (!one) released.push_back(vm);
   }
@@ -124,16 +135,28 @@ Result<std::int64_t> ReservationBook::write(const Waiting& waiting) {
   Result<std::int64_t> done = 0;
   if (!released.empty()) done = store_.release(std::move(released), deadline);
   if (done && !reserved.empty()) done = store_.reserve(std::move(reserved), deadline);
-  if (!done) log_("warn", fmt::format("event=reservations_not_written vms={} error=\"{}\"", waiting.size(), done.error().message));
+  if (!done)
+    log_("warn",
+         fmt::format("event=reservations_not_written vms={} error=\"{}\"", writing_.size(), done.error().message));
   return done;
 }
 
-// Between two decisions: who is deciding may be about to take something's place.
-ReservationBook::Waiting ReservationBook::take_waiting() {
+// Between two decisions, so that none is written, and seen, before it is in the picture.
+void ReservationBook::take_waiting() {
   const std::lock_guard deciding(deciding_);
   const std::lock_guard lock(mutex_);
-  for (const auto& [vm, one] : waiting_) unseen_.insert(vm);
-  return std::exchange(waiting_, {});
+  writing_ = std::exchange(waiting_, {});
+  written_seq_ = std::numeric_limits<std::int64_t>::max();
+}
+
+void ReservationBook::was_written(std::int64_t seq) {
+  {
+    const std::lock_guard lock(mutex_);
+    written_seq_ = seq;
+  }
+  observer_.wait_for(seq, std::chrono::steady_clock::now() + kSeenWithin);
+  const std::lock_guard lock(mutex_);
+  writing_.clear();
 }
 
 void ReservationBook::serve() {
@@ -142,14 +165,12 @@ void ReservationBook::serve() {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
     lock.unlock();
-    Waiting waiting = take_waiting();
-    const auto written = write(waiting);
-    if (written) observer_.wait_for(*written, std::chrono::steady_clock::now() + kSeenWithin);
-    if (!written) wait_again(std::move(waiting));
+    take_waiting();
+    const auto seq = write();
+    if (seq) was_written(*seq);
+    if (!seq) wait_again();
     lock.lock();
-    unseen_.clear();
-    seen_.notify_all();
-    if (!written) changed_.wait_for(lock, kTryAgainAfter, [this] { return stopping_; });
+    if (!seq) changed_.wait_for(lock, kTryAgainAfter, [this] { return stopping_; });
   }
 }
 

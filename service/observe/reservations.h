@@ -1,7 +1,7 @@
 // ReservationBook: the in-flight reservations of this replica. What is reserved is in the picture before the next
-// decision that reserves, and goes to the store, and so to the other replicas, right after: nobody waits for that but
-// who asks again for the same vm meanwhile, or the event of the first answer would undo the second. While the store is
-// away, reservations last here until their time is up.
+// decision that reserves, and goes to the store, and so to the other replicas, right after: nobody waits for that.
+// Until it is back as an event, older events of the same vm do not undo it. While the store is away, reservations last
+// here until their time is up.
 //
 // Threads: one of its own, which writes. reserve() may be called by any; one decides at a time, for no longer than the
 // decision takes.
@@ -11,7 +11,6 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -36,23 +35,24 @@ class ReservationBook final : public Reservations {
   // Nothing: what was reserved for this vm is to be released.
   using Waiting = std::map<Uuid, std::optional<ReservedVm>>;
 
-  std::unique_lock<std::mutex> turn_to_decide(std::span<const Uuid> vms);
-  Waiting take_waiting();
   void serve();
+  void take_waiting();
   // The event_seq of what was written.
-  Result<std::int64_t> write(const Waiting& waiting);
-  void wait_again(Waiting waiting);
+  Result<std::int64_t> write();
+  void was_written(std::int64_t seq);
+  void wait_again();
+  std::optional<Change> newer(const Uuid& vm, std::int64_t seq);
 
   Observer& observer_;
   Store& store_;
   const std::function<std::int64_t()> now_us_;
   const Log log_;
-  std::mutex deciding_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex deciding_;  // before mutex_
+  std::mutex mutex_;     // guards what follows
   std::condition_variable changed_;
   Waiting waiting_;
-  std::condition_variable seen_;
-  std::set<Uuid> unseen_;  // what is being written of these, or was just now, is yet to come back as events
+  Waiting writing_;               // until it is back as events; changed by the writing thread alone
+  std::int64_t written_seq_ = 0;  // of the last of them; greatest while that is not known
   bool stopping_ = false;
   std::thread thread_;
 };

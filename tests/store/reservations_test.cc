@@ -3,6 +3,7 @@
 #include "service/observe/reservations.h"
 
 #include <gtest/gtest.h>
+#include <pqxx/pqxx>
 
 #include <atomic>
 #include <thread>
@@ -114,6 +115,24 @@ TEST_F(ReservationsOnTwoReplicas, StayAsDecidedWhenTheSameVmIsAskedForAgainAtOnc
       ASSERT_EQ(a.used("h1"), 0) << "round " << round;
     ASSERT_EQ(b.used("h2"), round);
   }
+}
+
+TEST_F(ReservationsOnTwoReplicas, AreDecidedWhileTheStoreHangs) {
+  Replica a(connection, "a", ahead_us), b(connection, "b", ahead_us);
+  const VmRequest asked = vm("v", 4, 1024);
+  {
+    pqxx::connection other(connection);
+    pqxx::work hang(other);
+    hang.exec("LOCK TABLE reservations");
+    for (const std::string host : {"h1", "h2", "h1", "h2"}) {
+      a.reserve(asked, host);
+      EXPECT_EQ(a.used(host), 4);
+      EXPECT_EQ(a.used(host == "h1" ? "h2" : "h1"), 0);
+    }
+  }
+  EXPECT_TRUE(b.comes_to("h2", 4));
+  EXPECT_EQ(b.used("h1"), 0);
+  EXPECT_EQ(a.used("h1"), 0);
 }
 
 TEST_F(ReservationsOnTwoReplicas, EndWhenNoHostIsFoundAnyMore) {

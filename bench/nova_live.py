@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """What the hook adds to a decision of a live nova-scheduler: the test bed of ../shared/testbed/openstack with most of its hosts as
-rows only, an emplaced that reads it, and the conductor's own call select_destinations, in turn without the hook, with it beside
-Nova's ten weighers, and with its weigher alone. For each decision the CPU time of nova-scheduler and the time until its answer; of
-emplaced the time per question from its own metrics.
+rows only, an emplaced that reads it, and the conductor's own call select_destinations, decided in turn without the hook, with it
+beside Nova's ten weighers, and with its weigher alone. For each decision the CPU time of nova-scheduler and the time until its
+answer; of emplaced the time per question from its own metrics.
 
 A decision takes a tenth more or less from time to time, and a fifth more when Python looks through all of its garbage, which
-is more than the hook takes. So what the hook takes is measured within nova-scheduler, too.
+is more than the hook takes. So turns are taken decision by decision in one process that looks through its garbage between
+decisions, and what the hook takes is measured within it, too.
 
 usage: nova_live.py BUILD_DIRECTORY [--hosts 1000] [--decisions 200] [--mode enforce]
 """
@@ -24,9 +25,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "tests/openstack"), str(ROOT / "bench")]
 COMPUTES = 3  # that are processes
-WARM = 10
-BLOCKS = 2    # of each kind
-OFF, ON, ALONE = "hook off", "hook on", "EmplaceWeigher alone"
+WARM = 12
+PAUSE_S = 0.4  # between decisions, for what the scheduler does then
+TURNS = OFF, ON, ALONE = "hook off", "hook on", "EmplaceWeigher alone"
 
 
 def decide(conf, select, scheduler, count):
@@ -43,6 +44,7 @@ def decide(conf, select, scheduler, count):
         nova = runpy.run_path(select)
     took = []
     for _ in range(count + WARM):
+        time.sleep(PAUSE_S)
         context, spec, server = nova["ctx"](), nova["spec"](1), str(uuid.uuid4())
         spec.instance_uuid = server
         before, began = cpu_ms(scheduler), time.perf_counter()
@@ -53,99 +55,123 @@ def decide(conf, select, scheduler, count):
 
 
 def serve(times, arguments):
-    """nova-scheduler; for each decision with the hook it appends to a file what the hook took: [CPU ms of the filter, ms it waited
-    for emplaced, CPU ms of the weigher, of what Nova does for each weigher, and of its sorting of hosts]."""
+    """nova-scheduler, configured with the hook on, which takes its turns; for each decision it appends to a file [turn, what of
+    it the hook took: CPU ms of the filter, ms it waited for emplaced, CPU ms of the weigher, of what Nova does for each weigher,
+    and of its sorting of hosts]."""
+    import gc
+    import itertools
     import time
 
     from nova.cmd.scheduler import main  # first, since it makes threads green
+    import eventlet
     from nova import weights
+    from nova.scheduler import manager
 
     from emplace_nova import client, hook
-    began, took = {}, {}
+    began, took, whole = {}, {}, {}
 
     def now():
         return time.thread_time(), time.perf_counter()
 
-    def watch(owner, name, then=lambda: None):
+    def watch(owner, name):
         real = getattr(owner, name)
 
         def timed(*args, **named):
             began[name] = now()
             found = real(*args, **named)
             took[name] = [after - before for before, after in zip(began[name], now())]
-            then()
             return found
         setattr(owner, name, timed)
 
-    def note():
-        if "filter_all" in took:
-            (filtering, _), (asking, asked) = took["filter_all"], took["_exchange"]
-            seconds = filtering, asked - asking, now()[0] - began["weigh_objects"][0]
+    def in_hook():
+        (filtering, _), (asking, asked) = took["filter_all"], took["_exchange"]
+        weighing = began["get_weighed_objects"][0] + took["get_weighed_objects"][0] - began["weigh_objects"][0]
+        return [one * 1e3 for one in (filtering, asked - asking, weighing)]
+
+    def is_ours(one):
+        return type(one).__module__ == hook.__name__
+
+    def in_turn(real, turns=itertools.cycle(TURNS)):
+        def decide(self, *args, **named):
+            hosts, turn = self.host_manager, next(turns)
+            filters, weighers = whole.setdefault("of Nova's and ours", (hosts.enabled_filters, hosts.weighers))
+            hosts.enabled_filters = [one for one in filters if turn != OFF or not is_ours(one)]
+            hosts.weighers = [one for one in weighers if turn == ON or is_ours(one) == (turn == ALONE)]
+            found = real(self, *args, **named)
             with open(times, "a", encoding="utf-8") as file:
-                print(json.dumps([one * 1e3 for one in seconds]), file=file)
+                print(json.dumps([turn, None if turn == OFF else in_hook()]), file=file)
+            eventlet.spawn_after(PAUSE_S / 4, gc.collect)  # when it has answered
+            return found
+        return decide
 
     watch(hook.EmplaceFilter, "filter_all")
     watch(client.Client, "_exchange")
     watch(hook.EmplaceWeigher, "weigh_objects")
-    watch(weights.BaseWeightHandler, "get_weighed_objects", note)
+    watch(weights.BaseWeightHandler, "get_weighed_objects")
+    manager.SchedulerManager.select_destinations = in_turn(manager.SchedulerManager.select_destinations)
     sys.argv = ["nova-scheduler", *arguments]
     return main()
 
 
-class Figures:
-    def __init__(self, bed, decisions):
-        self.bed, self.cloud = bed, bed.cloud
-        self.each = decisions // BLOCKS
-        self.took = {OFF: [], ON: [], ALONE: []}
-        self.hook = {ON: [], ALONE: []}
-        self.times = pathlib.Path(self.cloud.scratch) / "hook.times"
-        self.cloud.scheduler = ["/usr/bin/python3", __file__, "--scheduler", self.times]
+def take(bed, options):
+    """[turn, what the hook took, (CPU ms, ms until the answer)] of each decision."""
+    from live_cloud import TESTBED
+    cloud = bed.cloud
 
-    def run(self, *command):
-        done = subprocess.run(["/usr/bin/python3", *map(str, command)], env=self.cloud.environment, capture_output=True, text=True,
+    def run(*command):
+        done = subprocess.run(["/usr/bin/python3", *map(str, command)], env=cloud.environment, capture_output=True, text=True,
                               check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
-    def block(self, name):
-        """After the scheduler's start Nova asks its database for each host's servers until it has heard of them twice."""
-        from live_cloud import TESTBED
-        self.run(TESTBED / "bin/sync_seeded.py", self.cloud.conf)
-        leader = int((self.cloud.run / "pid/scheduler.pid").read_text())
+    times, plain = pathlib.Path(cloud.scratch) / "hook.times", cloud.scheduler
+    cloud.scheduler = ["/usr/bin/python3", __file__, "--scheduler", times]
+    try:
+        bed.hook(options.mode)
+        # Else Nova asks its database for each host's servers until it has heard of them twice.
+        run(TESTBED / "bin/sync_seeded.py", cloud.conf)
+        leader = int((cloud.run / "pid/scheduler.pid").read_text())
         # With workers of its own nova-scheduler's first process only watches them.
-        worker = max(self.children(leader) or [leader])
-        out = self.run(__file__, "--decide", self.cloud.conf, TESTBED / "bin/select_dest.py", worker, self.each)
-        self.took[name] += json.loads(out.splitlines()[-1])
-        if name in self.hook:
-            self.hook[name] += [json.loads(line) for line in self.times.read_text().splitlines()[-self.each:]]
+        worker = max(children(leader) or [leader])
+        count = options.decisions * len(TURNS)
+        asked = json.loads(run(__file__, "--decide", cloud.conf, TESTBED / "bin/select_dest.py", worker, count).splitlines()[-1])
+        within = [json.loads(line) for line in times.read_text().splitlines()]
+    finally:
+        cloud.scheduler = plain
+    assert len(asked) == count and len(within) == count + WARM, (len(asked), len(within))
+    return [[*one, took] for one, took in zip(within[WARM:], asked)]
 
-    @staticmethod
-    def children(leader):
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(leader)], capture_output=True, text=True, check=False)
-        return [int(pid) for pid in listed.stdout.split()]
 
-    def in_service(self):
-        """Seconds and questions so far."""
-        request = urllib.request.Request(self.bed.service.url + "/metrics", headers={"X-Auth-Token": self.bed.service.token()})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            page = answer.read().decode()
-        found = [re.search(rf'^emplace_http_request_seconds_{what}{{route="POST /v1/filter"}} (\S+)', page, re.MULTILINE)
-                 for what in ("sum", "count")]
-        return [float(one[1]) if one else 0.0 for one in found]
+def children(leader):
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(leader)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in listed.stdout.split()]
 
-    def tell(self, hosts):
-        medians = {name: [statistics.median(column) for column in zip(*took)] for name, took in self.took.items()}
-        for name, (cpu, wall) in medians.items():
-            print(f"{name}: median of {len(self.took[name])} with {hosts} hosts: {cpu:.2f} ms of CPU in nova-scheduler, "
-                  f"answer after {wall:.2f} ms")
-            if name != OFF:
-                print(f"    {cpu - medians[OFF][0]:+.2f} ms of CPU, {wall - medians[OFF][1]:+.2f} ms to the answer")
-            if took := self.hook.get(name):
-                filtering, waiting, weighing = (statistics.median(column) for column in zip(*took))
-                print(f"    of that in the hook: filter {filtering:.2f} ms of CPU and {waiting:.2f} ms of waiting, "
-                      f"weigher {weighing:.2f} ms with what Nova does for each weigher and its sorting")
-        seconds, questions = self.in_service()
-        print(f"in emplaced {seconds * 1e3 / questions:.2f} ms (mean of {questions:.0f})")
+
+def in_service(bed):
+    """Seconds and questions so far."""
+    request = urllib.request.Request(bed.service.url + "/metrics", headers={"X-Auth-Token": bed.service.token()})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        page = answer.read().decode()
+    found = [re.search(rf'^emplace_http_request_seconds_{what}{{route="POST /v1/filter"}} (\S+)', page, re.MULTILINE)
+             for what in ("sum", "count")]
+    return [float(one[1]) if one else 0.0 for one in found]
+
+
+def tell(taken, hosts):
+    def medians(rows):
+        return [statistics.median(column) for column in zip(*rows)]
+
+    off = medians(took for turn, _, took in taken if turn == OFF)
+    for name in TURNS:
+        cpu, wall = medians(took for turn, _, took in taken if turn == name)
+        count = sum(turn == name for turn, _, _ in taken)
+        print(f"{name}: median of {count} with {hosts} hosts: {cpu:.2f} ms of CPU in nova-scheduler, answer after {wall:.2f} ms")
+        if name == OFF:
+            continue
+        filtering, waiting, weighing = medians(hook for turn, hook, _ in taken if turn == name)
+        print(f"    {cpu - off[0]:+.2f} ms of CPU, {wall - off[1]:+.2f} ms to the answer; of that in the hook: filter "
+              f"{filtering:.2f} ms of CPU and {waiting:.2f} ms of waiting, weigher {weighing:.2f} ms with what Nova does for "
+              f"each weigher and its sorting")
 
 
 def measure(options):
@@ -156,15 +182,9 @@ def measure(options):
         subprocess.run(["/usr/bin/python3", *map(str, seed)], env=cloud.environment, check=True)
         with Bed(options.build, cloud, sync_s=3600) as bed:
             bed.service.wait_for("the first sync", lambda: len(bed.hosts()) == options.hosts, timeout=600)
-            figures = Figures(bed, options.decisions)
-            for _ in range(BLOCKS):
-                bed.unhook()
-                figures.block(OFF)
-                bed.hook(options.mode)
-                figures.block(ON)
-                bed.hook(options.mode, weight_classes="emplace_nova.EmplaceWeigher")
-                figures.block(ALONE)
-            figures.tell(options.hosts)
+            tell(take(bed, options), options.hosts)
+            seconds, questions = in_service(bed)
+            print(f"in emplaced {seconds * 1e3 / questions:.2f} ms (mean of {questions:.0f})")
 
 
 def main():

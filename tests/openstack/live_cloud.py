@@ -183,10 +183,6 @@ class Bed:
         self.cloud.conf.write_text(self.cloud.plain + said + "\n".join(lines) + "\n")
         self.cloud.restart_scheduler()
 
-    def unhook(self):
-        self.cloud.conf.write_text(self.cloud.plain)
-        self.cloud.restart_scheduler()
-
     def asked(self, request):
         """How often emplaced was asked for this request of Nova's API."""
         return len([line for line in self.service.logged("event=filter") if f"global={request} " in line])

@@ -101,9 +101,11 @@ std::optional<std::string> fault(const rapidjson::Value& value, const std::strin
     }
   }
   if (!value.IsObject()) return std::nullopt;
-  if (const auto key = repeated_key(value)) return join(path, *key) + ": wanted each field once, found it twice";
   for (const auto& member : value.GetObject()) {
     if (const char* found = fault_within(member.name)) return path + found;
+  }
+  if (const auto key = repeated_key(value)) return join(path, *key) + ": wanted each field once, found it twice";
+  for (const auto& member : value.GetObject()) {
     if (!concerns(member.value)) continue;
     if (auto found = fault(member.value, join(path, text_of(member.name)))) return found;
   }

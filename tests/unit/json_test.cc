@@ -51,6 +51,10 @@ TEST(JsonDocument, RefusesWhatIsNoJson) {
   }
 }
 
+TEST(JsonDocument, QuotesNoKeyThatIsNoText) {
+  EXPECT_EQ(fault_of(R"({"a":{"\udc00":1,"\udc00":1}})"), "a: wanted text, found half a surrogate pair");
+}
+
 TEST(JsonDocument, RefusesNulBytes) {
   EXPECT_TRUE(mentions(fault_of(std::string_view("{}\0", 3)), "NUL"));
   EXPECT_TRUE(mentions(fault_of(std::string_view("{\"a\0\":1}", 8)), "NUL"));

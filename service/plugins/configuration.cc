@@ -59,23 +59,34 @@ bool has_huge_number(JsonValue json) {
   return false;
 }
 
-bool holds_schemas(JsonValue list) {
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (!list.item(i).is_object()) return false;
+using Is = bool (JsonValue::*)() const;
+
+bool all_items(JsonValue list, Is is) {
+  for (std::size_t i = 0; list.is_array() && i < list.size(); ++i) {
+    if (!(list.item(i).*is)()) return false;
+  }
+  return true;
+}
+
+bool names_alone(JsonValue dependencies) {
+  for (std::size_t i = 0; dependencies.is_object() && i < dependencies.size(); ++i) {
+    if (!all_items(dependencies.member(i), &JsonValue::is_text)) return false;
   }
   return true;
 }
 
 // Patterns can take for ever, references can lead to themselves, and of a combination of what is no schema RapidJSON
-// uses memory that it never wrote.
+// uses memory that it never wrote; it takes each thing that depends on another for a name.
 std::optional<std::string> unfit_member(std::string_view key, JsonValue value) {
   if (key == "patternProperties" || (key == "pattern" && value.is_text())) {
     return "wanted a schema without patterns, found one";
   }
   if (key == "$ref" && value.is_text()) return "wanted a schema without references, found one";
   if (key == "not" && !value.is_object()) return "not: wanted a schema, found " + value.found();
+  if (key == "dependencies" && !names_alone(value))
+    return "dependencies: wanted lists of names, found another value in one";
   const bool combines = key == "allOf" || key == "anyOf" || key == "oneOf";
-  if (combines && value.is_array() && !holds_schemas(value))
+  if (combines && !all_items(value, &JsonValue::is_object))
     return std::string(key) + ": wanted schemas, found another value";
   return std::nullopt;
 }

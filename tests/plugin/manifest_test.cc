@@ -52,6 +52,8 @@ TEST(Configuration, RefusesWhatCanNotBeHeldAgainstASchema) {
     EXPECT_EQ(refused('"' + key + R"(":[{"minimum":1}])"), "accepted");
   }
   EXPECT_EQ(refused(R"("not":{"minimum":1000})"), "accepted");
+  EXPECT_NE(refused(R"("dependencies":{"a":["b",1]})").find("dependencies: wanted lists of names"), std::string::npos);
+  EXPECT_EQ(refused(R"("dependencies":{"a":["b"],"c":{"required":["a"]}})"), "accepted");
 }
 
 TEST(Configuration, RefusesNumbersBeyond64Bits) {

@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "service/plugins/plugins.h"
 
@@ -34,6 +36,19 @@ Catalogue load_catalogue() {
   return catalogue;
 }
 
+Rules load_rules(const std::vector<std::string>& filters) {
+  Profile profile;
+  profile.name = "nova";
+  profile.method = RankMethod::kNova;
+  profile.filters = filters;
+  for (const char* weigher :
+       {"BuildFailureWeigher", "CPUWeigher", "CrossCellWeigher", "DiskWeigher", "IoOpsWeigher", "MetricsWeigher",
+        "PCIWeigher", "RAMWeigher", "ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher"}) {
+    profile.weighers.push_back({weigher, {}});
+  }
+  return found_or_throw(resolve(profile, load_catalogue()));
+}
+
 }  // namespace
 
 const Filter& nova_filter(std::string_view id) {
@@ -45,19 +60,18 @@ const Filter& nova_filter(std::string_view id) {
 }
 
 const Rules& nova_rules() {
-  static const Rules rules = [] {
-    Profile profile;
-    profile.name = "nova";
-    profile.method = RankMethod::kNova;
-    profile.filters = {"ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter",
-                       "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"};
-    for (const char* weigher :
-         {"BuildFailureWeigher", "CPUWeigher", "CrossCellWeigher", "DiskWeigher", "IoOpsWeigher", "MetricsWeigher",
-          "PCIWeigher", "RAMWeigher", "ServerGroupSoftAffinityWeigher", "ServerGroupSoftAntiAffinityWeigher"}) {
-      profile.weighers.push_back({weigher, {}});
-    }
-    return found_or_throw(resolve(profile, load_catalogue()));
-  }();
+  static const Rules rules = load_rules({"ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter",
+                                         "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"});
+  return rules;
+}
+
+const Rules& nova_rules_of_19_filters() {
+  static const Rules rules = load_rules(
+      {"ComputeFilter", "AvailabilityZoneFilter", "AggregateMultiTenancyIsolation", "AggregateTypeAffinityFilter",
+       "AggregateInstanceExtraSpecsFilter", "AggregateImagePropertiesIsolation", "IsolatedHostsFilter",
+       "ComputeCapabilitiesFilter", "ImagePropertiesFilter", "IoOpsFilter", "AggregateIoOpsFilter",
+       "NumInstancesFilter", "AggregateNumInstancesFilter", "DifferentHostFilter", "SameHostFilter",
+       "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter", "PciPassthroughFilter", "NUMATopologyFilter"});
   return rules;
 }
 

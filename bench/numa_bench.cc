@@ -5,7 +5,6 @@
 
 #include <map>
 #include <memory>
-#include <numeric>
 #include <vector>
 
 #include "bench/clusters.h"
@@ -16,27 +15,7 @@
 namespace emplace {
 namespace {
 
-constexpr int kCores = 16, kCpus = 2 * kCores;  // of a cell
-
-std::string numbers(int first, int count) {
-  std::vector<int> all(static_cast<std::size_t>(count));
-  std::iota(all.begin(), all.end(), first);
-  return fmt::format("{}", fmt::join(all, ","));
-}
-
-std::string cell(int id, std::int64_t used) {
-  const int first = id * kCpus;
-  std::string siblings;
-  for (int core = 0; core < kCores; ++core)
-    siblings += fmt::format("{}[{}]", core ? "," : "", numbers(first + 2 * core, 2));
-  return fmt::format(
-      R"({{"nova_object.data":{{"id":{},"cpuset":[{}],"pcpuset":[{}],"memory":262144,"cpu_usage":{},"memory_usage":{},)"
-      R"("pinned_cpus":[{}],"siblings":[{}],"socket":{},"mempages":[)"
-      R"({{"nova_object.data":{{"size_kb":4,"total":58720256,"used":0,"reserved":0}}}},)"
-      R"({{"nova_object.data":{{"size_kb":2048,"total":16384,"used":{},"reserved":0}}}}]}}}})",
-      id, numbers(first, kCpus), numbers(first, kCpus), used, used * 4096, numbers(first, static_cast<int>(used)),
-      siblings, id, used * 500);
-}
+constexpr std::int64_t kHugePages = 16384;
 
 std::shared_ptr<const Picture> make_picture(std::int64_t hosts) {
   PictureBuilder builder(std::make_shared<Picture>(*Arena::create()));
@@ -44,11 +23,12 @@ std::shared_ptr<const Picture> make_picture(std::int64_t hosts) {
     HostRow row;
     row.name = fmt::format("cmp{:05}", i);
     row.source = "openstack";
-    row.vcpus = 2 * kCpus;
+    row.vcpus = 2 * kCellCpus;
     row.memory_mib = 524288;
     row.disk_gib = 4000;
     row.nova_state = fmt::format(R"({{"numa_topology":{{"nova_object.data":{{"cells":[{},{}]}}}},"pci_stats":null}})",
-                                 cell(0, i * 7 % kCpus), cell(1, i * 11 % kCpus));
+                                 nova_cell(0, i * 7 % kCellCpus, kHugePages),
+                                 nova_cell(1, i * 11 % kCellCpus, kHugePages));
     apply(builder, row);
   }
   return builder.finish({"bench", 1, 0}, 0);

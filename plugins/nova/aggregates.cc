@@ -6,19 +6,20 @@
 
 namespace emplace::nova {
 
-Aggregates::Aggregates(const Snapshot& snapshot, const Memberships::Combination& combination) {
-  for (const std::uint32_t row : combination) {
-    if (const Metadata* metadata = snapshot.aggregates.find(row)) all_.push_back(metadata);
+template <typename Body>
+void Aggregates::each(Body body) const {
+  for (const std::uint32_t row : combination_) {
+    const Metadata* metadata = snapshot_.aggregates.find(row);
+    if (!metadata) continue;
+    for (const auto& [key, value] : *metadata) body(key, value);
   }
 }
 
 std::vector<std::string_view> Aggregates::values(std::string_view key) const {
   std::vector<std::string_view> found;
-  for (const Metadata* metadata : all_) {
-    for (const auto& [name, value] : *metadata) {
-      if (name == key) found.push_back(value);
-    }
-  }
+  each([&](std::string_view name, std::string_view value) {
+    if (name == key) found.push_back(value);
+  });
   return found;
 }
 
@@ -32,11 +33,9 @@ std::vector<std::string> Aggregates::parts(std::string_view key) const {
 
 std::vector<std::string> Aggregates::keys(std::string_view prefix) const {
   std::vector<std::string> all;
-  for (const Metadata* metadata : all_) {
-    for (const auto& [name, value] : *metadata) {
-      if (name.starts_with(prefix)) all.push_back(name);
-    }
-  }
+  each([&](std::string_view name, std::string_view) {
+    if (name.starts_with(prefix)) all.emplace_back(name);
+  });
   std::ranges::sort(all);
   all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;

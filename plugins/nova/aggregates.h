@@ -9,9 +9,11 @@
 
 namespace emplace::nova {
 
+// Valid for as long as both.
 class Aggregates {
  public:
-  Aggregates(const Snapshot& snapshot, const Memberships::Combination& combination);
+  Aggregates(const Snapshot& snapshot, const Memberships::Combination& combination)
+      : snapshot_(snapshot), combination_(combination) {}
 
   // The values of a key, one per aggregate that has it.
   std::vector<std::string_view> values(std::string_view key) const;
@@ -21,7 +23,11 @@ class Aggregates {
   std::vector<std::string> keys(std::string_view prefix = {}) const;
 
  private:
-  std::vector<const Metadata*> all_;
+  template <typename Body>
+  void each(Body body) const;  // body(key, value)
+
+  const Snapshot& snapshot_;
+  const Memberships::Combination& combination_;
 };
 
 std::vector<std::string> split_at_commas(std::string_view text);

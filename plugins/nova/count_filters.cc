@@ -22,18 +22,16 @@ constexpr Counted kInstances{&Options::max_instances_per_host, "max_instances_pe
 
 class Counts {
  public:
-  Counts(const plugin::Call& call, const Snapshot& snapshot, bool instances)
-      : snapshot_(snapshot), vms_(call.picture().column<double>("hosts", "vm_count")), instances_(instances) {}
+  Counts(const plugin::Call& call, bool instances)
+      : vms_(call.picture().column<double>("hosts", "vm_count")), instances_(instances) {}
   // NaN: not known, which no limit lets pass.
-  double of(std::uint32_t host) const {
-    const HostBlock& hosts = snapshot_.columns.block_of(host);
-    if (!instances_) return hosts.io_ops[host % kBlockRows];
-    const double told = hosts.instances[host % kBlockRows];
+  double of(const HostBlock& block, std::uint32_t host) const {
+    if (!instances_) return block.io_ops[host % kBlockRows];
+    const double told = block.instances[host % kBlockRows];
     return std::isnan(told) ? vms_.get(host).value_or(std::numeric_limits<double>::quiet_NaN()) : told;
   }
 
  private:
-  const Snapshot& snapshot_;
   const plugin::Column<double> vms_;
   const bool instances_;
 };
@@ -45,9 +43,10 @@ class Limits {
       : snapshot_(snapshot), counted_(counted), by_aggregate_(by_aggregate), configured_(configured) {
     if (by_aggregate) known_.resize(snapshot.memberships.combinations().size(), kUnknown);
   }
-  double of(std::uint32_t host) {
+  // members: of the host's block.
+  double of(const Memberships::Block* members, std::uint32_t host) {
     if (!by_aggregate_) return configured_;
-    const std::uint32_t position = snapshot_.memberships.position(host);
+    const std::uint32_t position = members ? members->positions[host % kBlockRows] : 0;
     double& known = known_[position];
     if (std::isnan(known)) {
       const Aggregates aggregates(snapshot_, snapshot_.memberships.combinations()[position]);
@@ -73,18 +72,21 @@ class CountFilter : public plugin::Filter {
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     if (shared_.specs->of(call)->rebuild) return;
     const Snapshot& snapshot = shared_.hosts->of(call);
-    const Counts counts(call, snapshot, counted_.instances);
+    const Counts counts(call, counted_.instances);
     Limits limits = limits_of(call, snapshot);
-    const auto candidates = call.candidates();
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!(counts.of(candidates[i]) < limits.of(candidates[i]))) verdicts.refuse(i, 1);
-    }
+    for_each_block(call.candidates(), [&](std::uint32_t first, auto hosts, std::size_t at) {
+      const HostBlock& block = snapshot.columns.block_of(first);
+      const Memberships::Block* members = snapshot.memberships.find(first);
+      for (std::size_t i = 0; i < hosts.size(); ++i) {
+        if (!(counts.of(block, hosts[i]) < limits.of(members, hosts[i]))) verdicts.refuse(at + i, 1);
+      }
+    });
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
     const Snapshot& snapshot = shared_.hosts->of(call);
-    const double wanted = limits_of(call, snapshot).of(host);
-    const double found = Counts(call, snapshot, counted_.instances).of(host);
+    const double wanted = limits_of(call, snapshot).of(snapshot.memberships.find(host), host);
+    const double found = Counts(call, counted_.instances).of(snapshot.columns.block_of(host), host);
     if (std::isnan(found)) return {counted_.code, wanted, "not known", counted_.unit};
     return {counted_.code, wanted, found, counted_.unit};
   }

@@ -31,7 +31,8 @@ class IsolatedHostsFilter : public plugin::Filter {
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const auto options = shared_.settings->of(call);
     const bool image_isolated = is_isolated(*shared_.specs->of(call), *options);
-    if (passes(*options, image_isolated, true) && passes(*options, image_isolated, false)) return;
+    const bool any_isolated = !options->isolated_hosts.empty();
+    if (passes(*options, image_isolated, false) && (!any_isolated || passes(*options, image_isolated, true))) return;
     const Names names(call, *shared_.hosts);
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {

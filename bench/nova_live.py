@@ -19,6 +19,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -35,7 +36,6 @@ def decide(conf, select, scheduler, count):
     import contextlib
     import io
     import runpy
-    import time
     import uuid
 
     from nova_sorted_hosts import cpu_ms
@@ -60,7 +60,6 @@ def serve(times, arguments):
     and of its sorting of hosts]."""
     import gc
     import itertools
-    import time
 
     from nova.cmd.scheduler import main  # first, since it makes threads green
     import eventlet
@@ -177,11 +176,16 @@ def tell(taken, hosts):
 def measure(options):
     os.environ["SERVICE_DOWN_TIME"] = "100000000"  # nobody sends a heartbeat for hosts that are rows
     from live_cloud import TESTBED, Bed, Cloud
+    from nova_sorted_hosts import cpu_ms
     with Cloud(hosts=COMPUTES) as cloud:
         seed = [TESTBED / "bin/seed_db_hosts.py", "--config-file", cloud.conf, "--n", options.hosts - COMPUTES]
         subprocess.run(["/usr/bin/python3", *map(str, seed)], env=cloud.environment, check=True)
         with Bed(options.build, cloud, sync_s=3600) as bed:
-            bed.service.wait_for("the first sync", lambda: len(bed.hosts()) == options.hosts, timeout=600)
+            began = time.monotonic()
+            bed.service.wait_for("the first sync", lambda: bed.service.logged("event=openstack_taken"), timeout=600)
+            print(f"first sync of {options.hosts} hosts: {time.monotonic() - began:.1f} s, {cpu_ms(bed.service.process.pid) / 1e3:.2f} s of "
+                  "CPU since the start of emplaced")
+            assert len(bed.hosts()) == options.hosts
             tell(take(bed, options), options.hosts)
             seconds, questions = in_service(bed)
             print(f"in emplaced {seconds * 1e3 / questions:.2f} ms (mean of {questions:.0f})")

@@ -217,7 +217,8 @@ def destinations(clouds):
         clouds.cloud.change({"move": {number: index}})
     clouds.service.wait_for("the vm", lambda: clouds.vms().get(f"vm-{number}", {}).get("host") == name)
     # The reservation ends right after the vm is there, so that no one ever finds its room free.
-    clouds.service.wait_for("it counts once", lambda: clouds.hosts()[name]["used"]["vcpus"] == before[name] + 2)
+    clouds.service.wait_for("it counts once", lambda: clouds.hosts()[name]["used"]["vcpus"] == before[name] + 2,
+                            timeout=20)  # well before its time is up
 
 
 def wrong_password(clouds):

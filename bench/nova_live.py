@@ -5,8 +5,8 @@ beside Nova's ten weighers, and with its weigher alone. For each decision the CP
 answer; of emplaced the time per question from its own metrics.
 
 A decision takes a tenth more or less from time to time, and a fifth more when Python looks through all of its garbage, which
-is more than the hook takes. So turns are taken decision by decision in one process that looks through its garbage between
-decisions, and what the hook takes is measured within it, too.
+is more than the hook takes. So turns are taken decision by decision in one process, and what the hook takes is measured within
+it, too.
 
 usage: nova_live.py BUILD_DIRECTORY [--hosts 1000] [--decisions 200] [--mode enforce]
 """
@@ -27,7 +27,6 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "tests/openstack"), str(ROOT / "bench")]
 COMPUTES = 3  # that are processes
 WARM = 12
-PAUSE_S = 0.4  # between decisions, for what the scheduler does then
 TURNS = OFF, ON, ALONE = "hook off", "hook on", "EmplaceWeigher alone"
 
 
@@ -44,7 +43,6 @@ def decide(conf, select, scheduler, count):
         nova = runpy.run_path(select)
     took = []
     for _ in range(count + WARM):
-        time.sleep(PAUSE_S)
         context, spec, server = nova["ctx"](), nova["spec"](1), str(uuid.uuid4())
         spec.instance_uuid = server
         before, began = cpu_ms(scheduler), time.perf_counter()
@@ -58,11 +56,9 @@ def serve(times, arguments):
     """nova-scheduler, configured with the hook on, which takes its turns; for each decision it appends to a file [turn, what of
     it the hook took: CPU ms of the filter, ms it waited for emplaced, CPU ms of the weigher, of what Nova does for each weigher,
     and of its sorting of hosts]."""
-    import gc
     import itertools
 
     from nova.cmd.scheduler import main  # first, since it makes threads green
-    import eventlet
     from nova import weights
     from nova.scheduler import manager
 
@@ -99,7 +95,6 @@ def serve(times, arguments):
             found = real(self, *args, **named)
             with open(times, "a", encoding="utf-8") as file:
                 print(json.dumps([turn, None if turn == OFF else in_hook()]), file=file)
-            eventlet.spawn_after(PAUSE_S / 4, gc.collect)  # when it has answered
             return found
         return decide
 

@@ -205,8 +205,9 @@ PlacementRequest nova_numa_request() {
   PlacementRequest request = request_for(4, 8192, 80);
   request.vm.nova_spec = fmt::format(
       R"({{"nova_object.name":"RequestSpec","nova_object.data":{{"instance_uuid":"5b7b8d7e-6d3d-4c2e-9a0a-0c7b1d2e3f40",)"
-      R"("availability_zone":"az1","project_id":"proj","flavor":{{"nova_object.data":{{"vcpus":4,"memory_mb":8192,"root_gb":80,)"
-      R"("extra_specs":{{"aggregate_instance_extra_specs:ssd":"true","capabilities:hypervisor_type":"s== QEMU",)"
+      R"("availability_zone":"az1","project_id":"proj",)"
+      R"("flavor":{{"nova_object.data":{{"vcpus":4,"memory_mb":8192,"root_gb":80,"extra_specs":{{)"
+      R"("aggregate_instance_extra_specs:ssd":"true","capabilities:hypervisor_type":"s== QEMU",)"
       R"("hw:cpu_policy":"dedicated","hw:numa_nodes":"1"}}}}}},)"
       R"("image":{{"nova_object.data":{{"properties":{{"nova_object.data":{{"hw_architecture":"x86_64",)"
       R"("img_hv_type":"qemu"}}}}}}}},"scheduler_hints":{{}},)"

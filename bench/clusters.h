@@ -20,8 +20,8 @@ const Picture& picture_of(std::int64_t hosts);
 // stats), some in an aggregate that sets a multiplier, one of 64 switched off. `now_us`: when the services were heard
 // from.
 const Picture& nova_picture_of(std::int64_t hosts);
-// The same with what its 19 filters look at: two NUMA cells a host, zones, limits and keys of aggregates, and five vms of
-// a group on the first five hosts.
+// The same with what its 19 filters look at: two NUMA cells a host, zones, limits and keys of aggregates, and five vms
+// of a group on the first five hosts.
 const Picture& nova_numa_picture_of(std::int64_t hosts);
 inline constexpr std::int64_t kNovaNowUs = 1'795'250'230'000'000;  // 2026-11-21T08:37:10Z
 
@@ -31,8 +31,8 @@ PlacementRequest nova_request();
 // One with pinned cores in one NUMA cell, in a zone, on hosts with an aggregate's key, apart from the vms of its group.
 PlacementRequest nova_numa_request();
 
-// A NUMA cell of 16 cores with two threads each, as libvirt reports it: the first `used` CPUs are pinned, each with 4 GiB.
-// huge_pages: of 2 MiB, of which each pinned CPU uses 500.
+// A NUMA cell of 16 cores with two threads each, as libvirt reports it: the first `used` CPUs are pinned, each with
+// 4 GiB. huge_pages: of 2 MiB, of which each pinned CPU uses 500.
 std::string nova_cell(int id, std::int64_t used, std::int64_t huge_pages);
 inline constexpr int kCellCores = 16, kCellCpus = 2 * kCellCores;
 // 1,2,3 for (1, 3).

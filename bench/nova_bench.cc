@@ -1,5 +1,5 @@
-// A decision as nova-scheduler makes it, by the real plugin: Nova's default filters or 19, then its ten weighers. Beside it a
-// loop that only reads the columns that those touch.
+// A decision as nova-scheduler makes it, by the real plugin: Nova's default filters or 19, then its ten weighers.
+// Beside it a loop that only reads the columns that those touch.
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -21,10 +21,12 @@ void decide(benchmark::State& state, const Rules& rules, const PlacementRequest&
 }
 
 // A cluster and a request as Nova has them.
-void decide_nova(benchmark::State& state) { decide(state, nova_rules(), nova_request(), nova_picture_of(state.range(0))); }
+void decide_nova(benchmark::State& state) {
+  decide(state, nova_rules(), nova_request(), nova_picture_of(state.range(0)));
+}
 BENCHMARK(decide_nova)->RangeMultiplier(10)->Range(1000, 100000)->Unit(benchmark::kMicrosecond);
 
-// 19 filters on hosts with NUMA cells, for a request that asks for nothing in particular and for one that asks for much.
+// 19 filters on hosts with NUMA cells, for a request that asks for nothing in particular and one that asks for much.
 void decide_nova_19(benchmark::State& state) {
   decide(state, nova_rules_of_19_filters(), nova_request(), nova_numa_picture_of(state.range(0)));
 }

@@ -50,7 +50,7 @@ void Observer::apply(std::span<const Event> events) {
       continue;
     }
     const auto vm = reserved_vm(*change);
-    const auto newer = vm ? newer_(*vm, seq) : std::nullopt;
+    const auto newer = vm && newer_ ? newer_(*vm, seq) : std::nullopt;
     emplace::apply(builder, newer.value_or(*change));
     applied.push_back(newer ? to_json(*newer) : event.payload);
   }

@@ -31,7 +31,8 @@ class Observer : public Pictures {
   // Events that are in the picture already are skipped; kinds that are no rows of the picture too.
   void apply(std::span<const Event> events);
   void amend(std::span<const Change> changes);
-  // A reservation that was decided here after the one of vm `vm` that event `seq` tells of; asked by apply(), under its lock.
+  // A reservation that was decided here after the one of vm `vm` that event `seq` tells of; asked by apply(), under its
+  // lock. Empty: nobody decides here.
   using Newer = std::function<std::optional<Change>(const Uuid& vm, std::int64_t seq)>;
   void heed(Newer newer);
 
@@ -48,7 +49,7 @@ class Observer : public Pictures {
   const std::function<std::int64_t()> now_us_;
   const std::function<void(const std::string&)> complain_;
   std::mutex writing_;  // held from the latest picture to the next one; guards newer_
-  Newer newer_ = [](const Uuid&, std::int64_t) { return std::nullopt; };
+  Newer newer_;
   PublishedPicture published_;
   std::uint64_t next_version_;
   mutable std::mutex mutex_;  // guards event_seq_

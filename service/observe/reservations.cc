@@ -63,7 +63,7 @@ ReservationBook::~ReservationBook() {
   }
   changed_.notify_all();
   thread_.join();
-  observer_.heed([](const Uuid&, std::int64_t) { return std::nullopt; });
+  observer_.heed({});
 }
 
 std::optional<Change> ReservationBook::newer(const Uuid& vm, std::int64_t seq) {
@@ -71,7 +71,7 @@ std::optional<Change> ReservationBook::newer(const Uuid& vm, std::int64_t seq) {
   auto found = waiting_.find(vm);
   if (found == waiting_.end()) {
     found = writing_.find(vm);
-    if (found == writing_.end() || seq >= written_seq_) return std::nullopt;
+    if (found == writing_.end() || seq >= written_seq_) return std::nullopt;  // its own event, or a later one
   }
   const auto& reserved = found->second;
   // The store ends a reservation whose host is gone; its event is right.

@@ -1,6 +1,9 @@
 // ComputeCapabilitiesFilter: every extra spec of the flavor that names a capability is satisfied by the host. Keys with
 // the namespace "capabilities" are walked through the host's attributes; keys without a namespace count only where they
 // name an attribute or a key of its stats; other namespaces belong to others.
+#include <algorithm>
+#include <iterator>
+
 #include "amounts.h"
 #include "extra_specs_ops.h"
 #include "rules.h"
@@ -87,6 +90,19 @@ class Capabilities {
   const HostState* const state_;
 };
 
+bool names_kind(const Requirement& requirement) {
+  return std::ranges::find(kKindAttributes, requirement.scope.front()) != std::end(kKindAttributes);
+}
+
+// Whether only the host's kind decides. Nova looks into stats for an attribute that a host lacks.
+bool decided_by_kind(const std::vector<Requirement>& all, const HostState* host) {
+  return host && std::ranges::all_of(all, [&](const Requirement& requirement) {
+           const Value* attribute =
+               names_kind(requirement) ? host->attributes.find(requirement.scope.front()) : nullptr;
+           return attribute && !attribute->is_none();
+         });
+}
+
 // The first requirement that the host does not satisfy; null when it satisfies all.
 const Requirement* find_unmet(const std::vector<Requirement>& all, const Capabilities& host) {
   for (const Requirement& requirement : all) {
@@ -107,11 +123,23 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
     if (spec->rebuild || all.empty()) return;
     const Amounts amounts(call.picture());
     const Snapshot& snapshot = shared_.hosts->of(call);
-    const auto candidates = call.candidates();
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const Capabilities host(amounts, candidates[i], snapshot.hosts.find(candidates[i]));
-      if (find_unmet(all, host)) verdicts.refuse(i, 1);
-    }
+    std::vector<Known> known(snapshot.columns.kinds().size(), Known::kNothing);
+    const auto satisfied = [&](std::uint32_t row, Known& kind) {
+      if (kind == Known::kSatisfied || kind == Known::kRefused) return kind == Known::kSatisfied;
+      const HostState* state = snapshot.hosts.find(row);
+      const bool all_met = !find_unmet(all, Capabilities(amounts, row, state));
+      if (kind == Known::kNothing) {
+        const Known found = all_met ? Known::kSatisfied : Known::kRefused;
+        kind = decided_by_kind(all, state) ? found : Known::kHostByHost;
+      }
+      return all_met;
+    };
+    for_each_block(call.candidates(), [&](std::uint32_t first, auto rows, std::size_t at) {
+      const HostBlock& hosts = snapshot.columns.block_of(first);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (!satisfied(rows[i], known[hosts.kind[rows[i] - first]])) verdicts.refuse(at + i, 1);
+      }
+    });
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
@@ -125,6 +153,8 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
   }
 
  private:
+  enum class Known : std::uint8_t { kNothing, kSatisfied, kRefused, kHostByHost };  // of a kind of hosts
+
   const Shared shared_;
 };
 

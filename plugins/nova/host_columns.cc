@@ -28,12 +28,28 @@ double weight_of_devices(const HostState* state) {
   return static_cast<double>(kMostDevices - std::min(free, kMostDevices - 1));
 }
 
-// Different for different Supports: each text is preceded by its length.
-std::string key_of(const HostState& state) {
-  std::string key = std::to_string(state.hypervisor_version);
-  for (const auto& combination : state.supported_instances) {
-    key += ';';
-    for (const std::string& part : combination) key += std::to_string(part.size()) + ':' + part;
+// Nova keeps the processor's description as a text, and its object as a dict.
+std::optional<double> address_bits_of(const Value& attributes) {
+  const Value* info = attributes.find("cpu_info");
+  const auto parsed = info && info->text() ? parse_json(*info->text()) : std::nullopt;
+  const Value* addresses = parsed ? parsed->find("maxphysaddr") : info ? info->find("maxphysaddr") : nullptr;
+  const Value* bits = addresses ? addresses->find("bits") : nullptr;
+  return bits ? bits->number() : std::nullopt;
+}
+
+HostDevices devices_of(const HostState* state) {
+  HostDevices devices;
+  if (state && state->numa) devices.cells = state->numa->cells;
+  if (state && state->pci) devices.pools = &*state->pci;
+  return devices;
+}
+
+// Different for different kinds: a line for each attribute.
+std::string key_of(const Value& attributes) {
+  std::string key;
+  for (const std::string_view name : kKindAttributes) {
+    const Value* value = attributes.find(name);
+    key += (value ? *value : Value()).repr() + '\n';
   }
   return key;
 }
@@ -45,7 +61,9 @@ std::optional<double> same_of(const std::array<double, kBlockRows>& column) {
 
 }  // namespace
 
-HostColumns::HostColumns() : supports_(std::make_shared<Supports>()) {}
+HostColumns::HostColumns() : kinds_(std::make_shared<Kinds>()) {}
+
+HostColumns::Kinds::Kinds() : positions{{key_of(Value()), 0}} {}
 
 HostBlock::HostBlock() {
   least_disk_gb.fill(std::numeric_limits<double>::infinity());
@@ -60,12 +78,13 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   if (touched_.empty() || touched_.back() != row - i) touched_.push_back(row - i);
   block.service[i] = state ? judge(state->service) : ServiceState::kNone;
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
-  block.support[i] = state ? position_of(*state) : 0;
+  block.kind[i] = state ? position_of(*state) : 0;
   block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
   block.pci_weight[i] = weight_of_devices(state);
   block.io_ops[i] = state ? static_cast<double>(state->io_ops) : 0;
   block.failed_builds[i] = state ? static_cast<double>(state->failed_builds) : 0;
   block.hypervisor_version[i] = state ? static_cast<double>(state->hypervisor_version) : 0;
+  block.devices[i] = devices_of(state);
   const auto instances = state ? state->instances : std::nullopt;
   block.instances[i] = instances ? static_cast<double>(*instances) : std::numeric_limits<double>::quiet_NaN();
 }
@@ -79,13 +98,13 @@ void HostBlock::summarise() {
     first_heard_us = std::min(first_heard_us, heard_us[i]);
     last_heard_us = std::max(last_heard_us, heard_us[i]);
   }
-  distinct_supports.assign(support.begin(), support.end());
-  std::ranges::sort(distinct_supports);
+  distinct_kinds.assign(kind.begin(), kind.end());
+  std::ranges::sort(distinct_kinds);
+  distinct_kinds.erase(std::unique(distinct_kinds.begin(), distinct_kinds.end()), distinct_kinds.end());
   same_pci_weight = same_of(pci_weight);
   same_io_ops = same_of(io_ops);
   same_failed_builds = same_of(failed_builds);
   same_hypervisor_version = same_of(hypervisor_version);
-  distinct_supports.erase(std::unique(distinct_supports.begin(), distinct_supports.end()), distinct_supports.end());
 }
 
 void HostColumns::finish() {
@@ -100,14 +119,13 @@ const HostBlock& HostColumns::block_of(std::uint32_t row) const {
 }
 
 std::uint32_t HostColumns::position_of(const HostState& state) {
-  if (state.supported_instances.empty()) return 0;
-  std::string key = key_of(state);
-  const auto at = supports_->positions.find(key);
-  if (at != supports_->positions.end()) return at->second;
-  if (supports_.use_count() > 1) supports_ = std::make_shared<Supports>(*supports_);
-  const auto position = static_cast<std::uint32_t>(supports_->all.size());
-  supports_->all.push_back({state.supported_instances, state.hypervisor_version});
-  supports_->positions.emplace(std::move(key), position);
+  std::string key = key_of(state.attributes);
+  const auto at = kinds_->positions.find(key);
+  if (at != kinds_->positions.end()) return at->second;
+  if (kinds_.use_count() > 1) kinds_ = std::make_shared<Kinds>(*kinds_);
+  const auto position = static_cast<std::uint32_t>(kinds_->all.size());
+  kinds_->all.push_back({state.supported_instances, state.hypervisor_version, address_bits_of(state.attributes)});
+  kinds_->positions.emplace(std::move(key), position);
   return position;
 }
 

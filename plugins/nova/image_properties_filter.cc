@@ -49,28 +49,25 @@ bool supports(const std::vector<std::string>& combination, const Wanted& wanted)
   });
 }
 
-Reason judge(const Support& host, const Wanted& wanted) {
-  if (host.instances.empty()) return kNothingSupported;
-  const bool supported =
-      std::ranges::any_of(host.instances, [&](const auto& combination) { return supports(combination, wanted); });
+Reason judge_support(const HostKind& host, const Wanted& wanted) {
+  if (host.supported_instances.empty()) return kNothingSupported;
+  const bool supported = std::ranges::any_of(host.supported_instances,
+                                             [&](const auto& combination) { return supports(combination, wanted); });
   if (!supported) return kNotSupported;
   if (!wanted.version || host.hypervisor_version == 0) return kPasses;
   return wanted.version->satisfied_by(version_text(host.hypervisor_version)) ? kPasses : kVersion;
 }
 
-std::string all_supported(const HostState* host) {
-  std::string text;
-  for (const auto& combination : host->supported_instances) text += (text.empty() ? "" : " ") + joined(combination);
-  return text;
+Reason judge(const HostKind& host, const Wanted& wanted) {
+  const Reason reason = wanted.properties.empty() ? kPasses : judge_support(host, wanted);
+  const bool too_few = host.address_bits && *host.address_bits < wanted.address_bits;
+  return reason == kPasses && too_few ? kAddressBits : reason;
 }
 
-// Nothing: the host does not say.
-std::optional<double> address_bits(const HostState* host) {
-  const Value* info = host ? host->attributes.find("cpu_info") : nullptr;
-  const auto parsed = info && info->text() ? parse_json(*info->text()) : std::nullopt;
-  const Value* addresses = parsed ? parsed->find("maxphysaddr") : info ? info->find("maxphysaddr") : nullptr;
-  const Value* bits = addresses ? addresses->find("bits") : nullptr;
-  return bits ? bits->number() : std::nullopt;
+std::string all_supported(const HostKind& host) {
+  std::string text;
+  for (const auto& combination : host.supported_instances) text += (text.empty() ? "" : " ") + joined(combination);
+  return text;
 }
 
 class ImagePropertiesFilter : public plugin::Filter {
@@ -79,47 +76,31 @@ class ImagePropertiesFilter : public plugin::Filter {
 
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const Wanted wanted = wanted_of(*shared_.specs->of(call), *shared_.settings->of(call));
-    const Snapshot& snapshot = shared_.hosts->of(call);
-    if (wanted.address_bits > 0) screen_address_bits(wanted.address_bits, snapshot, call.candidates(), verdicts);
-    if (!wanted.properties.empty()) screen_support(wanted, snapshot.columns, call.candidates(), verdicts);
-  }
-
-  plugin::Refusal explain(const plugin::Call& call, std::uint32_t row, std::uint8_t reason) const override {
-    const Wanted wanted = wanted_of(*shared_.specs->of(call), *shared_.settings->of(call));
-    const HostState* host = shared_.hosts->of(call).hosts.find(row);
-    if (reason == kAddressBits) return {"nova.image.address_bits", wanted.address_bits, *address_bits(host), "bits"};
-    if (reason == kNothingSupported || !host)
-      return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
-    if (reason == kNotSupported) return {"nova.image.not_supported", joined(wanted.properties), all_supported(host)};
-    return {"nova.image.hypervisor_version", wanted.version_restriction, version_text(host->hypervisor_version)};
-  }
-
- private:
-  using Rows = std::span<const std::uint32_t>;
-
-  static void screen_support(const Wanted& wanted, const HostColumns& columns, Rows candidates,
-                             plugin::Verdicts& verdicts) {
-    std::vector<std::optional<Reason>> known(columns.supports().size());
-    for_each_block(candidates, [&](std::uint32_t first, Rows rows, std::size_t at) {
+    if (wanted.properties.empty() && wanted.address_bits == 0) return;
+    const HostColumns& columns = shared_.hosts->of(call).columns;
+    std::vector<std::optional<Reason>> known(columns.kinds().size());
+    for_each_block(call.candidates(), [&](std::uint32_t first, auto rows, std::size_t at) {
       const HostBlock& hosts = columns.block_of(first);
-      const auto passes = [&](std::uint32_t support) { return known[support] == kPasses; };
-      if (std::ranges::all_of(hosts.distinct_supports, passes)) return;
+      const auto passes = [&](std::uint32_t kind) { return known[kind] == kPasses; };
+      if (std::ranges::all_of(hosts.distinct_kinds, passes)) return;
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        const std::uint32_t support = hosts.support[rows[i] - first];
-        if (!known[support]) known[support] = judge(columns.supports()[support], wanted);
-        if (*known[support] != kPasses) verdicts.refuse(at + i, *known[support]);
+        const std::uint32_t kind = hosts.kind[rows[i] - first];
+        if (!known[kind]) known[kind] = judge(columns.kinds()[kind], wanted);
+        if (*known[kind] != kPasses) verdicts.refuse(at + i, *known[kind]);
       }
     });
   }
 
-  static void screen_address_bits(double wanted, const Snapshot& snapshot, Rows candidates,
-                                  plugin::Verdicts& verdicts) {
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const auto found = address_bits(snapshot.hosts.find(candidates[i]));
-      if (found && *found < wanted) verdicts.refuse(i, kAddressBits);
-    }
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t row, std::uint8_t reason) const override {
+    const Wanted wanted = wanted_of(*shared_.specs->of(call), *shared_.settings->of(call));
+    const HostKind& host = shared_.hosts->of(call).columns.kind_of(row);
+    if (reason == kAddressBits) return {"nova.image.address_bits", wanted.address_bits, *host.address_bits, "bits"};
+    if (reason == kNothingSupported) return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
+    if (reason == kNotSupported) return {"nova.image.not_supported", joined(wanted.properties), all_supported(host)};
+    return {"nova.image.hypervisor_version", wanted.version_restriction, version_text(host.hypervisor_version)};
   }
 
+ private:
   const Shared shared_;
 };
 

@@ -13,10 +13,6 @@ const NumaPages* find_pages(const NumaCell& host, std::int64_t size_kib) {
   return at == host.pages.end() ? nullptr : &*at;
 }
 
-bool fits_pages(const NumaPages* pages, std::int64_t memory_kib, std::int64_t available_kib) {
-  return pages && memory_kib <= available_kib && memory_kib % pages->size_kib == 0;
-}
-
 // The sizes that a request allows, larger ones first. The smallest is no large one, even where it is the only one.
 std::span<const NumaPages> allowed_pages(const NumaCell& host, std::int64_t wanted) {
   const std::span<const NumaPages> all = host.pages;
@@ -29,7 +25,7 @@ std::int64_t choose_page_kib(const NumaCell& host, const GuestCell& guest) {
   const std::int64_t memory_kib = guest.memory_mib * kKibPerMib;
   const auto fits = [&](std::int64_t size_kib) {
     const NumaPages* pages = find_pages(host, size_kib);
-    return fits_pages(pages, memory_kib, pages ? pages->free_kib() : 0);
+    return pages && memory_kib <= pages->free_kib() && memory_kib % size_kib == 0;
   };
   if (guest.page_kib < kPagesAny || guest.page_kib > 0) return fits(guest.page_kib) ? guest.page_kib : 0;
   for (const NumaPages& pages : allowed_pages(host, guest.page_kib)) {
@@ -46,9 +42,10 @@ NumaObstacle fit_memory(const NumaCell& host, GuestCell& guest) {
     return NumaObstacle::kNone;
   }
   // Pages that can be swapped may be overcommitted, but not by one instance alone.
-  if (host.pages.empty()) return guest.memory_mib > host.memory_mib ? NumaObstacle::kMemory : NumaObstacle::kNone;
-  const NumaPages* smallest = find_pages(host, host.pages.back().size_kib);
-  const bool fits = fits_pages(smallest, guest.memory_mib * kKibPerMib, smallest->total_kib());
+  const std::int64_t memory_kib = guest.memory_mib * kKibPerMib;
+  const bool fits = host.smallest_page_kib == 0
+                        ? guest.memory_mib <= host.memory_mib
+                        : memory_kib <= host.smallest_pages_kib && memory_kib % host.smallest_page_kib == 0;
   return fits ? NumaObstacle::kNone : NumaObstacle::kMemory;
 }
 

@@ -25,7 +25,7 @@ class Screening {
  public:
   Screening(const plugin::Call& call, const Shared& shared, const Spec& spec)
       : spec_(spec),
-        hosts_(shared.hosts->of(call).hosts),
+        hosts_(shared.hosts->of(call)),
         cpu_ratio_(call.picture().column<double>("hosts", "cpu_allocation_ratio")),
         ram_ratio_(call.picture().column<double>("hosts", "ram_allocation_ratio")),
         wants_threads_(wants_threads(spec)),
@@ -35,14 +35,11 @@ class Screening {
   bool asks() const { return wants_threads_ || !spec_.numa.cells.empty(); }
 
   Reason judge(std::uint32_t row) {
-    const NumaTopology* host = topology(row);
-    if (host && !host->fault.empty()) return spec_.numa.cells.empty() ? kPasses : kUnreadable;
-    const bool has_cells = host && !host->cells.empty();
-    if (has_cells && wants_threads_ && !host->has_threads()) return kNoThreads;
+    const auto& [cells, pools] = hosts_.columns.block_of(row).devices[row % kBlockRows];
+    if (wants_threads_ && !cells.empty() && !has_threads(cells)) return kNoThreads;
     if (spec_.numa.cells.empty()) return kPasses;
-    if (!has_cells) return kNoTopology;
-    const PciPools* pools = hosts_.find(row)->pci ? &*hosts_.find(row)->pci : nullptr;
-    obstacle_ = fitting_.fit(*host, pools, limits(row));
+    if (cells.empty()) return topology(row) && !topology(row)->fault.empty() ? kUnreadable : kNoTopology;
+    obstacle_ = fitting_.fit(cells, pools, limits(row));
     return obstacle_ == NumaObstacle::kNone ? kPasses : kObstacle;
   }
 
@@ -63,7 +60,7 @@ class Screening {
 
  private:
   const NumaTopology* topology(std::uint32_t row) const {
-    const HostState* host = hosts_.find(row);
+    const HostState* host = hosts_.hosts.find(row);
     return host && host->numa ? &*host->numa : nullptr;
   }
   NumaLimits limits(std::uint32_t row) const {
@@ -71,7 +68,7 @@ class Screening {
   }
 
   const Spec& spec_;
-  const Rows<HostState>& hosts_;
+  const Snapshot& hosts_;
   const plugin::Column<double> cpu_ratio_, ram_ratio_;
   const bool wants_threads_;
   NumaFitting fitting_;

@@ -16,19 +16,19 @@ bool overlaps(const std::vector<std::string>& some, const std::vector<std::strin
 }  // namespace
 
 std::uint32_t NumaFitting::slot_of(std::int64_t id) const {
-  const auto in_host = std::ranges::find(host_->cells, id, &NumaCell::id);
-  if (in_host != host_->cells.end()) return static_cast<std::uint32_t>(in_host - host_->cells.begin());
+  const auto in_host = std::ranges::find(host_, id, &NumaCell::id);
+  if (in_host != host_.end()) return static_cast<std::uint32_t>(in_host - host_.begin());
   const auto in_guest = std::ranges::find(request_->cells, id, &GuestCell::id);
-  return static_cast<std::uint32_t>(host_->cells.size() + static_cast<std::size_t>(in_guest - request_->cells.begin()));
+  return static_cast<std::uint32_t>(host_.size() + static_cast<std::size_t>(in_guest - request_->cells.begin()));
 }
 
-void NumaFitting::start(const NumaTopology& host) {
-  host_ = &host;
+void NumaFitting::start(std::span<const NumaCell> host) {
+  host_ = host;
   trials_.clear();
   for (const GuestCell& cell : request_->cells) trials_.push_back({cell, slot_of(cell.id), {}, false});
   host_slots_.clear();
-  for (const NumaCell& cell : host.cells) host_slots_.push_back(slot_of(cell.id));
-  pairs_.assign(host.cells.size() * (host.cells.size() + trials_.size()), Pair::kUnknown);
+  for (const NumaCell& cell : host) host_slots_.push_back(slot_of(cell.id));
+  pairs_.assign(host.size() * (host.size() + trials_.size()), Pair::kUnknown);
   order_.resize(trials_.size());
   std::iota(order_.begin(), order_.end(), 0u);
 }
@@ -37,10 +37,10 @@ void NumaFitting::start(const NumaTopology& host) {
 // those with, when the instance wants devices.
 void NumaFitting::order_cells(const PciPools* pools) {
   ordered_.clear();
-  const bool choice = host_->cells.size() > request_->cells.size();
+  const bool choice = host_.size() > request_->cells.size();
   const std::int64_t rising = pack_ ? 1 : -1;
-  for (std::uint32_t i = 0; i < host_->cells.size(); ++i) {
-    const NumaCell& cell = host_->cells[i];
+  for (std::uint32_t i = 0; i < host_.size(); ++i) {
+    const NumaCell& cell = host_[i];
     Keyed keyed{0, 0, 0, i};
     if (choice) {
       if (pools) keyed.devices = pools->free_near(cell.id) * (devices_->empty() ? 1 : -1);
@@ -56,17 +56,17 @@ void NumaFitting::set_id(Trial& trial, std::size_t host_cell) {
   const std::uint32_t slot = host_slots_[host_cell];
   changed_ = changed_ || trial.slot != slot;
   trial.slot = slot;
-  trial.cell.id = host_->cells[host_cell].id;
+  trial.cell.id = host_[host_cell].id;
 }
 
 bool NumaFitting::try_pair(std::size_t at, const NumaLimits& limits) {
   Trial& trial = trials_[at];
   const std::size_t host_cell = ordered_[order_[at]].position;
-  Pair& pair = pairs_[host_slots_[host_cell] * (host_->cells.size() + trials_.size()) + trial.slot];
+  Pair& pair = pairs_[host_slots_[host_cell] * (host_.size() + trials_.size()) + trial.slot];
   if (pair == Pair::kDoesNotFit) return false;
   if (pair == Pair::kUnknown) {
     const bool reserve = request_->isolates_emulator && at == 0;
-    const NumaObstacle obstacle = fit_cell(host_->cells[host_cell], trial.cell, limits, reserve);
+    const NumaObstacle obstacle = fit_cell(host_[host_cell], trial.cell, limits, reserve);
     const bool fits = obstacle == NumaObstacle::kNone;
     changed_ = true;
     pair = fits ? Pair::kFits : Pair::kDoesNotFit;
@@ -110,16 +110,16 @@ bool NumaFitting::next_order(std::size_t from) {
 // A network with affinity to cells of this host must have it to one of the chosen.
 bool NumaFitting::networks_are_near() const {
   const auto is_chosen = [this](const NumaCell& cell) {
-    return std::ranges::any_of(order_, [&](std::uint32_t at) { return &host_->cells[ordered_[at].position] == &cell; });
+    return std::ranges::any_of(order_, [&](std::uint32_t at) { return &host_[ordered_[at].position] == &cell; });
   };
   std::vector<std::string> missing = request_->physnets;
   bool tunnel_is_near = !request_->tunneled;
-  for (const NumaCell& cell : host_->cells) {
+  for (const NumaCell& cell : host_) {
     if (!is_chosen(cell)) continue;
     std::erase_if(missing, [&](const std::string& name) { return overlaps({name}, cell.physnets); });
     tunnel_is_near = tunnel_is_near || cell.tunneled;
   }
-  return std::ranges::none_of(host_->cells, [&](const NumaCell& cell) {
+  return std::ranges::none_of(host_, [&](const NumaCell& cell) {
     return overlaps(missing, cell.physnets) || (!tunnel_is_near && cell.tunneled);
   });
 }
@@ -134,8 +134,8 @@ NumaObstacle NumaFitting::accept(const PciPools* pools) {
   return !asks || networks_are_near() ? NumaObstacle::kNone : NumaObstacle::kNetworks;
 }
 
-NumaObstacle NumaFitting::fit(const NumaTopology& host, const PciPools* pools, const NumaLimits& limits) {
-  if (host.cells.size() < request_->cells.size()) return NumaObstacle::kFewCells;
+NumaObstacle NumaFitting::fit(std::span<const NumaCell> host, const PciPools* pools, const NumaLimits& limits) {
+  if (host.size() < request_->cells.size()) return NumaObstacle::kFewCells;
   start(host);
   order_cells(pools);
   NumaObstacle worst = NumaObstacle::kTogether;
@@ -160,7 +160,7 @@ std::vector<FittedCell> NumaFitting::fitted() const {
   for (std::size_t i = 0; i < trials_.size(); ++i) {
     const Trial& trial = trials_[i];
     FittedCell& fitted = cells.emplace_back(FittedCell{trial.cell, {}});
-    if (trial.pinned_on) fitted.pinning = pin(host_->cells[*trial.pinned_on], trial.cell, trial.reserved);
+    if (trial.pinned_on) fitted.pinning = pin(host_[*trial.pinned_on], trial.cell, trial.reserved);
   }
   return cells;
 }

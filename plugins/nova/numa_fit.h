@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,7 @@ class NumaFitting {
       : request_(&request), devices_(&devices), pack_(pack) {}
 
   // Null pools: Nova knows of none, and does not ask for any.
-  NumaObstacle fit(const NumaTopology& host, const PciPools* pools, const NumaLimits& limits);
+  NumaObstacle fit(std::span<const NumaCell> host, const PciPools* pools, const NumaLimits& limits);
   // After fit() said kNone: ids of host cells, one for each cell of the request.
   const std::vector<std::int64_t>& chosen() const { return chosen_ids_; }
   std::vector<FittedCell> fitted() const;
@@ -90,7 +91,7 @@ class NumaFitting {
     auto operator<=>(const Keyed&) const = default;
   };
 
-  void start(const NumaTopology& host);
+  void start(std::span<const NumaCell> host);
   void order_cells(const PciPools* pools);
   std::size_t try_order(const NumaLimits& limits);
   bool try_pair(std::size_t at, const NumaLimits& limits);
@@ -105,7 +106,7 @@ class NumaFitting {
   const bool pack_;
   PciTaking taking_;
 
-  const NumaTopology* host_ = nullptr;
+  std::span<const NumaCell> host_;
   std::vector<Trial> trials_;
   std::vector<std::uint32_t> host_slots_;  // by host cell: the first one with the same id
   std::vector<Pair> pairs_;                // by slot of the host's cell, slot of the guest's

@@ -100,20 +100,25 @@ void NumaCell::count() {
   shared_count = shared.size(), dedicated_count = dedicated.size();
   free_count = dedicated.without(pinned).size();
   same_sets = shared == dedicated;
-  free_in_cores = threads_per_core = 0;
+  smallest_page_kib = pages.empty() ? 0 : pages.back().size_kib;
+  const auto smallest = std::ranges::find(pages, smallest_page_kib, &NumaPages::size_kib);
+  smallest_pages_kib = pages.empty() ? 0 : smallest->total_kib();
+  free_in_cores = 0;
+  threads_per_core = 0;
   cores_with.fill(0);
   for (std::size_t i = 0; i < cores(); ++i) {
     const auto siblings = core(i);
     const auto free = std::ranges::count_if(siblings, [this](Cpu cpu) { return is_free(cpu); });
     for (std::size_t threads_no = 1; threads_no <= static_cast<std::size_t>(free); ++threads_no)
       ++cores_with[threads_no];
-    free_in_cores += static_cast<std::uint32_t>(free);
-    threads_per_core = std::max({threads_per_core, static_cast<std::uint32_t>(siblings.size()), 1u});
+    // Cores that share CPUs may have more than there are; nobody asks for so many.
+    free_in_cores = static_cast<std::uint16_t>(std::min<std::ptrdiff_t>(free_in_cores + free, kMostCpu + 1));
+    threads_per_core = std::max({threads_per_core, static_cast<std::uint8_t>(siblings.size()), std::uint8_t{1}});
   }
 }
 
-bool NumaTopology::has_threads() const {
-  return std::ranges::any_of(cells, [](const NumaCell& cell) { return cell.threads_per_core > 1; });
+bool has_threads(std::span<const NumaCell> host) {
+  return std::ranges::any_of(host, [](const NumaCell& cell) { return cell.threads_per_core > 1; });
 }
 
 std::optional<NumaTopology> numa_topology_of(const Value* value) {

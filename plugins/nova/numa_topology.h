@@ -27,10 +27,10 @@ class CpuSet {
     words_[cpu / 64u] |= std::uint64_t{1} << cpu % 64;
   }
   bool contains(Cpu cpu) const { return cpu / 64u < words_.size() && (words_[cpu / 64u] >> cpu % 64 & 1); }
-  std::uint32_t size() const {
-    std::uint32_t count = 0;
-    for (const std::uint64_t word : words_) count += static_cast<std::uint32_t>(std::popcount(word));
-    return count;
+  std::uint16_t size() const {
+    int count = 0;
+    for (const std::uint64_t word : words_) count += std::popcount(word);
+    return static_cast<std::uint16_t>(count);
   }
   bool operator==(const CpuSet& other) const;
   CpuSet without(const CpuSet& other) const;
@@ -47,21 +47,23 @@ struct NumaPages {
   bool operator==(const NumaPages&) const = default;
 };
 
-// What fitting reads comes first: it shares cache lines.
-struct NumaCell {
+// What fitting reads comes first, on one cache line for what most instances ask: a host's cells lie in memory that
+// nothing else has touched since the last decision.
+struct alignas(64) NumaCell {
   std::int64_t id = 0;
   std::int64_t memory_mib = 0, memory_used_mib = 0;
-  std::int64_t cpu_usage = 0;    // shared CPUs that instances use
-  std::vector<NumaPages> pages;  // larger ones first
+  std::int64_t cpu_usage = 0;  // shared CPUs that instances use
 
-  // What follows from the sets below.
-  std::uint32_t shared_count = 0, dedicated_count = 0, free_count = 0;
-  std::uint32_t free_in_cores = 0;     // free dedicated CPUs that belong to a core
-  std::uint32_t threads_per_core = 0;  // of the largest core; 0 when there are no cores
-  bool same_sets = false;              // shared and dedicated are equal
+  // What follows from the pages and sets below.
+  std::int64_t smallest_page_kib = 0, smallest_pages_kib = 0;  // size, and of all of that size; 0: no pages are known
+  std::uint16_t shared_count = 0, dedicated_count = 0, free_count = 0;
+  std::uint16_t free_in_cores = 0;    // free dedicated CPUs that belong to a core
+  std::uint8_t threads_per_core = 0;  // of the largest core; 0 when there are no cores
+  bool same_sets = false;             // shared and dedicated are equal
   // By number of threads: cores that have at least so many free dedicated CPUs.
   std::array<std::uint16_t, kMostThreads + 1> cores_with = {};
 
+  std::vector<NumaPages> pages;      // larger ones first
   CpuSet shared, dedicated, pinned;  // Nova's cpuset, pcpuset, pinned_cpus
   std::vector<Cpu> threads;          // siblings, core by core
   std::vector<std::uint32_t> core_ends;
@@ -76,11 +78,11 @@ struct NumaCell {
   bool is_free(Cpu cpu) const { return dedicated.contains(cpu) && !pinned.contains(cpu); }
 };
 
+bool has_threads(std::span<const NumaCell> host);
+
 struct NumaTopology {
   std::vector<NumaCell> cells;
-  std::string fault;  // why it can't be read; empty when it can
-
-  bool has_threads() const;
+  std::string fault;  // why it can't be read; then there are no cells
 };
 
 // From the primitive of a NUMATopology, or the text of one; nothing when the host says nothing.

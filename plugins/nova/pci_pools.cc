@@ -14,13 +14,13 @@ bool among(std::span<const std::int64_t> cells, const std::optional<std::int64_t
 }
 
 // Whether the node is on a socket that one of the cells is on. A host that does not know all its sockets has none.
-bool shares_socket(const NumaTopology& topology, std::span<const std::int64_t> cells, std::int64_t node) {
+bool shares_socket(std::span<const NumaCell> host, std::span<const std::int64_t> cells, std::int64_t node) {
   const auto on = [&](std::int64_t socket) {
-    return std::ranges::any_of(topology.cells,
+    return std::ranges::any_of(host,
                                [&](const NumaCell& cell) { return cell.socket == socket && among(cells, cell.id); });
   };
-  return std::ranges::all_of(topology.cells, [](const NumaCell& cell) { return cell.socket.has_value(); }) &&
-         std::ranges::any_of(topology.cells, [&](const NumaCell& cell) { return cell.id == node && on(*cell.socket); });
+  return std::ranges::all_of(host, [](const NumaCell& cell) { return cell.socket.has_value(); }) &&
+         std::ranges::any_of(host, [&](const NumaCell& cell) { return cell.id == node && on(*cell.socket); });
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ void PciTaking::choose_near(const PciRequest& request, const PciPlace& place) {
   all();
   if (request.policy == PciNumaPolicy::kSocket) {
     narrow(request, [&](const PciPool& pool) {
-      return pool.numa_node && shares_socket(*place.topology, place.cells, *pool.numa_node);
+      return pool.numa_node && shares_socket(place.host, place.cells, *pool.numa_node);
     });
     return;
   }

@@ -47,8 +47,8 @@ struct PciRequest {
 
 // Of an instance that was fitted onto cells of a host: to which pools its devices may lie. Without cells all are near.
 struct PciPlace {
-  std::span<const std::int64_t> cells = {};  // ids of host cells
-  const NumaTopology* topology = nullptr;    // for their sockets
+  std::span<const std::int64_t> cells = {};  // ids of those
+  std::span<const NumaCell> host = {};       // for their sockets
 };
 
 // Takes devices for requests from one host's pools, on a count of its own. To be used again for host after host: that

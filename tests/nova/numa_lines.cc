@@ -51,10 +51,10 @@ std::string answer(const Value& line) {
   const auto devices = pci_requests_of(line.find("requests"));
   NumaFitting fitting(request, devices, line.find("pack")->truthy());
   const NumaLimits limits{number_at(line, "cpu_ratio"), number_at(line, "ram_ratio")};
-  if (fitting.fit(*host, pools ? &*pools : nullptr, limits) != NumaObstacle::kNone) return "{\"fits\":false}";
+  if (fitting.fit(host->cells, pools ? &*pools : nullptr, limits) != NumaObstacle::kNone) return "{\"fits\":false}";
   const auto fit = fitting.fitted();
   const auto used = consume(*host, fit);
-  const auto left = pools ? consume(*pools, devices, {fitting.chosen(), &*host}) : std::nullopt;
+  const auto left = pools ? consume(*pools, devices, {fitting.chosen(), host->cells}) : std::nullopt;
   return "{\"fits\":true,\"cells\":" + list_of(fit, [](const FittedCell& cell) { return text_of(cell); }) +
          ",\"host\":" + (used ? list_of(used->cells, [](const NumaCell& cell) { return text_of(cell); }) : "null") +
          ",\"pools\":" +

@@ -72,7 +72,7 @@ struct Asked {
 
 Outcome fit(const NumaTopology& on, const NumaRequest& what, const Asked& asked = {}) {
   NumaFitting fitting(what, asked.devices, asked.pack);
-  const NumaObstacle obstacle = fitting.fit(on, asked.pools ? &*asked.pools : nullptr, asked.limits);
+  const NumaObstacle obstacle = fitting.fit(on.cells, asked.pools ? &*asked.pools : nullptr, asked.limits);
   if (obstacle != NumaObstacle::kNone) return {obstacle, {}, {}};
   return {obstacle, fitting.chosen(), fitting.fitted()};
 }

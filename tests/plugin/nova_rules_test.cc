@@ -140,6 +140,21 @@ TEST(ComputeCapabilitiesFilter, TakesUnnamespacedKeysOnlyWhereTheyNameSomething)
   EXPECT_EQ(with_specs(R"({"colour":"red","hw:cpu_policy":"dedicated","trait:X":"required"})").size(), 3u);
 }
 
+TEST(ComputeCapabilitiesFilter, TellsHostsOfOneKindApart) {
+  const auto picture = picture_of({with_state("a", R"({"hypervisor_type":"QEMU","stats":{"cpu_info":"fast","gpu":1}})"),
+                                   with_state("b", R"({"hypervisor_type":"QEMU","stats":{"cpu_info":"slow","gpu":2}})"),
+                                   with_state("c", R"({"hypervisor_type":"xen","stats":{"cpu_info":"fast"}})"),
+                                   with_state("d", R"({"hypervisor_type":null,"stats":{"hypervisor_type":"QEMU"}})"),
+                                   with_state("e", R"({"stats":{"hypervisor_type":"xen"}})")});
+  const auto with = [&](const std::string& extra_specs) {
+    return kept("ComputeCapabilitiesFilter", picture,
+                from_nova(R"("flavor":{"nova_object.data":{"extra_specs":)" + extra_specs + "}}"));
+  };
+  EXPECT_EQ(with(R"({"capabilities:hypervisor_type":"QEMU"})"), (Names{"a", "b", "d"})) << "d and e look into stats";
+  EXPECT_EQ(with(R"({"capabilities:cpu_info":"fast"})"), (Names{"a", "c"}));
+  EXPECT_EQ(with(R"({"capabilities:hypervisor_type":"QEMU","capabilities:gpu":">= 2"})"), Names{"b"});
+}
+
 TEST(ComputeCapabilitiesFilter, FailsTheRequestWhereNovaRaises) {
   EXPECT_EQ(with_specs(R"({"capabilities:hypervisor_type":">= 3"})").front(),
             "failed: plugin nova, ComputeCapabilitiesFilter: could not convert string to float: 'QEMU'");
@@ -194,6 +209,21 @@ TEST(ImagePropertiesFilter, HasADefaultArchitecture) {
                    asking::settings(EMPLACE_BUILT_PLUGINS));
   EXPECT_EQ(with_image("{}", arm), Names{"arm"});
   EXPECT_EQ(with_image(R"({"hw_architecture":"i686"})", arm), Names{"kvm"});
+}
+
+TEST(ImagePropertiesFilter, CountsAddressBitsAsMasterDoes) {
+  const Loaded master("nova", R"({"release":"master"})", asking::settings(EMPLACE_BUILT_PLUGINS));
+  const auto picture = picture_of({with_state("text", R"({"cpu_info":"{\"maxphysaddr\":{\"bits\":46}}"})"),
+                                   with_state("dict", R"({"cpu_info":{"maxphysaddr":{"bits":52}}})"), host("unknown")});
+  const auto with = [&](const std::string& properties, const Loaded& plugin) {
+    const Asked asked(
+        picture, from_nova(R"("image":{"nova_object.data":{"properties":{"nova_object.data":)" + properties + "}}}"));
+    return asking::screen(plugin.filter("ImagePropertiesFilter"), asked).kept;
+  };
+  EXPECT_EQ(with(R"({"hw_maxphysaddr_bits":46})", master).size(), 3u);
+  EXPECT_EQ(with(R"({"hw_maxphysaddr_bits":48})", master), (Names{"dict", "unknown"}));
+  EXPECT_EQ(with(R"({"hw_maxphysaddr_bits":48,"hw_architecture":"x86_64"})", master), Names{});
+  EXPECT_EQ(with(R"({"hw_maxphysaddr_bits":48})", nova()).size(), 3u) << "Zed knows nothing of it";
 }
 
 // ---- server groups

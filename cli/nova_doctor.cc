@@ -108,6 +108,11 @@ void check_mode(const novaconf::Options& options, Findings& findings) {
   if (options.flag("emplace", "refuse_unknown_hosts") && mode != "enforce") {
     findings.note("[emplace] refuse_unknown_hosts", fmt::format("true, which mode {} does not look at", mode));
   }
+  const std::int64_t shortlist = options.whole("emplace", "shortlist");
+  if (shortlist == 0) return;
+  findings.note("[emplace] shortlist",
+                mode == "enforce" ? fmt::format("Nova weighs only the {} hosts that Emplace puts first", shortlist)
+                                  : fmt::format("{}, which mode {} does not look at", shortlist, mode));
 }
 
 // ---- the service

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory_resource>
 #include <unordered_set>
 
 #include "service/core/json.h"
@@ -111,7 +112,8 @@ void JsonFields::names(std::string_view field, std::vector<std::string>& target)
   if (value(field)) target.clear();
   const auto found = list(field);
   if (!found) return;
-  std::unordered_set<std::string_view> seen(found->size());
+  std::pmr::monotonic_buffer_resource memory(found->size() * 64);
+  std::pmr::unordered_set<std::string_view> seen(found->size(), &memory);
   target.reserve(found->size());
   for (std::size_t i = 0; i < found->size() && errors_.none(); ++i) {
     const JsonValue item = found->item(i);

@@ -1,16 +1,22 @@
 #include "service/core/picture.h"
 
+#include <algorithm>
 #include <tuple>
 
 namespace emplace {
 namespace {
 
+using Entries = std::span<const RowIndex::Entry>;
+
+// Entries with the same hash, which other names may have, too.
+template <typename Names>
+std::uint32_t first_row(Entries entries, std::string_view name, const Names& names) {
+  const auto at = std::ranges::find_if(entries, [&](const auto& entry) { return names[entry.row] == name; });
+  return at == entries.end() ? kNoRow : at->row;
+}
+
 std::uint32_t first_row(const Picture& picture, Index which, std::string_view name, Column<Utf8> column) {
-  const auto names = picture[column];
-  for (const auto& entry : picture.index(which).find(text_key(name))) {
-    if (names[entry.row] == name) return entry.row;
-  }
-  return kNoRow;
+  return first_row(picture.index(which).find(text_key(name)), name, picture[column]);
 }
 
 }  // namespace
@@ -25,6 +31,16 @@ Picture::Picture(std::shared_ptr<Arena> arena) : arena_(std::move(arena)), base_
 std::uint32_t Picture::find_host(std::string_view name) const {
   return first_row(*this, Index::kHostsByName, name, hosts::name);
 }
+std::vector<std::uint32_t> Picture::find_hosts(std::span<const std::string> all) const {
+  std::vector<std::uint64_t> keys(all.size());
+  std::ranges::transform(all, keys.begin(), [](const std::string& name) { return text_key(name); });
+  const auto found = index(Index::kHostsByName).find(keys);
+  const auto names = (*this)[hosts::name];
+  std::vector<std::uint32_t> rows(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) rows[i] = first_row(found[i], all[i], names);
+  return rows;
+}
+
 std::uint32_t Picture::find_group(std::string_view name) const {
   return first_row(*this, Index::kGroupsByName, name, groups::name);
 }

@@ -161,6 +161,7 @@ class Picture {
 
   // Rows by name; kNoRow when there is none.
   std::uint32_t find_host(std::string_view name) const;
+  std::vector<std::uint32_t> find_hosts(std::span<const std::string> all) const;
   std::uint32_t find_vm(const Uuid& id) const;  // the vm itself, not a claim row
   std::uint32_t find_claim(const Uuid& vm, const Uuid& claim) const;
   std::uint32_t find_vm_by_name(std::string_view name) const;  // of several: the least id, expected vms last

@@ -36,6 +36,8 @@ class RowIndex {
 
   // The entries of one key, by rising row.
   std::span<const Entry> find(std::uint64_t key) const;
+  // Of each of many keys; out of the caches several times as fast as one after the other.
+  std::vector<std::span<const Entry>> find(std::span<const std::uint64_t> keys) const;
   std::size_t size() const { return size_; }
   // Nothing was inserted or erased between the two.
   bool same_version(const RowIndex& other) const { return root_ == other.root_; }
@@ -59,6 +61,7 @@ class RowIndex {
   static Part& own(std::shared_ptr<Part>& part, std::uint64_t edit);
   std::vector<Entry>& own_shard(std::uint64_t mixed, std::uint64_t edit);
   std::span<const Entry> shard_of(std::uint64_t mixed) const;
+  static std::span<const Entry> find_in(std::span<const Entry> shard, std::uint64_t mixed);
 
   std::shared_ptr<Root> root_;
   std::size_t size_ = 0;

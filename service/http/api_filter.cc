@@ -28,6 +28,7 @@ struct Question {
   std::vector<std::uint32_t> rows;  // kNoRow: not in the picture, which this caller allows
   std::vector<std::string> hosts;   // as the caller calls them
   bool scores = false;
+  bool brief = false;  // without what follows from the rest
   bool pass_unknown = false;
   bool reserve = false;
   std::uint32_t ttl_s = 60;  // of the reservation
@@ -92,6 +93,7 @@ void read_wishes(JsonFields& fields, Question& question, JsonErrors& errors) {
   std::string unknown = "fail";
   fields.name("unknown_hosts", unknown);
   fields.flag("scores", question.scores);
+  fields.flag("brief", question.brief);
   fields.flag("reserve", question.reserve);
   fields.whole("ttl_s", question.ttl_s, {1, 86400});
   question.pass_unknown = unknown == "pass";
@@ -109,17 +111,12 @@ std::int64_t read_now(JsonFields& fields, std::int64_t now_us) {
 }
 
 Result<void> find_hosts(Question& question) {
-  question.rows.clear();
-  question.rows.reserve(question.hosts.size());
-  for (std::size_t i = 0; i < question.hosts.size(); ++i) {
-    const std::uint32_t row = question.picture->find_host(question.hosts[i]);
-    if (row == kNoRow && !question.pass_unknown) {
-      return fail(ErrorCode::kInvalid,
-                  "hosts[" + std::to_string(i) + "]: wanted the name of a host, found " + json_text(question.hosts[i]));
-    }
-    question.rows.push_back(row);
-  }
-  return {};
+  question.rows = question.picture->find_hosts(question.hosts);
+  const auto unknown = std::ranges::find(question.rows, kNoRow);
+  if (unknown == question.rows.end() || question.pass_unknown) return {};
+  const auto i = static_cast<std::size_t>(unknown - question.rows.begin());
+  return fail(ErrorCode::kInvalid,
+              "hosts[" + std::to_string(i) + "]: wanted the name of a host, found " + json_text(question.hosts[i]));
 }
 
 Result<void> read_hosts(const ApiRoom& room, JsonFields& fields, Question& question, JsonErrors& errors) {
@@ -139,7 +136,7 @@ Result<void> read_hosts(const ApiRoom& room, JsonFields& fields, Question& quest
   if (!read) return tl::unexpected(read.error());
   question.picture = std::move(read->picture);
   question.hosts = std::move(read->hosts);
-  for (const std::string& name : read->names) question.rows.push_back(question.picture->find_host(name));
+  question.rows = question.picture->find_hosts(read->names);
   return {};
 }
 
@@ -237,7 +234,8 @@ Result<Verdict> judge_and_reserve(const ApiRoom& room, Question& question) {
   return *std::move(verdict);
 }
 
-// 1 for the host that we would take, falling evenly; hosts beyond those that are ranked have 0.
+// 1 for the host that we would take, falling evenly; hosts beyond those that are ranked have 0, which a brief answer
+// leaves out.
 void write_scores(JsonWriter& writer, const Question& question, const Decision& decision) {
   const auto passed = static_cast<double>(decision.costs.hosts.size());
   std::vector<double> scores(question.picture->rows(Table::kHosts));  // by row
@@ -248,7 +246,8 @@ void write_scores(JsonWriter& writer, const Question& question, const Decision& 
   for (std::size_t i = 0; i < question.rows.size(); ++i) {
     const std::uint32_t row = question.rows[i];
     if (row == kNoRow) writer.number(question.hosts[i], kNeutralScore);
-    if (row != kNoRow && decision.screened.kept.has(row)) writer.number(question.hosts[i], scores[row]);
+    const bool passed_here = row != kNoRow && decision.screened.kept.has(row);
+    if (passed_here && (scores[row] > 0 || !question.brief)) writer.number(question.hosts[i], scores[row]);
   }
   writer.close();
 }
@@ -270,24 +269,21 @@ std::vector<Degraded> all_degraded(const Question& question, const Decision& dec
 }
 
 // One line per decision; global: the request of the scheduler that asks.
-void report(const ApiRoom& room, const Request& request, const Question& question, std::size_t passed,
+void report(const ApiRoom& room, const Request& request, const Question& question, std::ptrdiff_t passed,
             std::size_t degraded) {
   room.log("info", fmt::format("event=filter request={} global={} profile={} hosts={} passed={} degraded={}",
                                request.id, request.global_id.empty() ? "-" : request.global_id,
                                json_text(question.rules->profile.name), question.rows.size(), passed, degraded));
 }
 
-std::size_t write_passed(JsonWriter& writer, const Question& question, const Screened& screened) {
+bool passes(std::uint32_t row, const Screened& screened) { return row == kNoRow || screened.kept.has(row); }
+
+void write_passed(JsonWriter& writer, const Question& question, const Screened& screened) {
   writer.key("passed").open_list();
-  std::size_t passed = 0;
   for (std::size_t i = 0; i < question.rows.size(); ++i) {
-    const std::uint32_t row = question.rows[i];
-    if (row != kNoRow && !screened.kept.has(row)) continue;
-    writer.text(question.hosts[i]);
-    ++passed;
+    if (passes(question.rows[i], screened)) writer.text(question.hosts[i]);
   }
   writer.close_list();
-  return passed;
 }
 
 void write_refused(JsonWriter& writer, const Question& question, const Verdict& verdict) {
@@ -310,7 +306,8 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   if (!verdict) return tl::unexpected(verdict.error());
   JsonWriter writer;
   writer.open();
-  const std::size_t passed = write_passed(writer, *question, verdict->decision.screened);
+  const Screened& screened = verdict->decision.screened;
+  if (!question->brief) write_passed(writer, *question, screened);
   write_refused(writer, *question, *verdict);
   if (question->pass_unknown) write_texts(writer, "unknown", unknown_hosts(*question));
   if (question->scores) write_scores(writer, *question, verdict->decision);
@@ -319,6 +316,7 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   write_degraded(writer, degraded);
   write_texts(writer, "not_considered", not_considered(*question->rules, *question->request));
   writer.close();
+  const auto passed = std::ranges::count_if(question->rows, [&](std::uint32_t row) { return passes(row, screened); });
   report(room, *exchange.request, *question, passed, degraded.size());
   return json_response(writer.take());
 }

@@ -112,6 +112,7 @@ constexpr Option kOptions[] = {
     both("emplace", "breaker", Kind::kNumber, "30.0", Reader::kClient, {}, 0),
     both("emplace", "weight_multiplier", Kind::kNumber, "1.0", Reader::kClient),
     both("emplace", "refuse_unknown_hosts", Kind::kFlag, "false", Reader::kClient),
+    both("emplace", "shortlist", Kind::kWhole, "0", Reader::kClient, {}, 0),
 };
 
 }  // namespace

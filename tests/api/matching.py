@@ -1,7 +1,8 @@
 """Compares an answer with what a case expects of it.
 
-An object must have the named members, others are allowed; a list must have as many items; "<uuid>", "<number>", "<text>",
-"<time>" and "<any>" stand for any such value; "~..." is a regular expression that must be found in the text.
+An object must have the named members, others are allowed, but for one that is "<absent>"; a list must have as many items;
+"<uuid>", "<number>", "<text>", "<time>" and "<any>" stand for any such value; "~..." is a regular expression that must be
+found in the text.
 """
 
 import re
@@ -27,6 +28,10 @@ def difference(wanted, found, path=""):
         if not isinstance(found, dict):
             return f"{path}: wanted an object, found {found!r}"
         for key, value in wanted.items():
+            if value == "<absent>":
+                if key in found:
+                    return f"{path}.{key}: wanted none, found {found[key]!r}"
+                continue
             if key not in found:
                 return f"{path}.{key}: wanted it, found only {sorted(found)}"
             if line := difference(value, found[key], f"{path}.{key}"):

@@ -190,8 +190,9 @@ class Doctor(WithFiles):
         _, toml, _ = run("config", "import", self.conf)
         emplace = self.start(toml)
         self.assertEqual(emplace.post("/v1/inventory:import", hosts(3)).status, 200)
-        code, findings, printed = self.doctor(self.conf_for(emplace, "mode = enforce\nprofile = nova\n"))
+        code, findings, printed = self.doctor(self.conf_for(emplace, "mode = enforce\nprofile = nova\nshortlist = 16\n"))
         self.assertEqual(code, 0, findings)
+        self.assertIn("only the 16 hosts", findings["[emplace] shortlist"][0])
         levels = {line.split()[0] for lines in findings.values() for line in lines}
         self.assertEqual(levels, {"ok", "note"}, findings)
         self.assertIn("the same as Nova's", findings["profile nova, filters"][0])
@@ -202,6 +203,8 @@ class Doctor(WithFiles):
         code, findings, _ = self.doctor(self.conf_for(emplace, "profile = nowhere\n"))
         self.assertEqual(code, 6)
         self.assertRegex(findings["profile nowhere"][0], "^error Emplace has none of that name")
+        _, findings, _ = self.doctor(self.conf_for(emplace, "shortlist = 16\n"))
+        self.assertIn("which mode shadow does not look at", findings["[emplace] shortlist"][0])
 
     def test_names_what_differs(self):
         emplace = self.start('[nova]\nrelease = "master"\n')

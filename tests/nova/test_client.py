@@ -288,6 +288,20 @@ class ClientTest(unittest.TestCase):
         self.configure(mode="advise", refuse_unknown_hosts=True)
         self.assertEqual(names(self.filter(states(["stranger", "big"]), spec())), ["stranger", "big"])
 
+    def test_shortlist_leaves_nova_the_first_ones_in_enforce_alone(self):
+        self.configure(mode="enforce", shortlist=1)
+        request = spec()
+        best = self.sort(states(KNOWN), request)
+        self.assertEqual(len(best), 1)
+        self.assertEqual(request.emplace_scores[best[0]], 1.0)
+        self.assertEqual(names(self.filter(states(["big", "big", "small"], ["n1", "n2", "n3"]), spec())), ["big", "big"])
+        self.configure(mode="enforce", shortlist=1, refuse_unknown_hosts=True)
+        self.assertEqual(names(self.filter(states(["stranger", "half", "small"]), spec())), ["half"])
+        self.configure(mode="enforce", shortlist=2)
+        self.assertEqual(names(self.filter(states(KNOWN), spec())), [name for name in KNOWN if name != "small"])
+        self.configure(mode="advise", shortlist=1)
+        self.assertEqual(names(self.filter(states(KNOWN), spec())), KNOWN)
+
     # ---- when it is asked
 
     def test_rebuild_and_forced_hosts_do_not_ask(self):
@@ -478,9 +492,8 @@ class ClientTest(unittest.TestCase):
     # ---- defects
 
     def test_answer_of_another_shape_lets_all_pass(self):
-        whole = {"passed": [], "refused": [], "degraded": [], "unknown": [], "scores": {}}
-        for answer in ({**whole, "passed": [{}]}, {**whole, "scores": {"big": "much"}}, {**whole, "scores": {"big": 1.5}},
-                       {**whole, "refused": [1]}):
+        whole = {"refused": [], "degraded": [], "unknown": [], "scores": {}}
+        for answer in (whole, {**whole, "scores": {"big": "much"}}, {**whole, "scores": {"big": 1.5}}, {**whole, "refused": [1]}):
             self.configure(mode="enforce")
             with unittest.mock.patch.object(client.Client, "_exchange", lambda *_, found=answer: (200, client.json.dumps(found))):
                 self.all_pass("did not judge")

@@ -13,11 +13,13 @@ namespace {
 
 using Multimap = std::multimap<std::uint64_t, std::uint32_t>;
 
-std::vector<std::uint32_t> rows_of(const RowIndex& index, std::uint64_t key) {
+std::vector<std::uint32_t> rows_of(std::span<const RowIndex::Entry> entries) {
   std::vector<std::uint32_t> rows;
-  for (const auto& entry : index.find(key)) rows.push_back(entry.row);
+  for (const auto& entry : entries) rows.push_back(entry.row);
   return rows;
 }
+
+std::vector<std::uint32_t> rows_of(const RowIndex& index, std::uint64_t key) { return rows_of(index.find(key)); }
 
 std::vector<std::uint32_t> rows_of(const Multimap& model, std::uint64_t key) {
   std::set<std::uint32_t> rows;
@@ -27,8 +29,11 @@ std::vector<std::uint32_t> rows_of(const Multimap& model, std::uint64_t key) {
 
 bool same(const RowIndex& index, const Multimap& model, const std::set<std::uint64_t>& keys) {
   if (index.size() != model.size()) return false;
-  for (const std::uint64_t key : keys) {
-    if (rows_of(index, key) != rows_of(model, key)) return false;
+  const std::vector<std::uint64_t> all(keys.begin(), keys.end());
+  const auto together = index.find(all);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto rows = rows_of(model, all[i]);
+    if (rows_of(index, all[i]) != rows || rows_of(together[i]) != rows) return false;
   }
   return true;
 }

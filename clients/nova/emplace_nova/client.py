@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 PATH = "/v1/filter"
-LISTS = ("passed", "refused", "degraded", "unknown")
+LISTS = ("refused", "degraded", "unknown")
 
 
 class NoAnswer(Exception):
@@ -85,17 +85,21 @@ class TimedReader(io.RawIOBase):
 
 
 class TimedSocket:
-    """What http.client needs of a socket; each read and write has only what is left of the deadline."""
+    """What http.client needs of a socket; each read and write has only what is left of the deadline. http.client writes header and
+    body one after the other: they leave together, when the answer is to be read, so that the service wakes up once."""
 
     def __init__(self, socket, deadline):
         self.socket = socket
         self.deadline = deadline
+        self._written = []
 
     def sendall(self, data):
-        self.socket.settimeout(self.deadline.left())
-        self.socket.sendall(data)
+        self._written.append(data)
 
     def makefile(self, _mode):
+        data, self._written = b"".join(self._written), []
+        self.socket.settimeout(self.deadline.left())
+        self.socket.sendall(data)
         return io.BufferedReader(TimedReader(self))
 
     def close(self):
@@ -137,7 +141,7 @@ class Client:
 
     def _post(self, question, request_id):
         try:
-            body = json.dumps(question).encode()
+            body = json.dumps(question, separators=(",", ":")).encode()
             headers = self._headers(request_id)
         except (OSError, TypeError, ValueError) as why:
             raise Unreachable(f"{self._url}: not asked: {why}") from why

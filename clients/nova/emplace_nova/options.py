@@ -19,6 +19,8 @@ OPTIONS = [
     cfg.FloatOpt("breaker", default=30.0, min=0.0, help="Seconds for which it is not asked again after it did not answer."),
     cfg.FloatOpt("weight_multiplier", default=1.0, help="Of EmplaceWeigher, beside the multipliers of Nova's weighers."),
     cfg.BoolOpt("refuse_unknown_hosts", default=False, help="In enforce: refuse hosts that Emplace does not know."),
+    cfg.IntOpt("shortlist", default=0, min=0,
+               help="In enforce: leave Nova only so many of the hosts that pass, those that Emplace puts first; 0: all of them."),
 ]
 
 _lock = threading.Lock()

@@ -194,6 +194,12 @@ Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostSt
   return name == "host" && name_.valid(host) ? Value(std::string(name_[host])) : Value();
 }
 
+bool is_counted(std::string_view name) {
+  constexpr std::string_view kOthers[] = {"free_disk_mb", "num_instances", "disk_mb_used", "host"};
+  return std::ranges::find(kAmounts, name, &Attribute::name) != std::end(kAmounts) ||
+         std::ranges::find(kOthers, name) != std::end(kOthers);
+}
+
 bool has_attribute(std::string_view name) { return std::ranges::find(kAttributes, name) != std::end(kAttributes); }
 
 }  // namespace emplace::nova

@@ -51,6 +51,8 @@ class Amounts {
       memory_used_, disk_used_, cpu_ratio_, ram_ratio_, disk_ratio_, vm_count_;
 };
 
+// Whether attribute() reads it from the picture's columns, so that it changes without the host's state.
+bool is_counted(std::string_view name);
 // Whether Nova's HostState has an attribute of that name, set or not.
 bool has_attribute(std::string_view name);
 

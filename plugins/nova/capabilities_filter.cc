@@ -2,7 +2,9 @@
 // the namespace "capabilities" are walked through the host's attributes; keys without a namespace count only where they
 // name an attribute or a key of its stats; other namespaces belong to others.
 #include <algorithm>
-#include <iterator>
+#include <atomic>
+#include <memory>
+#include <mutex>
 
 #include "amounts.h"
 #include "extra_specs_ops.h"
@@ -90,19 +92,6 @@ class Capabilities {
   const HostState* const state_;
 };
 
-bool names_kind(const Requirement& requirement) {
-  return std::ranges::find(kKindAttributes, requirement.scope.front()) != std::end(kKindAttributes);
-}
-
-// Whether only the host's kind decides. Nova looks into stats for an attribute that a host lacks.
-bool decided_by_kind(const std::vector<Requirement>& all, const HostState* host) {
-  return host && std::ranges::all_of(all, [&](const Requirement& requirement) {
-           const Value* attribute =
-               names_kind(requirement) ? host->attributes.find(requirement.scope.front()) : nullptr;
-           return attribute && !attribute->is_none();
-         });
-}
-
 // The first requirement that the host does not satisfy; null when it satisfies all.
 const Requirement* find_unmet(const std::vector<Requirement>& all, const Capabilities& host) {
   for (const Requirement& requirement : all) {
@@ -112,6 +101,49 @@ const Requirement* find_unmet(const std::vector<Requirement>& all, const Capabil
   }
   return nullptr;
 }
+
+// Whether hosts satisfy one list of requirements, by row: a host's answer holds while its state does. Threads: any.
+class Answers {
+ public:
+  Answers(std::string key, std::uint32_t rows) : key_(std::move(key)), known_(rows) {}
+
+  bool are_of(const std::string& key, std::uint32_t rows) const { return key_ == key && known_.size() >= rows; }
+  std::optional<bool> find(std::uint32_t row, std::uint64_t version) const {
+    const std::uint64_t known = known_[row].load(std::memory_order_relaxed);
+    return known >> 1 == version ? std::optional((known & 1) != 0) : std::nullopt;
+  }
+  void set(std::uint32_t row, std::uint64_t version, bool satisfied) {
+    known_[row].store(version << 1 | (satisfied ? 1 : 0), std::memory_order_relaxed);
+  }
+
+ private:
+  const std::string key_;
+  std::vector<std::atomic<std::uint64_t>> known_;  // the state's version, and a bit; 0: nothing
+};
+
+// Those of the lists that were asked for last: flavors are few, and asked for again and again.
+class Remembered {
+ public:
+  std::shared_ptr<Answers> of(const std::vector<Requirement>& all, std::uint32_t rows) const {
+    std::string key;
+    for (const Requirement& one : all) {
+      for (const std::string& text : {one.key, one.wanted}) key += std::to_string(text.size()) + ':' + text;
+    }
+    const std::scoped_lock lock(mutex_);
+    auto at = std::ranges::find_if(last_, [&](const auto& answers) { return answers->are_of(key, rows); });
+    if (at == last_.end()) {
+      if (last_.size() == kMostLists) last_.pop_back();
+      at = last_.insert(last_.end(), std::make_shared<Answers>(std::move(key), rows));
+    }
+    std::rotate(last_.begin(), at, at + 1);
+    return last_.front();
+  }
+
+ private:
+  static constexpr std::size_t kMostLists = 16;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::shared_ptr<Answers>> last_;  // guarded by mutex_; the latest first
+};
 
 class ComputeCapabilitiesFilter : public plugin::Filter {
  public:
@@ -123,22 +155,18 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
     if (spec->rebuild || all.empty()) return;
     const Amounts amounts(call.picture());
     const Snapshot& snapshot = shared_.hosts->of(call);
-    std::vector<Known> known(snapshot.columns.kinds().size(), Known::kNothing);
-    const auto satisfied = [&](std::uint32_t row, Known& kind) {
-      if (kind == Known::kSatisfied || kind == Known::kRefused) return kind == Known::kSatisfied;
-      const HostState* state = snapshot.hosts.find(row);
-      const bool all_met = !find_unmet(all, Capabilities(amounts, row, state));
-      if (kind == Known::kNothing) {
-        const Known found = all_met ? Known::kSatisfied : Known::kRefused;
-        kind = decided_by_kind(all, state) ? found : Known::kHostByHost;
-      }
-      return all_met;
+    const auto satisfies = [&](std::uint32_t row) {
+      return !find_unmet(all, Capabilities(amounts, row, snapshot.hosts.find(row)));
     };
-    for_each_block(call.candidates(), [&](std::uint32_t first, auto rows, std::size_t at) {
-      const HostBlock& hosts = snapshot.columns.block_of(first);
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (!satisfied(rows[i], known[hosts.kind[rows[i] - first]])) verdicts.refuse(at + i, 1);
-      }
+    const bool counted = std::ranges::any_of(all, [](const auto& one) { return is_counted(one.scope.front()); });
+    if (counted) return refuse_unless(call.candidates(), verdicts, satisfies);
+    const auto answers = remembered_.of(all, call.picture().table("hosts").rows());
+    refuse_unless(call.candidates(), verdicts, [&](std::uint32_t row) {
+      const std::uint64_t version = snapshot.columns.block_of(row).version[row % kBlockRows];
+      if (const auto known = answers->find(row, version)) return *known;
+      const bool satisfied = satisfies(row);
+      answers->set(row, version, satisfied);
+      return satisfied;
     });
   }
 
@@ -153,9 +181,16 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
   }
 
  private:
-  enum class Known : std::uint8_t { kNothing, kSatisfied, kRefused, kHostByHost };  // of a kind of hosts
+  template <typename Satisfies>
+  static void refuse_unless(std::span<const std::uint32_t> candidates, plugin::Verdicts& verdicts,
+                            Satisfies satisfies) {
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (!satisfies(candidates[i])) verdicts.refuse(i, 1);
+    }
+  }
 
   const Shared shared_;
+  const Remembered remembered_;
 };
 
 }  // namespace

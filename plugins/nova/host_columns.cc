@@ -44,12 +44,13 @@ HostDevices devices_of(const HostState* state) {
   return devices;
 }
 
-// Different for different kinds: a line for each attribute.
-std::string key_of(const Value& attributes) {
-  std::string key;
-  for (const std::string_view name : kKindAttributes) {
-    const Value* value = attributes.find(name);
-    key += (value ? *value : Value()).repr() + '\n';
+// Different for different kinds: each text is preceded by its length.
+std::string key_of(const HostKind& kind) {
+  std::string key = std::to_string(kind.hypervisor_version) + ';';
+  if (kind.address_bits) key += Value(*kind.address_bits).repr();
+  for (const auto& combination : kind.supported_instances) {
+    key += ';';
+    for (const std::string& part : combination) key += std::to_string(part.size()) + ':' + part;
   }
   return key;
 }
@@ -63,9 +64,10 @@ std::optional<double> same_of(const std::array<double, kBlockRows>& column) {
 
 HostColumns::HostColumns() : kinds_(std::make_shared<Kinds>()) {}
 
-HostColumns::Kinds::Kinds() : positions{{key_of(Value()), 0}} {}
+HostColumns::Kinds::Kinds() : positions{{key_of({}), 0}} {}
 
 HostBlock::HostBlock() {
+  version.fill(HostState::kNone);
   least_disk_gb.fill(std::numeric_limits<double>::infinity());
   instances.fill(std::numeric_limits<double>::quiet_NaN());
   pci_weight.fill(weight_of_devices(nullptr));
@@ -78,6 +80,7 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   if (touched_.empty() || touched_.back() != row - i) touched_.push_back(row - i);
   block.service[i] = state ? judge(state->service) : ServiceState::kNone;
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
+  block.version[i] = state ? state->version : HostState::kNone;
   block.kind[i] = state ? position_of(*state) : 0;
   block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
   block.pci_weight[i] = weight_of_devices(state);
@@ -119,12 +122,13 @@ const HostBlock& HostColumns::block_of(std::uint32_t row) const {
 }
 
 std::uint32_t HostColumns::position_of(const HostState& state) {
-  std::string key = key_of(state.attributes);
+  HostKind kind{state.supported_instances, state.hypervisor_version, address_bits_of(state.attributes)};
+  std::string key = key_of(kind);
   const auto at = kinds_->positions.find(key);
   if (at != kinds_->positions.end()) return at->second;
   if (kinds_.use_count() > 1) kinds_ = std::make_shared<Kinds>(*kinds_);
   const auto position = static_cast<std::uint32_t>(kinds_->all.size());
-  kinds_->all.push_back({state.supported_instances, state.hypervisor_version, address_bits_of(state.attributes)});
+  kinds_->all.push_back(std::move(kind));
   kinds_->positions.emplace(std::move(key), position);
   return position;
 }

@@ -10,7 +10,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "blocks.h"
@@ -24,10 +23,7 @@ struct HostState;
 // kNone: Nova told nothing of it. kHeard: on; heard_us says when it was heard from.
 enum class ServiceState : std::uint8_t { kNone, kHeard, kNeverHeard, kDisabled, kForcedDown };
 
-// Hosts of one kind agree in these attributes: what they are able to, whatever runs there. There are many hosts and few
-// kinds, so each kind is judged once.
-inline constexpr std::string_view kKindAttributes[] = {"cpu_info", "hypervisor_type", "hypervisor_version",
-                                                       "supported_instances"};
+// What an image may ask for. There are many hosts and few kinds, so each kind is judged once.
 struct HostKind {
   std::vector<std::vector<std::string>> supported_instances;  // of architecture, hypervisor, mode
   std::int64_t hypervisor_version = 0;                        // 0: not known
@@ -44,6 +40,7 @@ struct HostBlock {
   std::array<ServiceState, kBlockRows> service{};
   std::array<std::int64_t, kBlockRows> heard_us{};  // microseconds since the epoch
   std::array<std::uint32_t, kBlockRows> kind{};     // position in kinds()
+  std::array<std::uint64_t, kBlockRows> version;    // of the host's state
   std::array<double, kBlockRows> least_disk_gb;     // disk_available_least; infinite: not known
   std::array<double, kBlockRows> pci_weight;        // PCIWeigher's
   std::array<double, kBlockRows> io_ops{};

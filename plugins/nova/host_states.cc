@@ -1,6 +1,7 @@
 #include "host_states.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 
@@ -162,7 +163,9 @@ std::optional<std::int64_t> parse_time_us(std::string_view text) {
 }
 
 HostState compile(const Value& attributes) {
+  static std::atomic<std::uint64_t> last{HostState::kNone};
   HostState state;
+  state.version = ++last;
   state.attributes = without_compiled(attributes);
   state.service = service_of(attributes);
   state.supported_instances = supported_of(attributes);

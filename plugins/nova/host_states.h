@@ -33,6 +33,8 @@ struct Service {
 };
 
 struct HostState {
+  static constexpr std::uint64_t kNone = 1;  // version of the state of a host that has none
+  std::uint64_t version = kNone;             // that no other state has
   // A dict; without what numa and pci are compiled from, which would take a hundred times the memory.
   Value attributes;  // a dict
   std::optional<Service> service;

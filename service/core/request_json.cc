@@ -130,12 +130,7 @@ void check_options(const PlacementRequest& request, JsonErrors& errors) {
 
 std::span<const std::string_view> core_parts() { return kCoreParts; }
 
-Result<PlacementRequest> parse_placement(std::string_view json, const Picture* picture) {
-  const auto document = JsonDocument::parse(json);
-  if (!document) return tl::unexpected(document.error());
-  JsonErrors errors;
-  PlacementRequest request;
-  JsonFields fields(document->root(), "", errors);
+void read_asked_vm(JsonFields& fields, PlacementRequest& request, JsonErrors& errors) {
   const auto vm = fields.value("vm");
   const auto spec = fields.value("request_spec");
   if (errors.none() && vm.has_value() == spec.has_value()) {
@@ -146,6 +141,15 @@ Result<PlacementRequest> parse_placement(std::string_view json, const Picture* p
     list_vm_parts(request.vm, request.parts);
   }
   if (errors.none() && spec) read_nova_spec(*spec, request.vm, request.options.count, request.parts, errors);
+}
+
+Result<PlacementRequest> parse_placement(std::string_view json, const Picture* picture) {
+  const auto document = JsonDocument::parse(json);
+  if (!document) return tl::unexpected(document.error());
+  JsonErrors errors;
+  PlacementRequest request;
+  JsonFields fields(document->root(), "", errors);
+  read_asked_vm(fields, request, errors);
   read_options(fields, request.options, picture, errors);
   fields.refuse_unknown();
   check_options(request, errors);

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "service/core/json.h"
 #include "service/core/picture.h"
 #include "service/core/request.h"
 #include "service/core/result.h"
@@ -15,6 +16,9 @@ namespace emplace {
 // The body of POST /v1/placements. `picture`: where a what-if's hosts take the fields from that it does not name; null:
 // it must name them all.
 Result<PlacementRequest> parse_placement(std::string_view json, const Picture* picture = nullptr);
+
+// Of an object that has more: its vm, by exactly one of the fields vm and request_spec. Leaves request.document alone.
+void read_asked_vm(JsonFields& fields, PlacementRequest& request, JsonErrors& errors);
 
 // The body of POST /v1/claims: a vm and the host it is to be claimed on, without a decision.
 struct ClaimWish {

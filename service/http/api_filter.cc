@@ -45,20 +45,16 @@ void copy(JsonWriter& writer, JsonFields& fields, std::string_view name) {
 }
 
 // The request without the hosts, as rules see it: with the options, the release and the clock that the caller names.
-Result<PlacementRequest> request_of(JsonFields& fields) {
-  JsonWriter asked;
-  asked.open();
-  copy(asked, fields, "vm");
-  copy(asked, fields, "request_spec");
-  asked.close();
-  auto request = parse_placement(asked.take());
-  if (!request) return request;
+Result<PlacementRequest> request_of(JsonFields& fields, JsonErrors& errors) {
+  PlacementRequest request;
+  read_asked_vm(fields, request, errors);
+  if (!errors.none()) return errors.failure();
   JsonWriter document;
   document.open();
   for (const std::string_view field : {"vm", "request_spec", "options", "release", "now"})
     copy(document, fields, field);
   document.close();
-  request->document = document.take();
+  request.document = document.take();
   return request;
 }
 
@@ -183,7 +179,7 @@ Result<Question> question_of(const ApiRoom& room, const Exchange& exchange, std:
   // One call may ask for both lists, so that a client can send the same body to filter and to weigh.
   std::vector<std::string> unused;
   fields.names(list == "filters" ? "weighers" : "filters", unused);
-  auto request = request_of(fields);
+  auto request = request_of(fields, errors);
   if (!request) return tl::unexpected(request.error());
   if (const auto read = read_hosts(room, fields, question, errors); !read) return tl::unexpected(read.error());
   fields.refuse_unknown();

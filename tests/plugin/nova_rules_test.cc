@@ -140,19 +140,32 @@ TEST(ComputeCapabilitiesFilter, TakesUnnamespacedKeysOnlyWhereTheyNameSomething)
   EXPECT_EQ(with_specs(R"({"colour":"red","hw:cpu_policy":"dedicated","trait:X":"required"})").size(), 3u);
 }
 
-TEST(ComputeCapabilitiesFilter, TellsHostsOfOneKindApart) {
-  const auto picture = picture_of({with_state("a", R"({"hypervisor_type":"QEMU","stats":{"cpu_info":"fast","gpu":1}})"),
-                                   with_state("b", R"({"hypervisor_type":"QEMU","stats":{"cpu_info":"slow","gpu":2}})"),
-                                   with_state("c", R"({"hypervisor_type":"xen","stats":{"cpu_info":"fast"}})"),
-                                   with_state("d", R"({"hypervisor_type":null,"stats":{"hypervisor_type":"QEMU"}})"),
-                                   with_state("e", R"({"stats":{"hypervisor_type":"xen"}})")});
-  const auto with = [&](const std::string& extra_specs) {
+// What it remembers of a host ends with the host's state, and never covers amounts.
+TEST(ComputeCapabilitiesFilter, FollowsAHostAsItChanges) {
+  const std::string qemu = R"({"hypervisor_type":"QEMU","stats":{"gpu":1}})";
+  HostRow larger = with_state("a", qemu);
+  larger.memory_mib = 8192;
+  const auto first = picture_of({with_state("a", qemu), host("b")});
+  const auto second = with_changes(first, {larger, with_state("b", R"({"stats":{"hypervisor_type":"QEMU"}})")});
+  const auto third = with_changes(second, {with_state("a", R"({"hypervisor_type":"xen"})"), host("b")});
+  const auto with = [&](const std::shared_ptr<const Picture>& picture, const std::string& extra_specs) {
     return kept("ComputeCapabilitiesFilter", picture,
                 from_nova(R"("flavor":{"nova_object.data":{"extra_specs":)" + extra_specs + "}}"));
   };
-  EXPECT_EQ(with(R"({"capabilities:hypervisor_type":"QEMU"})"), (Names{"a", "b", "d"})) << "d and e look into stats";
-  EXPECT_EQ(with(R"({"capabilities:cpu_info":"fast"})"), (Names{"a", "c"}));
-  EXPECT_EQ(with(R"({"capabilities:hypervisor_type":"QEMU","capabilities:gpu":">= 2"})"), Names{"b"});
+  const std::string type = R"({"capabilities:hypervisor_type":"QEMU"})";
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(with(first, type), Names{"a"});
+    EXPECT_EQ(with(second, type), (Names{"a", "b"}));
+    EXPECT_EQ(with(third, type), Names{});
+    EXPECT_EQ(with(first, R"({"capabilities:free_ram_mb":">= 8000"})"), Names{});
+    EXPECT_EQ(with(second, R"({"capabilities:free_ram_mb":">= 8000"})"), Names{"a"});
+    EXPECT_EQ(with(second, R"({"capabilities:hypervisor_type":"QEMU","capabilities:gpu":">= 1"})"), Names{"a"});
+  }
+  for (int i = 0; i < 40; ++i) {
+    const std::string number = std::to_string(i);
+    EXPECT_EQ(with(second, R"({"capabilities:gpu":")" + number + "\"}"), i == 1 ? Names{"a"} : Names{}) << i;
+  }
+  EXPECT_EQ(with(second, type), (Names{"a", "b"}));
 }
 
 TEST(ComputeCapabilitiesFilter, FailsTheRequestWhereNovaRaises) {

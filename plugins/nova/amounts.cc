@@ -50,21 +50,30 @@ Value amount(double value) {
   return whole ? Value(static_cast<std::int64_t>(value)) : Value(value);
 }
 
-using Read = Value (*)(const Amounts&, std::uint32_t);
+using Read = Value (*)(const Amounts&, std::uint32_t, const HostState*);
 struct Attribute {
   std::string_view name;
   Read read;
 };
 
 constexpr Attribute kAmounts[] = {
-    {"total_usable_ram_mb", [](const Amounts& a, std::uint32_t host) { return amount(a.total_ram_mb(host)); }},
-    {"total_usable_disk_gb", [](const Amounts& a, std::uint32_t host) { return amount(a.total_disk_gb(host)); }},
-    {"free_ram_mb", [](const Amounts& a, std::uint32_t host) { return amount(a.free_ram_mb(host)); }},
-    {"vcpus_total", [](const Amounts& a, std::uint32_t host) { return amount(a.vcpus_total(host)); }},
-    {"vcpus_used", [](const Amounts& a, std::uint32_t host) { return amount(a.vcpus_used(host)); }},
-    {"cpu_allocation_ratio", [](const Amounts& a, std::uint32_t host) { return Value(a.cpu_ratio(host)); }},
-    {"ram_allocation_ratio", [](const Amounts& a, std::uint32_t host) { return Value(a.ram_ratio(host)); }},
-    {"disk_allocation_ratio", [](const Amounts& a, std::uint32_t host) { return Value(a.disk_ratio(host)); }},
+    {"total_usable_ram_mb",
+     [](const Amounts& a, std::uint32_t host, const HostState*) { return amount(a.total_ram_mb(host)); }},
+    {"total_usable_disk_gb",
+     [](const Amounts& a, std::uint32_t host, const HostState*) { return amount(a.total_disk_gb(host)); }},
+    {"free_ram_mb", [](const Amounts& a, std::uint32_t host, const HostState*) { return amount(a.free_ram_mb(host)); }},
+    {"vcpus_total", [](const Amounts& a, std::uint32_t host, const HostState*) { return amount(a.vcpus_total(host)); }},
+    {"vcpus_used", [](const Amounts& a, std::uint32_t host, const HostState*) { return amount(a.vcpus_used(host)); }},
+    {"cpu_allocation_ratio",
+     [](const Amounts& a, std::uint32_t host, const HostState*) { return Value(a.cpu_ratio(host)); }},
+    {"ram_allocation_ratio",
+     [](const Amounts& a, std::uint32_t host, const HostState*) { return Value(a.ram_ratio(host)); }},
+    {"disk_allocation_ratio",
+     [](const Amounts& a, std::uint32_t host, const HostState*) { return Value(a.disk_ratio(host)); }},
+    {"free_disk_mb",
+     [](const Amounts& a, std::uint32_t host, const HostState* state) { return amount(a.free_disk_mb(host, state)); }},
+    {"num_instances",
+     [](const Amounts& a, std::uint32_t host, const HostState* state) { return amount(a.instances(host, state)); }},
 };
 
 using Columns = std::initializer_list<const plugin::Column<double>*>;
@@ -178,10 +187,8 @@ void Amounts::instances(Candidates candidates, const HostBlock& hosts, std::span
 Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostState* state) const {
   try {
     for (const auto& [known, read] : kAmounts) {
-      if (known == name) return read(*this, host);
+      if (known == name) return read(*this, host, state);
     }
-    if (name == "free_disk_mb") return amount(free_disk_mb(host, state));
-    if (name == "num_instances") return amount(instances(host, state));
   } catch (const plugin::Error&) {
     return Value();  // of this host it is not known; the others must still be judged
   }
@@ -195,9 +202,8 @@ Value Amounts::attribute(std::string_view name, std::uint32_t host, const HostSt
 }
 
 bool is_counted(std::string_view name) {
-  constexpr std::string_view kOthers[] = {"free_disk_mb", "num_instances", "disk_mb_used", "host"};
-  return std::ranges::find(kAmounts, name, &Attribute::name) != std::end(kAmounts) ||
-         std::ranges::find(kOthers, name) != std::end(kOthers);
+  return std::ranges::find(kAmounts, name, &Attribute::name) != std::end(kAmounts) || name == "disk_mb_used" ||
+         name == "host";
 }
 
 bool has_attribute(std::string_view name) { return std::ranges::find(kAttributes, name) != std::end(kAttributes); }

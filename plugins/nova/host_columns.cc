@@ -37,11 +37,11 @@ std::optional<double> address_bits_of(const Value& attributes) {
   return bits ? bits->number() : std::nullopt;
 }
 
-HostDevices devices_of(const HostState* state) {
-  HostDevices devices;
-  if (state && state->numa) devices.cells = state->numa->cells;
-  if (state && state->pci) devices.pools = &*state->pci;
-  return devices;
+HostTopology topology_of(const HostState* state) {
+  HostTopology topology;
+  if (state && state->numa) topology.cells = state->numa->cells;
+  if (state && state->pci) topology.pools = &*state->pci;
+  return topology;
 }
 
 // Different for different kinds: each text is preceded by its length.
@@ -87,7 +87,7 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   block.io_ops[i] = state ? static_cast<double>(state->io_ops) : 0;
   block.failed_builds[i] = state ? static_cast<double>(state->failed_builds) : 0;
   block.hypervisor_version[i] = state ? static_cast<double>(state->hypervisor_version) : 0;
-  block.devices[i] = devices_of(state);
+  block.topology[i] = topology_of(state);
   const auto instances = state ? state->instances : std::nullopt;
   block.instances[i] = instances ? static_cast<double>(*instances) : std::numeric_limits<double>::quiet_NaN();
 }

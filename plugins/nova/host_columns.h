@@ -31,7 +31,7 @@ struct HostKind {
 };
 
 // Null and none: not known, or unreadable.
-struct HostDevices {
+struct HostTopology {
   std::span<const NumaCell> cells;
   const PciPools* pools = nullptr;
 };
@@ -47,7 +47,7 @@ struct HostBlock {
   std::array<double, kBlockRows> failed_builds{};
   std::array<double, kBlockRows> hypervisor_version{};  // 0: not known
   std::array<double, kBlockRows> instances;             // NaN: as many as the picture has there
-  std::array<HostDevices, kBlockRows> devices{};        // in the host's state
+  std::array<HostTopology, kBlockRows> topology{};      // in the host's state
 
   // What holds for all of them, so that most blocks need not be looked at host by host.
   std::int64_t first_heard_us = 0, last_heard_us = 0;  // of those with kHeard

@@ -35,7 +35,7 @@ class Screening {
   bool asks() const { return wants_threads_ || !spec_.numa.cells.empty(); }
 
   Reason judge(std::uint32_t row) {
-    const auto& [cells, pools] = hosts_.columns.block_of(row).devices[row % kBlockRows];
+    const auto& [cells, pools] = hosts_.columns.block_of(row).topology[row % kBlockRows];
     if (wants_threads_ && !cells.empty() && !has_threads(cells)) return kNoThreads;
     if (spec_.numa.cells.empty()) return kPasses;
     if (cells.empty()) return topology(row) && !topology(row)->fault.empty() ? kUnreadable : kNoTopology;

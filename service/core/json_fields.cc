@@ -112,7 +112,7 @@ void JsonFields::names(std::string_view field, std::vector<std::string>& target)
   if (value(field)) target.clear();
   const auto found = list(field);
   if (!found) return;
-  std::pmr::monotonic_buffer_resource memory(found->size() * 64);
+  std::pmr::monotonic_buffer_resource memory;
   std::pmr::unordered_set<std::string_view> seen(found->size(), &memory);
   target.reserve(found->size());
   for (std::size_t i = 0; i < found->size() && errors_.none(); ++i) {

@@ -120,14 +120,14 @@ def judge(hosts, spec, answer, settings):
     if settings.refuse_unknown_hosts:
         refused.update(answer["unknown"])
     passed = [host for host in hosts if host.host not in refused] if refused else hosts
-    return shortlisted(settings.shortlist, passed, {name: score for name, score in scores.items() if name not in refused})
+    return shortlisted(settings.shortlist, passed, scores, refused)
 
 
-def shortlisted(most, hosts, scores):
+def shortlisted(most, hosts, scores, refused):
     """Nova's weighers take about 3 ms each for a thousand hosts, and nothing for a few."""
     if not 0 < most < len(hosts):
         return hosts
-    best = set(heapq.nlargest(most, scores, key=scores.get))
+    best = set(heapq.nlargest(most, (name for name in scores if name not in refused), key=scores.get))
     return list(itertools.compress(hosts, map(best.__contains__, map(HOST_NAME, hosts))))
 
 

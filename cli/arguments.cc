@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "cli/arguments_changes.h"
 #include "cli/commands.h"
 #include "cli/nova.h"
 
@@ -21,53 +22,6 @@ void add_status(CLI::App& app, Session& session) {
       ->callback([&session] { examine(session); });
 }
 
-void add_vm_options(CLI::App& command, PlaceOptions& options) {
-  const std::map<std::string, double> units = {{"MiB", 1}, {"GiB", 1024}, {"TiB", 1048576}};
-  command.add_option("--name", options.name, "the vm's name");
-  command.add_option("--id", options.id, "the vm's uuid, where it has one");
-  command.add_option("--vcpus", options.vcpus, "virtual CPUs")->capture_default_str();
-  command.add_option("--memory", options.memory_mib, "MiB, or with a unit: 4GiB")
-      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_INSENSITIVE));
-  command.add_option("--disk", options.disk_gib, "GiB");
-  command.add_option("--project", options.project, "whose it is");
-  command.add_option("--group", options.group, "server group");
-  command.add_option("--zone", options.zone, "the zone it must be in");
-  command.add_option("--trait", options.traits, "a trait the host must have; may be repeated")->allow_extra_args(false);
-  command.add_option("--forbid-trait", options.forbidden_traits, "a trait the host must not have")
-      ->allow_extra_args(false);
-  command.add_option("--numa-nodes", options.numa_nodes, "spread over so many NUMA cells");
-  command.add_option("--spread-by", options.spread_by, "what they share none of; rack when left out")
-      ->check(CLI::IsMember({"rack", "zone"}));
-  command.add_option("--spread-group", options.spread_group, "vms of one group in different domains share no rack");
-  command.add_option("--spread-domain", options.spread_domain, "its part of the spread group");
-  command.add_option("--image", options.image, "for the template");
-  command.add_option("--flavor", options.flavor, "for the template");
-  command.add_option("--template", options.domain_template, "the libvirt domain template");
-  command.add_option("--parameter", options.parameters, "KEY=VALUE for the template; may be repeated")
-      ->allow_extra_args(false);
-}
-
-void add_place(CLI::App& app, Session& session) {
-  auto options = std::make_shared<PlaceOptions>();
-  CLI::App* command = app.add_subcommand("place", "finds a host for a vm; with --claim or --start takes it");
-  add_vm_options(*command, *options);
-  command->add_option("--count", options->count, "so many vms, all or none")->capture_default_str();
-  command->add_option("--profile", options->profile, "how to choose on the front");
-  command->add_flag("--dry-run", options->dry_run, "only rank");
-  command->add_flag("--claim", options->claim, "promise the resources to the vm");
-  command->add_flag("--start", options->start, "claim and start it");
-  command->add_flag("--wait", options->wait, "with --start: until it runs");
-  command->add_option("--timeout", options->timeout_s, "seconds to wait")->capture_default_str();
-  command->add_option("--ttl", options->ttl_s, "seconds the claim holds");
-  command->add_option("--alternates", options->alternates, "further hosts to name")->capture_default_str();
-  command->add_option("--explain", options->explain, "how much of the reasons")
-      ->check(CLI::IsMember({"none", "summary", "full"}));
-  command->add_flag("--record", options->record, "store the decision even of a dry run");
-  command->add_option("--deadline-ms", options->deadline_ms, "give up after so long");
-  command->add_option("--request", options->file, "a file with the whole request (- for standard input)");
-  command->callback([&session, options] { place(session, *options); });
-}
-
 void add_decisions(CLI::App& app, Session& session) {
   auto id = std::make_shared<std::string>();
   CLI::App* explaining = app.add_subcommand("explain", "shows a stored decision; without one lists them");
@@ -82,12 +36,9 @@ void add_hosts(CLI::App& app, Session& session) {
   auto options = std::make_shared<HostOptions>();
   CLI::App* command = app.add_subcommand("hosts", "lists the hosts, or shows one");
   command->add_option("NAME", options->name, "the host to show");
-  CLI::App* set = command->add_subcommand("set", "changes a host's state");
-  set->add_option("HOST", options->name)->required();
-  set->add_option("STATE", options->state)->required()->check(CLI::IsMember({"enabled", "disabled", "maintenance"}));
-  set->callback([&session, options] { set_host(session, *options); });
-  command->callback([&session, options, set] {
-    if (set->parsed()) return;
+  add_host_changes(*command, session);
+  command->callback([&session, options, command] {
+    if (!command->get_subcommands().empty()) return;
     options->name.empty() ? list_hosts(session) : show_host(session, options->name);
   });
 }
@@ -118,20 +69,6 @@ void add_vms(CLI::App& app, Session& session) {
   command->callback([&session, options, command] {
     if (!command->get_subcommands().empty()) return;
     options->vm.empty() ? list_vms(session, options->verify) : show_vm(session, options->vm);
-  });
-}
-
-void add_claims(CLI::App& app, Session& session) {
-  auto id = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("claims", "lists what is promised to vms; confirms or releases one");
-  CLI::App* confirming = command->add_subcommand("confirm", "the vm is there");
-  confirming->add_option("CLAIM", *id)->required();
-  confirming->callback([&session, id] { confirm_claim(session, *id); });
-  CLI::App* releasing = command->add_subcommand("release", "gives the resources back");
-  releasing->add_option("CLAIM", *id)->required();
-  releasing->callback([&session, id] { release_claim(session, *id); });
-  command->callback([&session, command] {
-    if (command->get_subcommands().empty()) list_claims(session);
   });
 }
 
@@ -172,20 +109,6 @@ void add_plugins(CLI::App& app, Session& session) {
   });
   add_plugin_new(*plugin);
   add_plugin_check(*plugin);
-}
-
-void add_profiles(CLI::App& app, Session& session) {
-  auto name = std::make_shared<std::string>();
-  auto path = std::make_shared<std::string>();
-  app.add_subcommand("groups", "lists the server groups")->callback([&session] { list_groups(session); });
-  CLI::App* command = app.add_subcommand("profiles", "lists the profiles, or stores one");
-  CLI::App* put = command->add_subcommand("put", "stores a profile from a JSON file");
-  put->add_option("NAME", *name)->required();
-  put->add_option("FILE", *path, "- for standard input")->required();
-  put->callback([&session, name, path] { put_profile(session, *name, *path); });
-  command->callback([&session, put] {
-    if (!put->parsed()) list_profiles(session);
-  });
 }
 
 void add_inventory(CLI::App& app, Session& session) {
@@ -252,7 +175,9 @@ void add_simulate(CLI::App& app, Session& session) {
   command->add_option("--clients", options->replay.clients, "requests on their way at once")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  command->add_option("--ttl", options->replay.ttl_s, "seconds that the claims hold")->capture_default_str();
+  command->add_option("--ttl", options->replay.ttl_s, "seconds that the claims hold")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
   command->add_flag("--keep", options->replay.keep, "leave the claims in the service");
   command->callback([&session, options] { simulate(session, *options); });
 }
@@ -295,7 +220,9 @@ void declare(CLI::App& app, Session& session) {
   add_vms(app, session);
   add_claims(app, session);
   add_plugins(app, session);
+  add_groups(app, session);
   add_profiles(app, session);
+  add_tokens(app, session);
   add_inventory(app, session);
   add_config(app);
   add_nova(app, session);

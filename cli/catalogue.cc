@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "cli/numbers.h"
 
 namespace emplace::cli {
 
@@ -23,6 +24,21 @@ void list_groups(Session& session) {
                members.is_array() ? std::to_string(members.size()) : members.text()});
   }
   table.print();
+}
+
+void put_group(Session& session, const GroupOptions& options) {
+  JsonWriter body;
+  body.begin_object().field("policy", options.policy);
+  if (options.max_per_host) body.field("max_per_host", whole_number("--max-per-host", *options.max_per_host, 1));
+  const Json group = session.client().ask(
+      {.method = "PUT", .target = path_of("groups", options.name), .body = body.end_object().take()});
+  if (session.json) return print_json(group);
+  fmt::print("group {} is {}\n", printable(options.name), group["policy"].text());
+}
+
+void delete_group(Session& session, const std::string& name) {
+  session.client().ask({.method = "DELETE", .target = path_of("groups", name)});
+  if (!session.json) fmt::print("group {} is deleted\n", printable(name));
 }
 
 void list_plugins(Session& session) {
@@ -100,6 +116,10 @@ void list_profiles(Session& session) {
     table.row({profile["name"].text(), profile["method"].text(), chosen, filters});
   }
   table.print();
+}
+
+void show_profile(Session& session, const std::string& name) {
+  print_json(session.client().ask({.target = path_of("profiles", name)}));
 }
 
 void put_profile(Session& session, const std::string& name, const std::string& path) {

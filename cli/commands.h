@@ -2,6 +2,8 @@
 // is a table or lines; with --json it is the service's own document. arguments.cc declares them to the parser.
 #pragma once
 
+#include <optional>
+
 #include "cli/session.h"
 #include "cli/simulate/replay.h"
 
@@ -15,6 +17,7 @@ struct HostOptions {
 void list_hosts(Session& session);
 void show_host(Session& session, const std::string& name);
 void set_host(Session& session, const HostOptions& options);
+void remove_host(Session& session, const std::string& name);
 
 struct VmOptions {
   std::string vm, to;
@@ -28,16 +31,18 @@ void show_vm(Session& session, const std::string& name);
 void migrate_vm(Session& session, const VmOptions& options);
 void delete_vm(Session& session, const VmOptions& options);
 
+// What was typed; nothing: the option was not given.
+using Typed = std::optional<std::string>;
+
 struct PlaceOptions {
-  std::string name, id, project, group, zone, image, flavor, domain_template;
-  double vcpus = 1, memory_mib = 0, disk_gib = 0, numa_nodes = 0;
+  Typed name, id, project, group, zone, image, flavor, domain_template;
+  Typed vcpus, memory, disk, numa_nodes;
   std::vector<std::string> traits, forbidden_traits, parameters;
-  std::string spread_by, spread_group, spread_domain;
-  double count = 1, ttl_s = 0, deadline_ms = 0;
-  int alternates = 3;
-  std::string profile, explain;
-  std::string file;  // the whole request instead of the above
-  bool dry_run = false, claim = false, start = false, record = false, wait = false;
+  Typed spread_by, spread_group, spread_domain;
+  Typed count, ttl, deadline_ms, alternates, profile, explain;
+  bool dry_run = false, claim = false, start = false, record = false;
+  Typed file;  // the whole request instead of all above
+  bool wait = false;
   double timeout_s = 120;
 };
 void place(Session& session, const PlaceOptions& options);
@@ -50,9 +55,19 @@ void replay(Session& session, const std::string& decision);
 
 void list_claims(Session& session);
 void confirm_claim(Session& session, const std::string& claim);
-void release_claim(Session& session, const std::string& claim);
+struct ReleaseOptions {
+  std::string claim;  // this one
+  Typed all_of;       // or those of a vm, by id or name
+};
+void release_claims(Session& session, const ReleaseOptions& options);
 
 void list_groups(Session& session);
+struct GroupOptions {
+  std::string name, policy;
+  Typed max_per_host;
+};
+void put_group(Session& session, const GroupOptions& options);
+void delete_group(Session& session, const std::string& name);
 void list_plugins(Session& session);
 // The manifests in a directory; empty: of the plugins that came with this program. Needs no service.
 void list_manifests(Session& session, const std::string& directory);
@@ -76,7 +91,16 @@ struct CheckPluginOptions {
 [[noreturn]] void check_plugin(const CheckPluginOptions& options);
 
 void list_profiles(Session& session);
+void show_profile(Session& session, const std::string& name);
 void put_profile(Session& session, const std::string& name, const std::string& path);
+
+struct NewTokenOptions {
+  std::string role;  // reader, planner, operator, admin, or project:NAME
+  std::string name;  // for the log
+  Typed file;        // the service's tokens file; nothing: the line is printed
+};
+// Prints a new token, and keeps its hash alone. Needs no service.
+void make_token(Session& session, const NewTokenOptions& options);
 
 void import_inventory(Session& session, const std::string& path);
 void export_inventory(Session& session, const std::string& path);

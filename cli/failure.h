@@ -18,6 +18,7 @@ enum ExitCode : int {
   kNotFound = 5,       // no such host, vm, claim, decision; or its retention is over
   kFailed = 6,         // the act was tried and failed: a migration, a start, a replay that differs, a check of doctor
   kServiceDefect = 7,  // the service answered what it never should
+  kInterrupted = 130,  // by Ctrl-C or SIGTERM, after putting back what was taken
 };
 
 class Failure : public std::runtime_error {

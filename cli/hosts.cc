@@ -48,4 +48,9 @@ void set_host(Session& session, const HostOptions& options) {
   fmt::print("{} is {}\n", printable(options.name), options.state);
 }
 
+void remove_host(Session& session, const std::string& name) {
+  session.client().ask({.method = "DELETE", .target = path_of("hosts", name)});
+  if (!session.json) fmt::print("{} is removed\n", printable(name));
+}
+
 }  // namespace emplace::cli

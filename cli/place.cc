@@ -1,48 +1,83 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/numbers.h"
 #include "cli/vms.h"
 
 namespace emplace::cli {
 namespace {
 
+constexpr double kMostVcpus = 65536;
+
+void field_if(JsonWriter& body, std::string_view name, const Typed& text) {
+  if (text) body.field(name, *text);
+}
+
+void field_if(JsonWriter& body, std::string_view name, const std::string& option, const Typed& text, double least) {
+  if (text) body.field(name, whole_number(option, *text, least));
+}
+
+void write_spread(JsonWriter& body, const PlaceOptions& options) {
+  if (!options.spread_group && !options.spread_domain && !options.spread_by) return;
+  if (!options.spread_group)
+    throw Failure(kBadInput, "--spread-group: wanted with --spread-by and --spread-domain, found none");
+  body.key("spread").begin_object().field("by", options.spread_by.value_or("rack"));
+  body.field("group", *options.spread_group).field("domain", options.spread_domain.value_or("")).end_object();
+}
+
+void write_parameters(JsonWriter& body, const PlaceOptions& options) {
+  if (options.parameters.empty()) return;
+  body.key("parameters").begin_object();
+  for (const auto& [key, value] : key_values(options.parameters, "--parameter")) body.field(key, value);
+  body.end_object();
+}
+
 void write_vm(JsonWriter& body, const PlaceOptions& options) {
+  if (!options.vcpus || !options.memory) {
+    throw Failure(kBadInput,
+                  fmt::format("place needs --vcpus and --memory, such as --vcpus 2 --memory 4GiB; {} missing",
+                              options.vcpus    ? "--memory is"
+                              : options.memory ? "--vcpus is"
+                                               : "both are"));
+  }
   body.key("vm").begin_object();
-  body.field_if("id", options.id).field_if("name", options.name);
-  body.field("vcpus", options.vcpus).field("memory_mib", options.memory_mib).field("disk_gib", options.disk_gib);
-  body.field_if("project", options.project).field_if("group", options.group).field_if("zone", options.zone);
+  field_if(body, "id", options.id);
+  if (options.name) body.field("name", name_typed("--name", *options.name));
+  body.field("vcpus", whole_number("--vcpus", *options.vcpus, 1, kMostVcpus));
+  const double memory_mib = mebibytes_typed("--memory", *options.memory);
+  if (memory_mib < 1)
+    throw Failure(kBadInput, fmt::format("--memory: wanted at least 1 MiB, found '{}'", printable(*options.memory)));
+  body.field("memory_mib", memory_mib);
+  if (options.disk) body.field("disk_gib", gibibytes_typed("--disk", *options.disk));
+  field_if(body, "project", options.project);
+  field_if(body, "group", options.group);
+  field_if(body, "zone", options.zone);
   if (!options.traits.empty()) body.field("traits", options.traits);
   if (!options.forbidden_traits.empty()) body.field("forbidden_traits", options.forbidden_traits);
-  if (options.numa_nodes > 0) body.field("numa_nodes", options.numa_nodes);
-  if (!options.spread_group.empty()) {
-    body.key("spread").begin_object().field("by", options.spread_by.empty() ? "rack" : options.spread_by);
-    body.field("group", options.spread_group).field("domain", options.spread_domain).end_object();
-  }
-  body.field_if("image", options.image)
-      .field_if("flavor", options.flavor)
-      .field_if("template", options.domain_template);
-  if (!options.parameters.empty()) {
-    body.key("parameters").begin_object();
-    for (const auto& [key, value] : key_values(options.parameters, "--parameter")) body.field(key, value);
-    body.end_object();
-  }
+  field_if(body, "numa_nodes", "--numa-nodes", options.numa_nodes, 0);
+  write_spread(body, options);
+  field_if(body, "image", options.image);
+  field_if(body, "flavor", options.flavor);
+  field_if(body, "template", options.domain_template);
+  write_parameters(body, options);
   body.end_object();
 }
 
 std::string placement_body(const PlaceOptions& options) {
-  if (!options.file.empty()) return read_file(options.file);
+  if (options.file) return read_file(*options.file);
   JsonWriter body;
   body.begin_object();
   write_vm(body, options);
-  if (options.count > 1) body.field("count", options.count);
-  body.field_if("profile", options.profile).field_if("explain", options.explain);
+  field_if(body, "count", "--count", options.count, 1);
+  field_if(body, "profile", options.profile);
+  field_if(body, "explain", options.explain);
   if (options.dry_run) body.field("dry_run", true);
   if (options.claim) body.field("claim", true);
   if (options.start) body.field("start", true);
   if (options.record) body.field("record", true);
-  if (options.ttl_s > 0) body.field("ttl_s", options.ttl_s);
-  if (options.deadline_ms > 0) body.field("deadline_ms", options.deadline_ms);
-  body.field("alternates", static_cast<double>(options.alternates));
+  field_if(body, "ttl_s", "--ttl", options.ttl, 1);
+  field_if(body, "deadline_ms", "--deadline-ms", options.deadline_ms, 1);
+  field_if(body, "alternates", "--alternates", options.alternates, 0);
   return body.end_object().take();
 }
 
@@ -92,7 +127,8 @@ void print_remarks(const Json& answer) {
 
 void print_claim(const Json& claim) {
   if (claim.is_null()) return;
-  fmt::print("claim       {} of {} on {} ({})\n", claim["id"].text(), claim["vm"].text(), claim["host"].text(),
+  fmt::print("claim       {} of {} on {} ({})\n", claim["id"].text(), claim["vm"].text(),
+             printable(claim["host"].text()),
              claim["state"].text());
 }
 
@@ -118,11 +154,22 @@ void wait_until_running(Session& session, const Json& claim, double timeout_s) {
     fmt::print("started     {} is {} on {}\n", vm["name"].text(), vm["state"].text(), vm["host"].text());
 }
 
+std::vector<Json> claims_of(const Json& answer) {
+  std::vector<Json> claims;
+  for (const Json& placement : answer["placements"].items()) claims.push_back(placement["claim"]);
+  if (claims.empty()) claims.push_back(answer["claim"]);
+  std::erase_if(claims, [](const Json& claim) { return claim.is_null(); });
+  return claims;
+}
+
 }  // namespace
 
 void place(Session& session, const PlaceOptions& options) {
+  if (options.wait && !options.start && !options.file) {
+    throw Failure(kBadInput, "--wait: wanted --start with it, since without it nothing is started");
+  }
   std::map<std::string, std::string> headers;
-  if (options.claim || options.start || !options.file.empty()) headers["Idempotency-Key"] = new_key();
+  if (options.claim || options.start || options.file) headers["Idempotency-Key"] = new_key();
   const Json answer = session.client().ask(
       {.method = "POST", .target = "/v1/placements", .body = placement_body(options), .headers = headers});
   if (session.json) {
@@ -135,15 +182,13 @@ void place(Session& session, const PlaceOptions& options) {
     return;
   }
   if (!options.wait) return;
-  for (const Json& placement : answer["placements"].items())
-    wait_until_running(session, placement["claim"], options.timeout_s);
-  if (!answer["claim"].is_null()) wait_until_running(session, answer["claim"], options.timeout_s);
+  for (const Json& claim : claims_of(answer)) wait_until_running(session, claim, options.timeout_s);
 }
 
 void print_placement(const Json& answer) {
   for (const Json& placement : answer["placements"].items()) {
     const Json host = placement["ranking"].at(0)["host"];
-    fmt::print("{:<20} {}\n", printable(placement["vm"]["name"].string(placement["vm"].text())), host.text());
+    fmt::print("{:<20} {}\n", printable(placement["name"].string(placement["vm"].text())), host.text());
     print_claim(placement["claim"]);
   }
   const Json ranking = answer["ranking"];

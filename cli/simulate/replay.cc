@@ -10,6 +10,7 @@
 
 #include "cli/in_process/decider.h"
 #include "cli/session.h"
+#include "cli/simulate/interrupt.h"
 
 namespace emplace::cli {
 namespace {
@@ -118,13 +119,15 @@ class ServiceReplay {
     return result;
   }
 
-  void clean_up() {
+  // How many claims were given back.
+  std::size_t clean_up() {
     auto claim = vm_of_claim_.begin();
     const auto next_release = [&]() -> std::optional<Request> {
       if (claim == vm_of_claim_.end()) return std::nullopt;
       return Request{.method = "DELETE", .target = path_of("claims", (claim++)->first)};
     };
     client_.send_all(std::max(options_.clients, 8), next_release, [](const Request&, const Answer&) {});
+    return vm_of_claim_.size();
   }
 
   std::vector<double> take_latencies() {
@@ -134,7 +137,7 @@ class ServiceReplay {
 
  private:
   std::optional<Request> next() {
-    while (at_ < trace_.events.size()) {
+    while (at_ < trace_.events.size() && !Interrupt::came()) {
       const TraceEvent& event = trace_.events[at_++];
       if (event.arrives) {
         return Request{.method = "POST",
@@ -245,8 +248,18 @@ Outcome replay_service(const Trace& trace, Client& client, const ReplayOptions& 
   Outcome outcome{.policy = "service" + (options.profile.empty() ? "" : ":" + options.profile)};
   ServiceReplay replay(trace, client, options, progress);
   replay.prepare();
+  const Interrupt interrupt;
   const auto start = Clock::now();
-  replay.run();
+  try {
+    replay.run();
+  } catch (const Failure&) {
+    if (!options.keep) replay.clean_up();
+    throw;
+  }
+  if (Interrupt::came()) {
+    const std::size_t given_back = options.keep ? 0 : replay.clean_up();
+    throw Failure(kInterrupted, fmt::format("interrupted; {} claims were given back", given_back));
+  }
   outcome.seconds = since(start);
   const Placements placements = replay.placements(outcome.violations);
   judge(trace, placements, outcome);

@@ -3,8 +3,10 @@
 usage: command_line.py BUILD_DIRECTORY
 """
 
+import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ HOSTS = [{"name": f"h{i}", "vcpus": 8, "memory_mib": 16384, "disk_gib": 100, "zo
          for i in range(1, 5)]
 INVENTORY = {"hosts": HOSTS, "groups": [{"name": "apart", "policy": "anti-affinity", "max_per_host": 1}]}
 DONE, REFUSED, BAD_INPUT, UNREACHABLE, NOT_ALLOWED, NOT_FOUND = range(6)
+INTERRUPTED = 130
 
 
 def inventory(service):
@@ -23,6 +26,9 @@ def inventory(service):
     assert "h3" in service.emplace("hosts")
     assert "rack" in service.emplace("hosts", "h3")
     service.emplace("hosts", "nowhere", status=NOT_FOUND)
+    service.emplace("import", "-", stdin=json.dumps({"hosts": [{"name": "h9", "vcpus": 1, "memory_mib": 1024}]}))
+    service.emplace("hosts", "remove", "h9")
+    service.emplace("hosts", "remove", "h9", status=NOT_FOUND)
     service.emplace("import", "-", stdin='{"hosts":[{"name":"bad","vcpus":-1}]}', status=BAD_INPUT)
     service.emplace("import", "/nonexistent.json", status=BAD_INPUT)
 
@@ -37,6 +43,90 @@ def placements(service):
                               "--explain", "full", status=REFUSED)
     assert "no host fits" in refused and "group" in refused, refused
     service.emplace("place", "--vcpus", "1", "--memory", "1GiB", "--group", "unknown", status=BAD_INPUT)
+
+
+def refused_arguments(service):
+    """What is asked for must be said, and be a number that can be meant; nothing is taken as if it had not been said."""
+    def refused(*arguments, told):
+        status, text = service.try_emplace("place", *arguments)
+        assert status == BAD_INPUT and told in text, (arguments, status, text)
+
+    sizes = ("--vcpus", "1", "--memory", "1GiB")
+    refused("--name", "v", "--claim", told="--vcpus and --memory")
+    refused("--memory", "1GiB", told="--vcpus is missing")
+    refused("--vcpus", "1", told="--memory is missing")
+    for option in ("--count", "--ttl", "--deadline-ms", "--vcpus"):
+        for wrong in ("0", "-1", "1.5", "1,5", "many", ""):
+            given = [option, wrong, "--memory", "1GiB"] + ([] if option == "--vcpus" else ["--vcpus", "1"])
+            refused("--name", "v", "--claim", *given, told=f"{option}: wanted a whole number")
+    refused(*sizes, "--alternates", "-1", told="--alternates: wanted a whole number")
+    refused("--vcpus", "1e9", "--memory", "1GiB", told="--vcpus: wanted a whole number")
+    refused("--vcpus", "9999999", "--memory", "1GiB", told="--vcpus: wanted a whole number of 1 to 65536")
+    for wrong, told in (("8", "8GiB, or 8MiB"), ("0", "at least 1 MiB"), ("-1GiB", "0 to 2147483648 MiB"), ("1.3MiB", "whole MiB"), ("8GB", "GiB"),
+                        ("9999PiB", "2147483648 MiB"), ("", "a size"), ("1 parsec", "a size")):
+        refused("--vcpus", "1", "--memory", wrong, told=told)
+    for wrong, told in (("500MiB", "whole GiB"), ("20480", "20480MiB, or 20480GiB"), ("99999PiB", "2147483648 GiB")):
+        refused(*sizes, "--disk", wrong, told=told)
+    for wrong in ("", " ", "\t"):
+        refused(*sizes, "--claim", "--name", wrong, told="--name: wanted a name")
+    refused(*sizes, "--wait", "--name", "v", "--claim", told="--wait: wanted --start")
+    refused("--request", "-", "--vcpus", "1", told="--vcpus: wanted in the file")
+    for fine in ("1GiB", "1gib", "1G", "1024", "0.5GiB", "1048576KiB", "1 GiB"):
+        service.emplace("place", "--vcpus", "1", "--memory", fine, "--disk", "0.5TiB" if fine == "1G" else "1", "--dry-run",
+                        status=REFUSED if fine == "1G" else DONE)
+    assert len(json.loads(service.emplace("--json", "claims"))["claims"]) == 4
+
+
+def releases(service):
+    def held():
+        return [claim["vm_name"] for claim in json.loads(service.emplace("--json", "claims"))["claims"] if claim["state"] == "held"]
+
+    service.emplace("claims", "release", status=BAD_INPUT)
+    service.emplace("claims", "release", "--all-of", "nobody", status=NOT_FOUND)
+    for _ in range(2):
+        service.emplace("place", "--name", "twin", "--vcpus", "1", "--memory", "1GiB", "--claim")
+    many = service.emplace("place", "--name", "many", "--count", "2", "--vcpus", "1", "--memory", "1GiB", "--claim")
+    assert "many-1" in many and "many-2" in many, many
+    assert "2 released" in service.emplace("claims", "release", "--all-of", "twin")
+    assert "twin" not in held() and "many-1" in held()
+    service.emplace("claims", "release", "--all-of", "many-1")
+    released = json.loads(service.emplace("--json", "claims", "release", "--all-of", "many-2"))["released"]
+    assert [claim["vm_name"] for claim in released] == ["many-2"]
+
+
+def groups(service):
+    service.emplace("groups", "put", "together", "affinity")
+    assert "soft-anti-affinity" in service.emplace("groups", "put", "together", "soft-anti-affinity", "--max-per-host", "2")
+    assert "together" in service.emplace("groups")
+    service.emplace("groups", "put", "together", "closely", status=BAD_INPUT)
+    service.emplace("groups", "put", "together", "affinity", "--max-per-host", "0", status=BAD_INPUT)
+    service.emplace("groups", "delete", "together")
+    service.emplace("groups", "delete", "together", status=NOT_FOUND)
+
+
+def profiles(service):
+    shown = service.emplace("profiles", "show", "default")
+    service.emplace("profiles", "put", "mine", "-", stdin=shown.replace('"name":"default"', '"name":"mine"'))
+    assert "mine" in service.emplace("profiles")
+    service.emplace("profiles", "show", "nobody", status=NOT_FOUND)
+
+
+def tokens(service):
+    path = os.path.join(service.data, "tokens")
+    token = service.emplace("tokens", "new", "reader", "ci", "--file", path).strip()
+    assert len(token) == 64 and os.stat(path).st_mode & 0o777 == 0o600
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("# no end of line")
+    service.emplace("tokens", "new", "project:shop", "shop", "--file", path)
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert lines[0] == f"{hashlib.sha256(token.encode()).hexdigest()} reader ci" and lines[1] == "# no end of line", lines
+    assert lines[2].split()[1:] == ["project:shop", "shop"] and token not in "".join(lines)
+    answer = json.loads(service.emplace("--json", "tokens", "new", "admin", "me"))
+    assert answer["line"] == f"{hashlib.sha256(answer['token'].encode()).hexdigest()} admin me", answer
+    for wrong in (("king", "me"), ("project:", "me"), ("reader", "two words"), ("reader", "#1")):
+        service.emplace("tokens", "new", *wrong, status=BAD_INPUT)
+    service.emplace("tokens", "new", "reader", "ci", "--file", os.path.join(service.data, "none", "tokens"), status=BAD_INPUT)
 
 
 def decisions(service):
@@ -83,6 +173,8 @@ def without_service(build, service):
         assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
         return done.returncode
 
+    new = ("tokens", "new", "reader", "ci")
+    assert code(*new) == DONE
     assert code("--url", "http://127.0.0.1:1", "status") == UNREACHABLE
     assert code("--url", service.url, "hosts") == NOT_ALLOWED
     assert code("no-such-command") == BAD_INPUT
@@ -90,14 +182,36 @@ def without_service(build, service):
         assert code("completion", shell) == DONE
 
 
+def interrupted_simulation(build):
+    """What a simulation claimed is given back on Ctrl-C and on SIGTERM."""
+    with Service(build) as service:
+        trace, hosts = (os.path.join(service.data, name) for name in ("trace.csv", "hosts.json"))
+        with open(trace, "w", encoding="utf-8") as file:
+            file.write("vcpus,memory_mib\n" + "1,1\n" * 20000)
+        with open(hosts, "w", encoding="utf-8") as file:
+            json.dump({"hosts": [{"name": f"h{i}", "vcpus": 10000, "memory_mib": 100000} for i in range(3)]}, file)
+        for how in (signal.SIGINT, signal.SIGTERM):
+            with subprocess.Popen([os.path.join(build, "bin/emplace"), "--url", service.url, "--data", service.data, "simulate", trace,
+                                   "--hosts", hosts, "--policy", "service", "--clients", "4"],
+                                  stderr=subprocess.PIPE, text=True) as process:
+                service.wait_for("a claim", lambda: service.call("GET", "/v1/claims?limit=1")["claims"])
+                process.send_signal(how)
+                _, told = process.communicate(timeout=60)
+            assert process.returncode == INTERRUPTED and "given back" in told, (process.returncode, told)
+            assert service.call("GET", "/v1/claims?limit=1")["claims"] == []
+
+
 def main():
     build = os.path.abspath(sys.argv[1])
     with Service(build) as service:
-        for step in (inventory, placements, decisions, claims, host_states, others):
+        for step in (inventory, placements, refused_arguments, decisions, claims, releases, groups, profiles, tokens,
+                     host_states, others):
             step(service)
             print(f"ok {step.__name__}")
         without_service(build, service)
         print("ok without_service")
+    interrupted_simulation(build)
+    print("ok interrupted_simulation")
 
 
 if __name__ == "__main__":

@@ -127,12 +127,20 @@ class Service:
             assert time.monotonic() < deadline, f"never happened: {what}"
             time.sleep(0.05)
 
+    def run_emplace(self, arguments, stdin=None):
+        command = [os.path.join(self.build, "bin/emplace"), "--url", self.url, "--data", self.data, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600, check=False)
+
     def emplace(self, *arguments, status=0, stdin=None):
         """Runs the command line; returns what it printed. Its exit code must be `status`."""
-        command = [os.path.join(self.build, "bin/emplace"), "--url", self.url, "--data", self.data, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600, check=False)
-        assert done.returncode == status, f"{command}: {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
+        done = self.run_emplace(arguments, stdin)
+        assert done.returncode == status, f"{arguments}: {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def try_emplace(self, *arguments):
+        """Runs the command line; its exit code and what it complained of."""
+        done = self.run_emplace(arguments)
+        return done.returncode, done.stderr
 
     def logged(self, text):
         with open(self.log, encoding="utf-8", errors="replace") as file:

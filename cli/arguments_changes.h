@@ -1,0 +1,20 @@
+// The arguments of the commands that change something: place, and what hosts, groups, profiles, claims and tokens know
+// besides lists. As in arguments.cc, a command that is parsed runs.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace emplace::cli {
+
+struct Session;
+
+void add_place(CLI::App& app, Session& session);
+void add_host_changes(CLI::App& hosts, Session& session);
+void add_claims(CLI::App& app, Session& session);
+void add_groups(CLI::App& app, Session& session);
+void add_profiles(CLI::App& app, Session& session);
+void add_tokens(CLI::App& app, Session& session);
+
+}  // namespace emplace::cli

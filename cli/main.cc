@@ -5,8 +5,11 @@
 
 #include "cli/arguments.h"
 #include "cli/failure.h"
+#include "service/process/streams.h"
 
 int main(int argc, char** argv) {
+  emplace::keep_standard_streams();
+  emplace::keep_plain_locale();
   try {
     const QCoreApplication qt(argc, argv);  // the client's event loop needs one
     return emplace::cli::run(argc, argv);

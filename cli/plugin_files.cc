@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "cli/commands.h"
+#include "service/process/program.h"
 
 namespace emplace::cli {
 namespace {
@@ -30,10 +31,7 @@ void check_name(const std::string& name) {
                             kLongestName, kPlaceholder, printable(name)));
 }
 
-files::path beside_this_program(const char* relative) {
-  std::error_code ignored;
-  return files::read_symlink("/proc/self/exe", ignored).parent_path() / relative;
-}
+files::path beside_this_program(const char* relative) { return program_directory() / relative; }
 
 std::string with_name(std::string text, const std::string& name) {
   for (std::size_t at = 0; (at = text.find(kPlaceholder, at)) != std::string::npos; at += name.size()) {

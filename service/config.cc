@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -332,6 +333,10 @@ Result<void> check_unique(const Config& config) {
 Result<Config> read_config(const std::string& file) {
   Config config;
   config.file = file;
+  // Which toml++ would read as an empty file.
+  if (std::error_code ignored; std::filesystem::is_directory(file, ignored)) {
+    return fail(ErrorCode::kInvalid, file + ": wanted a file, found a directory");
+  }
   toml::table table;
   try {
     table = toml::parse_file(file);

@@ -32,6 +32,7 @@
 #include "service/openstack/openstack.h"
 #include "service/options.h"
 #include "service/plugins/current.h"
+#include "service/process/streams.h"
 #include "service/signals.h"
 #include "service/states.h"
 #include "service/store/embedded.h"
@@ -90,6 +91,13 @@ Ambient ambient() { return {wall_clock_us, monotonic_us, random_uuid, log_start}
 int complain(const Error& error) {
   fmt::print(stderr, "emplaced: {}\n", error.message);
   return error.code == ErrorCode::kInvalid ? kBadUsage : kCannotRun;
+}
+
+// The exit code, once what was printed has arrived.
+int end_of_output(int code) {
+  const std::error_code error = flush_output();
+  if (!error) return code;
+  return complain({ErrorCode::kUnavailable, fmt::format("can't write to standard output: {}", error.message())});
 }
 
 // ---- the doors that report
@@ -362,7 +370,7 @@ int check(const Config& config) {
     if (const auto tokens = http::Tokens::load(config.tokens_file); !tokens) return complain(tokens.error());
   }
   fmt::print("{}: ok\n", config.file.empty() ? "defaults" : config.file);
-  return 0;
+  return end_of_output(0);
 }
 
 }  // namespace
@@ -381,7 +389,7 @@ int main_program(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kBadUsage;
+    return app.exit(error) == 0 ? end_of_output(0) : kBadUsage;
   }
   auto config = file.empty() ? Result<Config>(Config()) : read_config(file);
   if (!config) return complain(config.error());
@@ -394,4 +402,13 @@ int main_program(int argc, char** argv) {
 
 }  // namespace emplace
 
-int main(int argc, char** argv) { return emplace::main_program(argc, argv); }
+int main(int argc, char** argv) {
+  emplace::keep_standard_streams();
+  emplace::keep_plain_locale();
+  try {
+    return emplace::main_program(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "emplaced: {}\n", error.what());
+    return emplace::kCannotRun;
+  }
+}

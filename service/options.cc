@@ -1,16 +1,15 @@
 #include "service/options.h"
 
 #include <chrono>
-#include <filesystem>
 
 #include "service/nova_section.h"
+#include "service/process/program.h"
 
 namespace emplace {
 
 PluginSettings plugin_settings(std::shared_ptr<Arena> arena) {
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
   PluginSettings settings;
-  settings.directory = program.parent_path().parent_path() / "lib/emplace/plugins";
+  settings.directory = program_directory().parent_path() / "lib/emplace/plugins";
   settings.prober.program = default_probe_program();
   settings.worker.program = default_worker_program();
   settings.worker.pictures = std::move(arena);

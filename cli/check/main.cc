@@ -11,11 +11,12 @@
 #include <random>
 
 #include "cli/check/runner.h"
+#include "service/process/streams.h"
 
 namespace emplace::check {
 namespace {
 
-enum ExitCode : int { kAllPassed = 0, kSomethingFailed = 1, kUsage = 2 };
+enum ExitCode : int { kAllPassed = 0, kSomethingFailed = 1, kUsage = 2, kReaderLeft = 128 + 13 };
 
 struct Options {
   std::string file, library, json, junit, only, run;
@@ -98,11 +99,7 @@ int check(const Options& options) {
   return report.count(Outcome::kFailed) == 0 ? kAllPassed : kSomethingFailed;
 }
 
-}  // namespace
-}  // namespace emplace::check
-
-int main(int argc, char** argv) {
-  using namespace emplace::check;
+int run(int argc, char** argv) {
   Options options;
   CLI::App app("Holds a plugin against the contract of emplace/plugin.h, each test in its own process.",
                "emplace plugin check");
@@ -118,4 +115,29 @@ int main(int argc, char** argv) {
   if (!options.library.empty()) options.setting.files.library = options.library;
   if (!options.run.empty()) be_a_test(options);
   return check(options);
+}
+
+// A reader who left is no fault of ours.
+int end_of_output(std::error_code error) {
+  if (error == std::errc::broken_pipe) return kReaderLeft;
+  return refuse("can't write to standard output: " + error.message());
+}
+
+}  // namespace
+}  // namespace emplace::check
+
+int main(int argc, char** argv) {
+  using namespace emplace::check;
+  emplace::keep_standard_streams();
+  try {
+    const int code = run(argc, argv);
+    const std::error_code error = emplace::flush_output();
+    return error ? end_of_output(error) : code;
+  } catch (const std::filesystem::filesystem_error& error) {
+    return refuse(error.what());
+  } catch (const std::system_error& error) {  // of what printed
+    return end_of_output(error.code());
+  } catch (const std::exception& error) {
+    return refuse(error.what());
+  }
 }

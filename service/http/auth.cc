@@ -54,6 +54,7 @@ Result<void> for_each_line(const std::string& path, const std::function<Result<v
     if (words.empty()) continue;
     if (auto used = use(line, words); !used) return used;
   }
+  if (file.bad()) return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));  // a directory, say
   return {};
 }
 

@@ -22,6 +22,8 @@ extern "C" {
 #include <sys/pidfd.h>
 }
 
+#include "service/process/program.h"
+
 namespace emplace {
 namespace {
 
@@ -166,9 +168,6 @@ Result<void> probe(const Prober& prober, const Manifest& manifest, const std::st
   return judge(manifest, status, output);
 }
 
-std::filesystem::path default_probe_program() {
-  std::error_code ignored;
-  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "emplace-plugin-probe";
-}
+std::filesystem::path default_probe_program() { return program_directory() / "emplace-plugin-probe"; }
 
 }  // namespace emplace

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "service/plugins/questions.h"
+#include "service/process/program.h"
 
 extern char** environ;
 
@@ -205,9 +206,6 @@ std::string WorkerProcess::last_words() const {
   return text;
 }
 
-std::filesystem::path default_worker_program() {
-  std::error_code ignored;
-  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "emplace-worker";
-}
+std::filesystem::path default_worker_program() { return program_directory() / "emplace-worker"; }
 
 }  // namespace emplace

@@ -52,13 +52,18 @@ std::optional<int> whole_number(std::string_view text) {
   return error == std::errc{} && stop != text.data() ? std::optional(value) : std::nullopt;
 }
 
+// Not there, or not for us to enter: the same.
+bool has_server(const fs::path& directory) {
+  std::error_code ignored;
+  return fs::exists(directory / "postgres", ignored) && fs::exists(directory / "initdb", ignored);
+}
+
 // The majors installed the way Debian does, newest first.
 std::vector<int> installed_majors() {
   std::vector<int> majors;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", error))
-    if (const auto major = whole_number(entry.path().filename().string());
-        major && fs::exists(entry.path() / "bin/postgres") && fs::exists(entry.path() / "bin/initdb"))
+    if (const auto major = whole_number(entry.path().filename().string()); major && has_server(entry.path() / "bin"))
       majors.push_back(*major);
   std::sort(majors.rbegin(), majors.rend());
   return majors;
@@ -72,7 +77,7 @@ std::optional<fs::path> binaries_in_path() {
   while (!rest.empty()) {
     const auto colon = std::min(rest.find(':'), rest.size());
     const fs::path directory(rest.substr(0, colon));
-    if (fs::exists(directory / "postgres") && fs::exists(directory / "initdb")) return directory;
+    if (has_server(directory)) return directory;
     rest.remove_prefix(std::min(colon + 1, rest.size()));
   }
   return std::nullopt;

@@ -1,9 +1,6 @@
 #include "cli/arguments.h"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
-#include <cstdio>
 
 #include "cli/arguments_changes.h"
 #include "cli/commands.h"
@@ -22,24 +19,41 @@ void add_status(CLI::App& app, Session& session) {
       ->callback([&session] { examine(session); });
 }
 
+void add_sort(CLI::App& command, ListOptions& options, std::vector<std::string> orders) {
+  command.add_option("--sort", options.sort, "what to sort by; with a - before it descending")
+      ->check(CLI::IsMember(std::move(orders)));
+}
+
 void add_decisions(CLI::App& app, Session& session) {
-  auto id = std::make_shared<std::string>();
-  CLI::App* explaining = app.add_subcommand("explain", "shows a stored decision; without one lists them");
-  explaining->add_option("DECISION", *id, "its id");
-  explaining->callback([&session, id] { id->empty() ? list_decisions(session) : explain(session, *id); });
+  constexpr const char* kNamed =
+      "a vm's name, for its newest decision; or the id of a decision or vm, or its beginning";
+  auto named = std::make_shared<std::string>();
+  auto options = std::make_shared<DecisionListOptions>();
+  CLI::App* explaining =
+      app.add_subcommand("explain", "says why a vm went where it went; without one lists the decisions");
+  explaining->add_option("DECISION", *named, kNamed);
+  explaining->callback([&session, named] { named->empty() ? list_decisions(session, {}) : explain(session, *named); });
   CLI::App* replaying = app.add_subcommand("replay", "runs a stored decision again on its stored picture");
-  replaying->add_option("DECISION", *id, "its id")->required();
-  replaying->callback([&session, id] { replay(session, *id); });
+  replaying->add_option("DECISION", *named, kNamed)->required();
+  replaying->callback([&session, named] { replay(session, *named); });
+  CLI::App* listing = app.add_subcommand("decisions", "lists the stored decisions");
+  listing->add_option("--vm", options->vm, "only those about this vm, by name or id");
+  listing->add_option("--host", options->list.host, "only those that chose this host");
+  listing->add_option("--project", options->list.project, "only those of this project");
+  add_sort(*listing, options->list, {"name", "-name", "time", "-time"});
+  listing->callback([&session, options] { list_decisions(session, *options); });
 }
 
 void add_hosts(CLI::App& app, Session& session) {
   auto options = std::make_shared<HostOptions>();
   CLI::App* command = app.add_subcommand("hosts", "lists the hosts, or shows one");
   command->add_option("NAME", options->name, "the host to show");
+  command->add_option("--state", options->list.state, "only those in this state");
+  add_sort(*command, options->list, {"name", "-name"});
   add_host_changes(*command, session);
   command->callback([&session, options, command] {
     if (!command->get_subcommands().empty()) return;
-    options->name.empty() ? list_hosts(session) : show_host(session, options->name);
+    options->name.empty() ? list_hosts(session, options->list) : show_host(session, options->name);
   });
 }
 
@@ -62,13 +76,18 @@ void add_vms(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("vms", "lists the vms, shows, moves or deletes one");
   command->add_option("VM", options->vm, "id or name of the vm to show");
   command->add_flag("--verify", options->verify, "ask the hypervisors again");
+  command->add_option("--host", options->list.host, "only those on this host");
+  command->add_option("--group", options->list.group, "only those of this server group");
+  command->add_option("--project", options->list.project, "only those of this project");
+  command->add_option("--state", options->list.state, "only those in this state");
+  add_sort(*command, options->list, {"name", "-name"});
   add_migrate(*command, session, options);
   CLI::App* removing = command->add_subcommand("delete", "powers a vm off and forgets it");
   removing->add_option("VM", options->vm, "id or name")->required();
   removing->callback([&session, options] { delete_vm(session, *options); });
   command->callback([&session, options, command] {
     if (!command->get_subcommands().empty()) return;
-    options->vm.empty() ? list_vms(session, options->verify) : show_vm(session, options->vm);
+    options->vm.empty() ? list_vms(session, *options) : show_vm(session, options->vm);
   });
 }
 
@@ -182,28 +201,7 @@ void add_simulate(CLI::App& app, Session& session) {
   command->callback([&session, options] { simulate(session, *options); });
 }
 
-void collect_words(CLI::App& app, const std::string& path, std::vector<CommandWords>& commands) {
-  CommandWords command{path, {}};
-  for (const CLI::App* child : app.get_subcommands({})) command.words.push_back(child->get_name());
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) command.words.push_back("--" + name);
-  }
-  commands.push_back(command);
-  for (CLI::App* child : app.get_subcommands({})) {
-    collect_words(*child, path.empty() ? child->get_name() : path + " " + child->get_name(), commands);
-  }
-}
-
-void add_completion(CLI::App& app) {
-  auto shell = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("completion", "prints the completion script of a shell");
-  command->add_option("SHELL", *shell)->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  command->callback([&app, shell] {
-    std::vector<CommandWords> commands;
-    collect_words(app, "", commands);
-    fmt::print("{}", completion_script(*shell, commands));
-  });
-}
+}  // namespace
 
 void declare(CLI::App& app, Session& session) {
   app.require_subcommand(1);
@@ -228,25 +226,6 @@ void declare(CLI::App& app, Session& session) {
   add_nova(app, session);
   add_events(app, session);
   add_simulate(app, session);
-  add_completion(app);
-}
-
-}  // namespace
-
-int run(int argc, char** argv) {
-  Session session;
-  CLI::App app("Places virtual machines, says why, and moves them. Talks to a running emplaced.", "emplace");
-  declare(app, session);
-  try {
-    app.parse(argc, argv);
-    return session.exit_code;
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kBadInput;
-  } catch (const Failure& failure) {
-    std::fflush(stdout);
-    fmt::print(stderr, "emplace: {}\n", failure.what());
-    return failure.code();
-  }
 }
 
 }  // namespace emplace::cli

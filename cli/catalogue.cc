@@ -5,18 +5,13 @@
 
 #include "cli/commands.h"
 #include "cli/numbers.h"
+#include "service/process/program.h"
 
 namespace emplace::cli {
 
 void list_groups(Session& session) {
   const std::vector<Json> groups = list_all(session.client(), "/v1/groups?limit=1000", "groups");
-  if (session.json) {
-    JsonWriter writer;
-    writer.begin_object().key("groups").begin_array();
-    for (const Json& group : groups) writer.value(group);
-    fmt::print("{}\n", writer.end_array().end_object().take());
-    return;
-  }
+  if (print_as_json(session, "groups", groups)) return;
   Table table({"GROUP", "POLICY", "PER HOST>", "MEMBERS>"});
   for (const Json& group : groups) {
     const Json members = group["members"];
@@ -69,11 +64,7 @@ std::vector<std::filesystem::path> manifests_in(const std::string& directory) {
 }
 
 // bin/emplace, built or installed, has its plugins in ../lib.
-std::string default_plugin_directory() {
-  std::error_code ignored;
-  const auto binary = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  return (binary.parent_path().parent_path() / "lib/emplace/plugins").string();
-}
+std::string default_plugin_directory() { return (program_directory().parent_path() / "lib/emplace/plugins").string(); }
 
 }  // namespace
 

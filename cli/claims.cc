@@ -7,13 +7,7 @@ namespace emplace::cli {
 
 void list_claims(Session& session) {
   const std::vector<Json> claims = list_all(session.client(), "/v1/claims?limit=1000", "claims");
-  if (session.json) {
-    JsonWriter writer;
-    writer.begin_object().key("claims").begin_array();
-    for (const Json& claim : claims) writer.value(claim);
-    fmt::print("{}\n", writer.end_array().end_object().take());
-    return;
-  }
+  if (print_as_json(session, "claims", claims)) return;
   Table table({"CLAIM", "VM", "HOST", "STATE", "EXPIRES AT"});
   for (const Json& claim : claims) {
     table.row({claim["id"].text(), claim["vm_name"].string(claim["vm"].text()), claim["host"].text(),
@@ -49,13 +43,7 @@ bool release(Session& session, const std::string& id) {
 }
 
 void print_released(Session& session, const std::vector<Json>& released) {
-  if (session.json) {
-    JsonWriter writer;
-    writer.begin_object().key("released").begin_array();
-    for (const Json& claim : released) writer.value(claim);
-    fmt::print("{}\n", writer.end_array().end_object().take());
-    return;
-  }
+  if (print_as_json(session, "released", released)) return;
   for (const Json& claim : released) {
     fmt::print("{} of {} on {} is released\n", claim["id"].text(),
                printable(claim["vm_name"].string(claim["vm"].text())), printable(claim["host"].text()));

@@ -123,6 +123,12 @@ Answer to_answer(QNetworkReply& reply, const std::string& url) {
   return answer;
 }
 
+std::string next_line(QNetworkReply& reply) {
+  std::string line = reply.readLine().toStdString();
+  while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
 struct Later {
   void operator()(QNetworkReply* reply) const { reply->deleteLater(); }
 };
@@ -207,20 +213,26 @@ void Client::stream(const Request& request, double quiet_s, const std::function<
   QTimer quiet;
   quiet.setSingleShot(true);
   QObject::connect(&quiet, &QTimer::timeout, &loop, &QEventLoop::quit);
+  bool wanted = true;
+  std::exception_ptr failure;
   const auto read = [&] {
     if (quiet_s > 0) quiet.start(milliseconds(quiet_s));
-    while (status_of(*reply) == 200 && reply->canReadLine()) {
-      std::string line = reply->readLine().toStdString();
-      while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
-      if (!on_line(line)) return loop.quit();
+    try {
+      while (wanted && status_of(*reply) == 200 && reply->canReadLine()) wanted = on_line(next_line(*reply));
+    } catch (...) {  // Qt carries no exception through its event loop
+      failure = std::current_exception();
+      wanted = false;
     }
+    if (!wanted) loop.quit();
   };
   QObject::connect(reply.get(), &QNetworkReply::readyRead, &loop, read);
   QObject::connect(reply.get(), &QNetworkReply::finished, &loop, &QEventLoop::quit);
   if (quiet_s > 0) quiet.start(milliseconds(quiet_s));
   if (!reply->isFinished()) loop.exec();
   if (reply->isFinished() && status_of(*reply) != 200) raise(to_answer(*reply, url_));
+  read();  // what came with the end
   reply->abort();
+  if (failure) std::rethrow_exception(failure);
 }
 
 std::string percent_encode(const std::string& text) {

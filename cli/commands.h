@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "cli/lists.h"
 #include "cli/session.h"
 #include "cli/simulate/replay.h"
 
@@ -13,8 +14,9 @@ void print_status(Session& session);
 
 struct HostOptions {
   std::string name, state;
+  ListOptions list = {};
 };
-void list_hosts(Session& session);
+void list_hosts(Session& session, const ListOptions& options);
 void show_host(Session& session, const std::string& name);
 void set_host(Session& session, const HostOptions& options);
 void remove_host(Session& session, const std::string& name);
@@ -25,8 +27,9 @@ struct VmOptions {
   bool wait = false;
   bool verify = false;
   double timeout_s = 300;
+  ListOptions list = {};
 };
-void list_vms(Session& session, bool verify);
+void list_vms(Session& session, const VmOptions& options);
 void show_vm(Session& session, const std::string& name);
 void migrate_vm(Session& session, const VmOptions& options);
 void delete_vm(Session& session, const VmOptions& options);
@@ -49,9 +52,14 @@ void place(Session& session, const PlaceOptions& options);
 // A placement's answer for a person: the host, why, the claim. Shared by place and explain.
 void print_placement(const Json& answer);
 
-void list_decisions(Session& session);
-void explain(Session& session, const std::string& decision);
-void replay(Session& session, const std::string& decision);
+struct DecisionListOptions {
+  std::string vm;  // id or name
+  ListOptions list = {};
+};
+void list_decisions(Session& session, const DecisionListOptions& options);
+// `named` as in decisions.h.
+void explain(Session& session, const std::string& named);
+void replay(Session& session, const std::string& named);
 
 void list_claims(Session& session);
 void confirm_claim(Session& session, const std::string& claim);
@@ -107,8 +115,7 @@ void export_inventory(Session& session, const std::string& path);
 
 struct EventOptions {
   bool follow = false;
-  std::string after;   // only events after this number
-  double quiet_s = 1;  // without follow: the end is where nothing comes for so long
+  std::string after;  // only events after this number
 };
 void show_events(Session& session, const EventOptions& options);
 

@@ -23,7 +23,7 @@ std::string bash_script(const std::vector<CommandWords>& commands) {
     _emplace_words "${path:+$path }$word" && path="${path:+$path }$word"
   done
   _emplace_words "$path"
-  mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")
+  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _emplace emplace
 )";

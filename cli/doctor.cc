@@ -1,13 +1,28 @@
-#include <fmt/format.h>
+#include "cli/doctor.h"
 
-#include <cstdlib>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <QDateTime>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "cli/commands.h"
+#include "cli/token_file.h"
 
 namespace emplace::cli {
 namespace {
 
-// The checks go on after a failure, as far as they make sense; the worst one gives the exit code.
+// Of a data directory's disk, below which something must be done.
+constexpr double kLeastFreeGib = 1;
+constexpr double kMostClockDifferenceS = 2;
+constexpr const char* kOpenstackHelp = "docs/openstack.md has what to do about it";
+constexpr const char* kRecovers = "the service recovers by itself once it is back";
+
+// The checks go on after a failure, as far as they make sense. "FAIL": something must be done, and the exit code says
+// so. "warn": worth knowing, and perhaps wanted so.
 class Report {
  public:
   explicit Report(Session& session) : session_(session) { list_.begin_array(); }
@@ -30,7 +45,7 @@ class Report {
       list_.field("found", found).field_if("cure", cure).end_object();
       return;
     }
-    fmt::print("{:<4}  {:<10} {}{}\n", level, printable(what), printable(found), cure.empty() ? "" : "; " + cure);
+    fmt::print("{:<4}  {:<18} {}{}\n", level, printable(what), printable(found), cure.empty() ? "" : "; " + cure);
   }
 
   Session& session_;
@@ -52,17 +67,66 @@ bool check_service(Client& client, Report& report) {
   }
 }
 
-void check_ready(Client& client, Report& report) {
+// A check that is well unless the service complains of that name.
+void check_named(Report& report, Complaints& complaints, const std::string& name, const std::string& well,
+                 const std::string& cure) {
+  const auto texts = complaints.take(name);
+  for (const std::string& text : texts) report.fail(name, text, cure);
+  if (texts.empty() && !well.empty()) report.ok(name, well);
+}
+
+void check_ready(Client& client, Report& report, Complaints& complaints) {
   const Answer ready = client.send({.target = "/readyz"}, 5);
   const Json document = ready.body.starts_with('{') ? ready.json() : Json();
-  const std::vector<Json> reasons = document["reasons"].items();
-  for (const Json& reason : reasons)
-    report.fail("database", reason.text(), "the service recovers by itself once it is back");
-  if (ready.is_ok()) {
-    report.ok("database", "connected");
-  } else if (reasons.empty()) {
+  complaints = Complaints(document);
+  const auto store = complaints.take("store");
+  for (const std::string& text : store) report.fail("database", text, kRecovers);
+  if (store.empty() && !document.is_null()) report.ok("database", "connected");
+  if (!ready.is_ok() && document["reasons"].size() == 0) {
     report.fail("ready", fmt::format("/readyz answers {}", ready.status), "see the service's log");
   }
+}
+
+// "Mon, 30 Nov 2026 10:31:40 GMT"
+QDateTime time_of(const std::string& date) {
+  return QDateTime::fromString(QString::fromStdString(date).replace("GMT", "+0000"), Qt::RFC2822Date);
+}
+
+// Ours against the service's, whose answers carry it to the second.
+void check_clock(Client& client, Report& report, Complaints& complaints) {
+  const Answer answer = client.send({.target = "/healthz"}, 5);
+  const auto date = answer.headers.find("date");
+  const QDateTime theirs = date == answer.headers.end() ? QDateTime() : time_of(date->second);
+  std::string well = "the service complains of none";
+  if (theirs.isValid()) {
+    const double late_s = static_cast<double>(theirs.msecsTo(QDateTime::currentDateTimeUtc())) / 1000;
+    if (std::abs(late_s - 0.5) > kMostClockDifferenceS + 0.5) {
+      report.fail("clock",
+                  fmt::format("the service's is {:.0f} s {} this computer's", std::abs(late_s),
+                              late_s > 0 ? "behind" : "ahead of"),
+                  "set both by NTP");
+      well.clear();
+    } else {
+      well = fmt::format("within {:.0f} s of this computer's", kMostClockDifferenceS);
+    }
+  }
+  check_named(report, complaints, "clock", well, "set the replicas' and the database's clock by NTP");
+}
+
+// Only where the data directory is this computer's.
+void check_disk(Session& session, Report& report, Complaints& complaints) {
+  const std::string directory = session.data.empty() ? "run-data" : session.data;
+  struct statvfs disk {};
+  std::string well;
+  if (::statvfs(directory.c_str(), &disk) == 0) {
+    const double free_gib = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize) / (1 << 30);
+    well = fmt::format("{} has {:.1f} GiB free", directory, free_gib);
+    if (free_gib < kLeastFreeGib) {
+      report.fail("disk", well, "make room: the database stops where there is none");
+      well.clear();
+    }
+  }
+  check_named(report, complaints, "disk", well, "make room; " + std::string(kRecovers));
 }
 
 // What the token may do, asked by requests that are refused as invalid once they are allowed: nothing changes.
@@ -75,6 +139,13 @@ std::string role_of(Client& client) {
   if (allowed({.method = "POST", .target = "/v1/inventory:import", .body = no_request})) return "admin";
   if (allowed({.method = "PATCH", .target = "/v1/hosts/doctor", .body = no_request})) return "operator";
   return allowed({.method = "POST", .target = "/v1/placements", .body = no_request}) ? "planner" : "reader";
+}
+
+// A token that everybody on this computer can read is everybody's.
+void check_token_file(const std::string& path, Report& report) {
+  if (path.empty()) return;
+  const TokenFile file = inspect_token_file(path);
+  if (file.everybody) report.fail("token", path + " may be read by everybody", "chmod o-r " + path);
 }
 
 bool check_token(Session& session, Client& client, Report& report) {
@@ -96,25 +167,39 @@ bool check_token(Session& session, Client& client, Report& report) {
   } else {
     report.warn("token", found, "import and profiles need an admin's token");
   }
+  check_token_file(path, report);
   return read.is_ok();
 }
 
-// A picture that falls behind the store has a writer that is stuck.
-void check_picture(Client& client, Report& report) {
-  const Answer metrics = client.send({.target = "/metrics"}, 10);
-  const std::size_t at = metrics.body.find("\nemplace_picture_age_seconds ");
-  if (!metrics.is_ok() || at == std::string::npos) {
-    report.warn("picture", "its age is not known", "the token needs read access to /metrics");
-    return;
+// What the service reads from outside: each table of OpenStack.
+void check_sources(const std::string& metrics, Report& report, Complaints& complaints) {
+  std::map<std::string, double> age_s;
+  for (const auto& [source, age] : figures(metrics, "emplace_source_age_seconds")) age_s[source] = age;
+  const auto sources = figures(metrics, "emplace_source_good");
+  if (!sources.empty()) check_named(report, complaints, "brake", "not held", kOpenstackHelp);
+  for (const auto& [source, good] : sources) {
+    const auto known = age_s.find(source);
+    const std::string read = known == age_s.end() ? "never read" : "last read " + age(known->second) + " ago";
+    const auto texts = complaints.take(source);
+    for (const std::string& text : texts) report.fail(source, text, kOpenstackHelp);
+    if (!texts.empty()) continue;
+    good == 1 ? report.ok(source, read) : report.fail(source, read + ", held by the brake", kOpenstackHelp);
   }
-  const double age_s = std::strtod(metrics.body.c_str() + metrics.body.find(' ', at + 1), nullptr);
-  report.ok("picture", "last changed " + age(age_s) + " ago");
 }
 
-void check_plugins(Client& client, Report& report) {
+// A picture that falls behind the store has a writer that is stuck.
+void check_picture(const std::string& metrics, Report& report, Complaints& complaints) {
+  const auto age_s = figures(metrics, "emplace_picture_age_seconds");
+  if (age_s.empty()) return report.warn("picture", "its age is not known", "the token needs read access to /metrics");
+  check_named(report, complaints, "picture", "last changed " + age(age_s.front().second) + " ago",
+              "see the service's log");
+}
+
+void check_plugins(Client& client, Report& report, Complaints& complaints) {
   for (const Json& plugin : client.ask({.target = "/v1/plugins"})["plugins"].items()) {
     const std::string found =
         fmt::format("{} {} {}", plugin["id"].text(), plugin["version"].string(), plugin["state"].text());
+    std::ignore = complaints.take("plugin " + plugin["id"].text());
     if (plugin["state"].string() == "running") {
       report.ok("plugin", found);
     } else {
@@ -124,35 +209,61 @@ void check_plugins(Client& client, Report& report) {
   }
 }
 
-void check_host(const Json& host, Report& report) {
-  const std::string name = host["name"].string();
+// What is wrong with a host that a hypervisor drives; empty: nothing.
+std::string fault_of(const Json& host, std::vector<std::string> complaints) {
   const std::string state = host["state"].string();
   const Json hypervisor = host["hypervisor"];
-  if (state == "down" || (hypervisor.is_object() && !hypervisor["connected"].truth())) {
-    report.fail(
-        "host",
-        fmt::format("{} does not answer{}", name, hypervisor["why"].is_null() ? "" : ": " + hypervisor["why"].text()),
-        "try: virsh -c URI version, with its URI of emplaced.toml");
+  const bool connected = !hypervisor.is_object() || hypervisor["connected"].truth();
+  if (state != "down" && state != "unreachable" && connected && complaints.empty()) return {};
+  if (!hypervisor["why"].is_null()) return "does not answer: " + hypervisor["why"].text();
+  return complaints.empty() ? "does not answer" : complaints.front();
+}
+
+void check_host(const Json& host, Report& report, Complaints& complaints) {
+  const std::string name = host["name"].string();
+  const std::string state = host["state"].string();
+  const std::string fault = fault_of(host, complaints.take("host " + name));
+  if (!fault.empty()) {
+    report.fail("host", name + " " + fault, "try: virsh -c URI version, with its URI of emplaced.toml");
   } else if (state != "enabled") {
     report.warn("host", name + " is " + state, "emplace hosts set " + name + " enabled");
   } else {
-    report.ok("host", fmt::format("{} {} vcpus, {}, {} vms", name, host["vcpus"].text(),
-                                  mebibytes(host["memory_mib"].number()), host["vm_count"].text()));
+    report.ok("host", fmt::format("{} {} vcpus, {}, {} vms", name, amount(host["capacity"]["vcpus"].number()),
+                                  mebibytes(host["capacity"]["memory_mib"].number()), host["vm_count"].text()));
   }
 }
 
-void check_hosts(Client& client, Report& report) {
-  std::size_t imported = 0;
+void check_findings(const Json& host, Report& report, std::set<std::string>& told) {
+  for (const Json& finding : host["findings"].items()) {
+    const std::string text = finding["text"].text();
+    if (told.insert(text).second) report.fail(finding["name"].text(), text, "since " + finding["since"].text());
+  }
+}
+
+void check_hosts(Client& client, Report& report, Complaints& complaints) {
+  std::map<std::string, int> others;
+  std::set<std::string> told;
   const std::vector<Json> hosts = list_all(client, "/v1/hosts?limit=1000", "hosts");
   for (const Json& host : hosts) {
-    if (host["source"].string() == "libvirt") {
-      check_host(host, report);
+    const std::string source = host["source"].string();
+    if (source == "libvirt" || host["hypervisor"].is_object()) {
+      check_host(host, report, complaints);
     } else {
-      ++imported;
+      ++others[source == "static" ? "imported" : source];
     }
+    check_findings(host, report, told);
   }
+  for (const auto& [source, count] : others) report.ok("hosts", fmt::format("{} {}", count, source));
   if (hosts.empty()) report.warn("hosts", "none", "add [[host]] entries to emplaced.toml, or: emplace import FILE");
-  if (imported > 0) report.ok("hosts", fmt::format("{} imported", imported));
+}
+
+// "host h9" of one that is in no list, and whatever else the service knows of itself.
+void check_rest(Report& report, const Complaints& complaints) {
+  for (const auto& [name, text] : complaints.rest()) {
+    const bool host = name.starts_with("host ");
+    report.fail(host ? "host" : name, host ? name.substr(5) + ": " + text : text,
+                host ? "try: virsh -c URI version, with its URI of emplaced.toml" : "see the service's log");
+  }
 }
 
 }  // namespace
@@ -160,13 +271,19 @@ void check_hosts(Client& client, Report& report) {
 void examine(Session& session) {
   Report report(session);
   Client& client = session.client();
+  Complaints complaints{Json()};
   if (check_service(client, report)) {
-    check_ready(client, report);
+    check_ready(client, report, complaints);
+    check_clock(client, report, complaints);
+    check_disk(session, report, complaints);
     if (check_token(session, client, report)) {
-      check_picture(client, report);
-      check_plugins(client, report);
-      check_hosts(client, report);
+      const std::string metrics = client.send({.target = "/metrics"}, 10).body;
+      check_picture(metrics, report, complaints);
+      check_sources(metrics, report, complaints);
+      check_plugins(client, report, complaints);
+      check_hosts(client, report, complaints);
     }
+    check_rest(report, complaints);
   } else {
     session.exit_code = kUnreachable;
   }

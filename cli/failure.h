@@ -19,6 +19,7 @@ enum ExitCode : int {
   kFailed = 6,         // the act was tried and failed: a migration, a start, a replay that differs, a check of doctor
   kServiceDefect = 7,  // the service answered what it never should
   kInterrupted = 130,  // by Ctrl-C or SIGTERM, after putting back what was taken
+  kReaderLeft = 141,   // who read standard output left before its end: what a shell makes of SIGPIPE
 };
 
 class Failure : public std::runtime_error {

@@ -4,15 +4,9 @@
 
 namespace emplace::cli {
 
-void list_hosts(Session& session) {
-  const std::vector<Json> hosts = list_all(session.client(), "/v1/hosts?limit=1000", "hosts");
-  if (session.json) {
-    JsonWriter writer;
-    writer.begin_object().key("hosts").begin_array();
-    for (const Json& host : hosts) writer.value(host);
-    fmt::print("{}\n", writer.end_array().end_object().take());
-    return;
-  }
+void list_hosts(Session& session, const ListOptions& options) {
+  const std::vector<Json> hosts = list_all(session.client(), list_target("hosts", options), "hosts");
+  if (print_as_json(session, "hosts", hosts)) return;
   Table table({"HOST", "STATE", "SOURCE", "ZONE", "RACK", "VCPUS>", "USED>", "MEMORY>", "USED>", "VMS>"});
   for (const Json& host : hosts) {
     const double vcpus = host["capacity"]["vcpus"].number();

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/numbers.h"
 #include "cli/vms.h"
+#include "cli/why.h"
 
 namespace emplace::cli {
 namespace {
@@ -187,17 +188,15 @@ void place(Session& session, const PlaceOptions& options) {
 
 void print_placement(const Json& answer) {
   for (const Json& placement : answer["placements"].items()) {
-    const Json host = placement["ranking"].at(0)["host"];
-    fmt::print("{:<20} {}\n", printable(placement["name"].string(placement["vm"].text())), host.text());
+    fmt::print("{:<20} {}\n", printable(placement["name"].string(placement["vm"].text())), why(placement));
     print_claim(placement["claim"]);
   }
   const Json ranking = answer["ranking"];
-  if (ranking.size() > 0) {
-    fmt::print("{}\n", printable(ranking.at(0)["host"].text()));
-    print_ranking(ranking);
-  } else if (answer["placements"].size() == 0) {
-    fmt::print("no host fits\n");
+  if (answer["placements"].size() == 0) {
+    const std::string host = answer["claim"]["host"].string(ranking.at(0)["host"].string("no host fits"));
+    fmt::print("{}\nwhy         {}\n", printable(host), why(answer));
   }
+  if (ranking.size() > 0) print_ranking(ranking);
   print_claim(answer["claim"]);
   if (!answer["decision_id"].is_null()) fmt::print("decision    {}\n", answer["decision_id"].text());
   if (answer["candidates"].is_number()) {

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 namespace emplace::cli {
 
@@ -29,10 +28,19 @@ Client& Session::client() {
 }
 
 std::string read_file(const std::string& path) {
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Failure(kBadInput, fmt::format("can't read {}", path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  const std::unique_ptr<FILE, int (*)(FILE*)> opened(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"),
+                                                     std::fclose);
+  FILE* const file = path == "-" ? stdin : opened.get();
+  std::string text;
+  char piece[65536];
+  while (file) {
+    const std::size_t count = std::fread(piece, 1, sizeof piece, file);
+    text.append(piece, count);
+    if (count == 0) break;
+  }
+  if (file && !std::ferror(file)) return text;
+  throw Failure(kBadInput,
+                fmt::format("can't read {}: {}", path == "-" ? "standard input" : path, std::strerror(errno)));
 }
 
 void print_json(const Json& document) { fmt::print("{}\n", document.dump()); }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 namespace emplace::cli {
 namespace {
@@ -45,6 +46,7 @@ std::size_t display_width(std::string_view text) {
 }
 
 std::size_t terminal_width() {
+  if (isatty(STDOUT_FILENO) == 0) return std::numeric_limits<std::size_t>::max();
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   const char* columns = std::getenv("COLUMNS");
@@ -102,7 +104,7 @@ std::string Table::render(std::size_t limit) const {
   return result;
 }
 
-void Table::print() const { std::fputs(render(terminal_width()).c_str(), stdout); }
+void Table::print() const { fmt::print("{}", render(terminal_width())); }
 
 std::string amount(double value) {
   return std::trunc(value) == value ? fmt::format("{:.0f}", value) : fmt::format("{:.2f}", value);

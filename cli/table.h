@@ -1,7 +1,6 @@
 // Table: rows of text as aligned columns for a person. Columns of numbers are right-aligned. When the table is wider
 // than the terminal, its widest left-aligned columns are shortened (with "…"), never the numbers. Control characters
-// are shown as
-// '?': names come from users, and a terminal obeys what it is sent.
+// are shown as '?': names come from users, and a terminal obeys what it is sent.
 #pragma once
 
 #include <string>
@@ -17,7 +16,7 @@ class Table {
   void row(std::vector<std::string> cells);
   std::size_t rows() const { return rows_.size(); }
   std::string render(std::size_t width) const;
-  void print() const;  // to stdout, as wide as the terminal, 120 when there is none
+  void print() const;  // to stdout: as wide as the terminal, or as it is where a program reads it
 
  private:
   std::vector<std::size_t> widths(std::size_t limit) const;
@@ -29,7 +28,7 @@ class Table {
 
 std::string printable(std::string_view text);      // without control characters
 std::size_t display_width(std::string_view text);  // code points
-std::size_t terminal_width();
+std::size_t terminal_width();                      // no limit where standard output is none
 
 std::string amount(double value);              // "12", "0.31", "1.5"
 std::string mebibytes(double mib);             // "512 MiB", "4 GiB", "1.5 TiB"

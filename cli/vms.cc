@@ -37,17 +37,11 @@ void print_verified(Session& session, const std::vector<Json>& vms) {
 
 }  // namespace
 
-void list_vms(Session& session, bool verify) {
-  const std::vector<Json> vms =
-      list_all(session.client(), verify ? "/v1/vms?limit=1000&verify=true" : "/v1/vms?limit=1000", "vms");
-  if (session.json) {
-    JsonWriter writer;
-    writer.begin_object().key("vms").begin_array();
-    for (const Json& vm : vms) writer.value(vm);
-    fmt::print("{}\n", writer.end_array().end_object().take());
-    return;
-  }
-  if (verify) return print_verified(session, vms);
+void list_vms(Session& session, const VmOptions& options) {
+  const std::string target = list_target("vms", options.list) + (options.verify ? "&verify=true" : "");
+  const std::vector<Json> vms = list_all(session.client(), target, "vms");
+  if (print_as_json(session, "vms", vms)) return;
+  if (options.verify) return print_verified(session, vms);
   Table table({"VM", "STATE", "HOST", "GROUP", "VCPUS>", "MEMORY>", "ID"});
   for (const Json& vm : vms) {
     table.row({vm["name"].text(), vm["state"].text(), vm["host"].text(), vm["group"].text(), vm["vcpus"].text(),

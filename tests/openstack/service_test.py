@@ -91,6 +91,14 @@ class Clouds:
     def vms(self):
         return {vm["name"]: vm for vm in self.service.vms()}
 
+    def doctor(self):
+        """What it found of each check, and which of them failed: exit code 6 where one did."""
+        done = self.service.run("--json", "doctor")
+        checks = json.loads(done.stdout)["checks"]
+        failed = {check["check"] for check in checks if check["level"] == "fail"}
+        assert done.returncode == (6 if failed else 0), done
+        return {check["check"]: check["found"] for check in checks}, failed
+
 
 def picture(clouds):
     clouds.service.wait_for("all vms", lambda: len(clouds.vms()) == 40)
@@ -103,6 +111,9 @@ def picture(clouds):
     assert [group["name"] for group in groups] == [fake_cloud.uuid(6, 1)] and groups[0]["max_per_host"] == 2, groups
     assert vms["vm-2"]["group"] == fake_cloud.uuid(6, 1)
     assert clouds.ready()["ready"] is True, clouds.ready()
+    found, failed = clouds.doctor()
+    assert not failed and {"brake", "clock", "disk", "token", "openstack.servers", "openstack.providers"} <= set(found), found
+    assert found["hosts"] == "10 openstack" and found["openstack.servers"].startswith("last read "), found
 
 
 def tokens(clouds):
@@ -146,6 +157,8 @@ def brake(clouds):
     reason = clouds.ready()["reasons"][0]
     assert "brake: OpenStack lists 5 of 10 hosts no more" in reason, reason
     assert len(clouds.hosts()) == 10
+    found, failed = clouds.doctor()
+    assert "brake" in failed and "database" not in failed and "5 of 10 hosts" in found["brake"], found
     clouds.set(hide_hosts=0)
     clouds.service.wait_for("the brake's end", lambda: clouds.ready()["ready"])
     assert len(clouds.service.logged("part=picture error=\"brake")) == 1
@@ -177,6 +190,9 @@ def keystone_away(clouds):
     clouds.set(fail={"/identity": 503}, revoke=True)
     clouds.service.wait_for("a warning", lambda: clouds.warned("openstack.servers", "Keystone at", "answered 503 to the login of user emplace"))
     clouds.stays_away()
+    warned = {warning.partition(":")[0] for warning in clouds.ready()["warnings"]}
+    found, failed = clouds.doctor()
+    assert warned <= failed and "answered 503" in found["openstack.servers"], (warned, found)
     assert clouds.service.logged("event=openstack_login error=\"Keystone at")
     clouds.set(fail={})
     clouds.service.wait_for("a login", lambda: not clouds.ready()["warnings"], timeout=120)

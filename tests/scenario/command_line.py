@@ -129,11 +129,126 @@ def tokens(service):
     service.emplace("tokens", "new", "reader", "ci", "--file", os.path.join(service.data, "none", "tokens"), status=BAD_INPUT)
 
 
+def record(service, *more):
+    text = service.emplace("--json", "place", "--name", "kept", "--vcpus", "1", "--memory", "1GiB", "--dry-run", "--record", *more)
+    return json.loads(text)["decision_id"]
+
+
 def decisions(service):
-    answer = json.loads(service.emplace("--json", "place", "--name", "kept", "--vcpus", "1", "--memory", "1GiB", "--dry-run", "--record"))
-    assert "candidates" in service.emplace("explain", answer["decision_id"])
-    assert "identical" in service.emplace("replay", answer["decision_id"])
-    service.emplace("explain", "00000000-0000-4000-8000-000000000000", status=NOT_FOUND)
+    first = record(service)
+    newest = record(service, "--project", "shop")
+    placed = service.emplace("place", "--name", "kept", "--vcpus", "1", "--memory", "1GiB", "--dry-run")
+    sentence = next(line for line in placed.splitlines() if line.startswith("why "))
+    assert "was chosen of 4 hosts that fit: " in sentence, placed
+    for named in ("kept", newest, newest[:8], newest[:8].upper()):
+        shown = service.emplace("explain", named)
+        assert sentence in shown and newest in shown and "asked for   1 vcpus, 1 GiB" in shown and "project shop" in shown, shown
+    assert "1 earlier" in service.emplace("explain", "kept")
+    assert json.loads(service.emplace("--json", "explain", "kept"))["why"] in sentence
+    assert first in service.emplace("explain", first)
+    claimed = service.vms()[0]
+    assert claimed["name"] in service.emplace("explain", claimed["id"]) and claimed["id"] in service.emplace("explain", claimed["id"][:13])
+    assert "identical" in service.emplace("replay", "kept")
+    for unknown in ("00000000-0000-4000-8000-000000000000", "no-such-vm", "abc"):
+        service.emplace("explain", unknown, status=NOT_FOUND)
+    assert newest in service.emplace("decisions", "--project", "shop") and first not in service.emplace("decisions", "--project", "shop")
+    times = [row["made_at"] for row in json.loads(service.emplace("--json", "decisions", "--vm", "kept", "--sort", "-time"))["decisions"]]
+    assert len(times) == 2 and times == sorted(times, reverse=True), times
+
+
+def lists(service):
+    def names(kind, *arguments):
+        return [row["name"] for row in json.loads(service.emplace("--json", kind, *arguments))[kind]]
+
+    service.emplace("hosts", "set", "h2", "disabled")
+    assert names("hosts", "--sort", "-name") == ["h4", "h3", "h2", "h1"]
+    assert names("hosts", "--state", "disabled") == ["h2"]
+    service.emplace("hosts", "set", "h2", "enabled")
+    host = service.vms()[0]["host"]
+    assert names("vms", "--host", host) == [vm["name"] for vm in service.vms() if vm["host"] == host]
+    assert names("vms", "--group", "apart", "--sort", "name") == sorted(vm["name"] for vm in service.vms())
+    assert names("vms", "--project", "nobody's") == []
+    service.emplace("vms", "--state", "asleep", status=BAD_INPUT)
+    service.emplace("hosts", "--sort", "size", status=BAD_INPUT)
+
+
+def explained_usage(service):
+    """Help and examples for every command, and a suggestion for what is none."""
+    def commands(path):
+        text = service.emplace("help", *path)
+        assert "Examples:" in text and service.emplace(*path, "--help").endswith(text[text.index("Examples:"):]), path
+        for line in text.partition("Subcommands:\n")[2].splitlines():
+            if line.startswith("  ") and line[2] != " ":
+                yield [*path, line.split()[0]]
+                yield from commands([*path, line.split()[0]])
+            if not line.strip():
+                break
+
+    seen = list(commands([]))
+    assert ["vms", "migrate"] in seen and ["help"] in seen, seen
+    script = service.emplace("completion", "bash")
+    assert all(f"'{' '.join(path)}')" in script for path in seen)
+    for words, meant in ((["hots"], "'hosts'"), (["place", "--vcpu", "1"], "'--vcpus'"), (["vms", "migrat", "web-1", "--to", "h2"], "'migrate'"),
+                         (["hosts", "sett", "h1", "enabled"], "'set'"), (["help", "vms", "migrat"], "'vms migrate'")):
+        assert f"did you mean {meant}?" in service.complaint(*words), words
+
+
+def whole_output(service):
+    """A reader who leaves is no fault, a full disk is one."""
+    conf = os.path.join(service.data, "nova.conf")
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write("[DEFAULT]\n")
+    for words in (["hosts"], ["--json", "hosts"], ["vms"], ["status"], ["doctor"], ["claims"], ["decisions"], ["explain", "kept"], ["export"],
+                  ["profiles"], ["groups"], ["plugins"], ["plugin", "list"], ["plugin", "columns"], ["events"], ["--json", "events"],
+                  ["config", "import", conf], ["completion", "bash"], ["help"], ["place", "--help"], ["--version"],
+                  ["place", "--vcpus", "1", "--memory", "1GiB", "--dry-run"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = service.run(*words, stdout=full)
+        assert done.returncode != 0 and "No space left on device" in done.stderr, (words, done)
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = service.run(*words, stdout=writing)
+        os.close(writing)
+        assert done.returncode in (0, 141, -signal.SIGPIPE) and (not done.stderr or words[0] == "config"), (words, done)
+    many = [{"name": f"vm-with-a-name-that-is-as-long-as-names-of-vms-are-in-some-clouds-{i}", "vcpus": 1, "memory_mib": 1, "host": "h1",
+             "group": "apart" * 9} for i in range(2)]
+    service.emplace("import", "-", stdin=json.dumps({"groups": [{"name": "apart" * 9, "policy": "soft-affinity"}], "vms": many}))
+    listed = service.emplace("vms")
+    assert all(vm["name"] in listed for vm in many) and "…" not in listed
+
+
+def numbers(service):
+    """They are read the same whatever the locale."""
+    locales = os.path.join(service.data, "locales")
+    os.mkdir(locales)
+    for name in ("de_DE", "tr_TR"):
+        made = subprocess.run(["localedef", "-i", name, "-f", "UTF-8", f"{locales}/{name}.UTF-8"], capture_output=True, check=False)
+        if not os.path.isdir(f"{locales}/{name}.UTF-8"):
+            return print(f"   no locale {name} here: {made.stderr[:200]}")
+        local = {"LC_ALL": f"{name}.UTF-8", "LOCPATH": locales}
+        words = ["--json", "place", "--memory", "1.5GiB", "--vcpus", "2.0", "--ttl", "1.5", "--dry-run", "--record"]
+        done = service.run(*words, environment=local)
+        assert done.returncode == DONE, done
+        request = json.loads(service.emplace("--json", "explain", json.loads(done.stdout)["decision_id"]))["request"]["request"]
+        assert request["vm"]["memory_mib"] == 1536 and request["vm"]["vcpus"] == 2, request
+        service.complaint("place", "--vcpus", "1,5", "--memory", "1GiB", "--dry-run", environment=local)
+    return None
+
+
+def events(service):
+    """All of them, also while more come."""
+    service.emplace("import", "-", stdin=json.dumps({"hosts": [{"name": f"n{i}", "vcpus": 1, "memory_mib": 1} for i in range(9000)]}))
+    head = service.call("GET", "/v1/hosts?limit=1")["event_seq"]
+    reader = service.start_command("--json", "events")
+    for i in range(20):
+        service.call("PUT", f"/v1/groups/more-{i}", {"policy": "affinity"})
+    text, _ = reader.communicate(timeout=120)
+    seen = [json.loads(line) for line in text.splitlines()]
+    assert [event["seq"] for event in seen][:head] == list(range(1, head + 1)), (len(seen), head)
+    assert {event["actor"] for event in seen} == {"token admin"}, {event["actor"] for event in seen}
+    line = service.emplace("events", "--after", str(head)).splitlines()[0]
+    assert "token admin" in line and "group" in line and "T" in line and "more-0" in line, line
+    assert service.emplace("events", "--after", str(10**9)) == ""
 
 
 def claims(service):
@@ -204,8 +319,8 @@ def interrupted_simulation(build):
 def main():
     build = os.path.abspath(sys.argv[1])
     with Service(build) as service:
-        for step in (inventory, placements, refused_arguments, decisions, claims, releases, groups, profiles, tokens,
-                     host_states, others):
+        for step in (inventory, placements, refused_arguments, decisions, lists, claims, releases, groups, profiles, tokens, host_states,
+                     others, explained_usage, whole_output, numbers, events):
             step(service)
             print(f"ok {step.__name__}")
         without_service(build, service)

@@ -127,20 +127,32 @@ class Service:
             assert time.monotonic() < deadline, f"never happened: {what}"
             time.sleep(0.05)
 
-    def run_emplace(self, arguments, stdin=None):
-        command = [os.path.join(self.build, "bin/emplace"), "--url", self.url, "--data", self.data, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600, check=False)
+    def command(self, *arguments):
+        return [os.path.join(self.build, "bin/emplace"), "--url", self.url, "--data", self.data, *arguments]
+
+    def run(self, *arguments, stdin=None, stdout=subprocess.PIPE, environment=None):
+        return subprocess.run(self.command(*arguments), stdout=stdout, stderr=subprocess.PIPE, text=True, input=stdin, timeout=600,
+                              env={**os.environ, **(environment or {})}, check=False)
+
+    def start_command(self, *arguments):
+        return subprocess.Popen(self.command(*arguments), stdout=subprocess.PIPE, text=True)
 
     def emplace(self, *arguments, status=0, stdin=None):
         """Runs the command line; returns what it printed. Its exit code must be `status`."""
-        done = self.run_emplace(arguments, stdin)
+        done = self.run(*arguments, stdin=stdin)
         assert done.returncode == status, f"{arguments}: {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def try_emplace(self, *arguments):
         """Runs the command line; its exit code and what it complained of."""
-        done = self.run_emplace(arguments)
+        done = self.run(*arguments)
         return done.returncode, done.stderr
+
+    def complaint(self, *arguments, **more):
+        """Runs the command line, which must fail with one line."""
+        done = self.run(*arguments, **more)
+        assert done.returncode != 0 and len(done.stderr.splitlines()) == 1, (arguments, done)
+        return done.stderr
 
     def logged(self, text):
         with open(self.log, encoding="utf-8", errors="replace") as file:

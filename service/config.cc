@@ -282,7 +282,10 @@ void read_root(Section& root, Config& config) {
     s.whole("line_threads", config.line_threads, 1, 1024);
     s.whole("http_threads", config.http_threads, 1, 256);
   });
-  root.table("database", [&](Section& s) { s.text("url", config.database_url); });
+  root.table("database", [&](Section& s) {
+    s.text("url", config.database_url);
+    s.text("schema", config.database_schema);
+  });
   root.table("auth", [&](Section& s) {
     s.text("tokens_file", config.tokens_file);
     s.text("policy_file", config.policy_file);

@@ -51,6 +51,7 @@ struct Config {
   std::uint32_t line_threads = 64;
   std::uint32_t http_threads = 2;
   std::string database_url;  // empty: embedded
+  std::string database_schema = "public";
   std::string tokens_file, policy_file;
   std::uint32_t header_kib = 16, body_mib = 8, connections = 10000, requests_per_s = 0;
   std::string profile = "default";

@@ -37,6 +37,7 @@
 #include "service/states.h"
 #include "service/store/embedded.h"
 #include "service/store/migrations.h"
+#include "service/store/pooling.h"
 #include "service/store/postgres_store.h"
 
 namespace emplace {
@@ -47,6 +48,7 @@ namespace fs = std::filesystem;
 constexpr int kBadUsage = 2;
 constexpr int kCannotRun = 1;
 constexpr std::chrono::seconds kStartDeadline{60};
+constexpr std::chrono::seconds kPoolingDeadline{10};
 constexpr std::chrono::seconds kRecoverEvery{10};
 
 std::int64_t wall_clock_us() {
@@ -210,6 +212,21 @@ Result<std::int64_t> load_picture(PostgresStore& store, observe::Observer& obser
   return seq;
 }
 
+// The events that would lead from the picture to what the database has are gone, or never were: see EventTail.
+std::optional<std::int64_t> load_anew(PostgresStore& store, observe::Observer& observer, RuleBook& book,
+                                      const Config& config) {
+  const auto before = observer.latest()->version().event_seq;
+  const auto seq = load_picture(store, observer);
+  const auto profiles = seq ? profiles_of(config, store) : tl::unexpected(seq.error());
+  const auto done = profiles ? book.replace(*profiles) : tl::unexpected(profiles.error());
+  if (!done) {
+    log_line("error", fmt::format("event=events_lost action=try_again error=\"{}\"", done.error().message));
+    return std::nullopt;
+  }
+  log_line("error", fmt::format("event=events_lost action=loaded_anew had={} now={}", before, *seq));
+  return *seq;
+}
+
 // One replica at a time finishes what was left behind.
 void recover(Scheduler& scheduler, PostgresStore& store) {
   const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
@@ -250,7 +267,12 @@ Result<void> serve(const Config& config, const std::string& connection) {
     if (const auto read = policy.override_from(config.policy_file); !read) return read;
   }
 
-  PostgresStore store({connection, config.replica, wall_clock_us, random_uuid, store_log});
+  PostgresStore store({.connection = connection,
+                       .replica = config.replica,
+                       .now_us = wall_clock_us,
+                       .new_uuid = random_uuid,
+                       .log = store_log,
+                       .schema = config.database_schema});
   RuleBook rule_book(std::move(*catalogue));
   const auto profiles = profiles_of(config, store);
   if (!profiles) return tl::unexpected(profiles.error());
@@ -281,9 +303,14 @@ Result<void> serve(const Config& config, const std::string& connection) {
         take_profiles(events, rule_book);
         plugins.get()->observe(*observer.latest());
       },
-      [] {
-        log_line("error", "event=events_lost action=exit");
-        QMetaObject::invokeMethod(qApp, [] { QCoreApplication::exit(kCannotRun); });
+      [&](EventTail::Loss loss) {
+        if (loss == EventTail::Loss::kRewound)
+          log_line("error",
+                   "event=rewound what=\"the database lacks events that it had: it was restored, or a replica of it"
+                   " took over without the newest commits\"");
+        const auto seq = load_anew(store, observer, rule_book, config);
+        if (seq) plugins.get()->observe(*observer.latest());
+        return seq;
       });
   LibvirtHosts hosts(libvirt_events, host_configs(config), std::move(*options), reports_to(keeper));
   promised_hosts.set_value(&hosts);
@@ -351,7 +378,10 @@ int run(int argc, char** argv, const Config& config, bool migrate_only) {
   std::unique_ptr<EmbeddedPostgres> database;
   const auto connection = connection_of(config, database);
   if (!connection) return complain(connection.error());
-  const auto migrated = migrate(*connection, known_migrations(), std::chrono::steady_clock::now() + kStartDeadline);
+  const Address address(*connection, config.database_schema, config.replica);
+  const auto checked = check_pooling(address, std::chrono::steady_clock::now() + kPoolingDeadline);
+  if (!checked) return complain(checked.error());
+  const auto migrated = migrate(address, known_migrations(), std::chrono::steady_clock::now() + kStartDeadline);
   if (!migrated) return complain(migrated.error());
   if (*migrated > 0) log_line("info", fmt::format("event=migrated migrations={}", *migrated));
   if (migrate_only) return 0;

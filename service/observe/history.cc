@@ -120,7 +120,7 @@ History::~History() {
   writer_.join();
 }
 
-void History::record(std::shared_ptr<const Picture> picture, std::vector<std::string> changes) {
+void History::record(std::shared_ptr<const Picture> picture, Changes changes) {
   {
     const std::lock_guard lock(mutex_);
     if (queue_.size() >= options_.queue_limit) {
@@ -160,11 +160,11 @@ void History::write_loop() {
 }
 
 void History::write(const Entry& entry) {
-  if (!segment_ || entry.picture->made_at_us() - segment_->began_us() >= options_.segment_us) {
+  if (!segment_ || !entry.changes || entry.picture->made_at_us() - segment_->began_us() >= options_.segment_us) {
     begin_segment(*entry.picture);
     return;
   }
-  for (const std::string& change : entry.changes) {
+  for (const std::string& change : *entry.changes) {
     if (const auto done = segment_->lines().write(change); !done) return give_up(done.error().message);
   }
   if (const auto done = segment_->lines().write(version_line(*entry.picture)); !done) give_up(done.error().message);

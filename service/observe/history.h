@@ -21,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,15 +50,17 @@ class History {
 
   // The first version number that no earlier run of this replica can have used.
   std::uint64_t first_version() const { return first_version_; }
-  // `changes`: what made `picture` from the version before it, as to_json() wrote them.
-  void record(std::shared_ptr<const Picture> picture, std::vector<std::string> changes);
+  // `changes`: what made `picture` from the version before it, as to_json() wrote them; nothing: it has nothing to do
+  // with that one.
+  using Changes = std::optional<std::vector<std::string>>;
+  void record(std::shared_ptr<const Picture> picture, Changes changes);
   // The picture of that version again, in `arena`. kGone "emplace.replay.expired" when it is not there.
   Result<std::shared_ptr<const Picture>> at(const PictureVersion& version, std::shared_ptr<Arena> arena);
 
  private:
   struct Entry {
     std::shared_ptr<const Picture> picture;
-    std::vector<std::string> changes;
+    Changes changes;
   };
   class Segment;
 

@@ -31,7 +31,7 @@ void Observer::load(const std::vector<Change>& changes, std::int64_t event_seq) 
   const std::lock_guard lock(writing_);
   PictureBuilder builder(std::make_shared<const Picture>(arena_));
   for (const Change& change : changes) emplace::apply(builder, change);
-  publish(builder, event_seq, {});
+  publish(builder, event_seq, std::nullopt);
 }
 
 void Observer::apply(std::span<const Event> events) {
@@ -75,7 +75,7 @@ void Observer::amend(std::span<const Change> changes) {
   publish(builder, latest->version().event_seq, std::move(applied));
 }
 
-void Observer::publish(PictureBuilder& builder, std::int64_t event_seq, std::vector<std::string> changes) {
+void Observer::publish(PictureBuilder& builder, std::int64_t event_seq, History::Changes changes) {
   auto next = builder.finish({replica_, next_version_++, event_seq}, now_us_());
   if (history_) history_->record(next, std::move(changes));
   published_.publish(std::move(next));

@@ -1,8 +1,9 @@
-// Observer: the one writer of the picture. It turns the store's events into the next version, publishes it, and hands it to
-// the history. Readers take the latest picture without waiting.
+// Observer: the one writer of the picture. It turns the store's events into the next version, publishes it, and hands
+// it to the history. Readers take the latest picture without waiting.
 //
-// Order of calls: load once, then apply for each batch of events in the order of their seq, by one thread. Everything else by
-// any thread. amend() is for what this replica knows before its event comes back, heed() for what must outlast older events.
+// Order of calls: load, then apply for each batch of events in the order of their seq, by one thread, which may load
+// again. Everything else by any thread. amend() is for what this replica knows before its event comes back, heed() for
+// what must outlast older events.
 #pragma once
 
 #include <condition_variable>
@@ -41,7 +42,7 @@ class Observer : public Pictures {
   Result<std::shared_ptr<const Picture>> at(const PictureVersion& version) const override;
 
  private:
-  void publish(PictureBuilder& builder, std::int64_t event_seq, std::vector<std::string> changes);
+  void publish(PictureBuilder& builder, std::int64_t event_seq, History::Changes changes);
 
   const std::shared_ptr<Arena> arena_;
   const std::string replica_;

@@ -75,8 +75,8 @@ Error claim_expired(const Uuid& id) {
 
 class Batch {
  public:
-  Batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, std::int64_t now_us, BatchLimits limits)
-      : transaction_(transaction), acts_(acts), now_us_(now_us), limits_(limits) {}
+  Batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, BatchLimits limits)
+      : transaction_(transaction), acts_(acts), limits_(limits) {}
 
   BatchDone run(std::vector<std::size_t>& answered) {
     read();
@@ -118,8 +118,8 @@ class Batch {
 
   pqxx::work& transaction_;
   const std::span<const ClaimAct* const> acts_;
-  const std::int64_t now_us_;
   const BatchLimits limits_;
+  std::int64_t now_us_ = 0;
 
   Ledger ledger_;
   std::map<Uuid, StoredClaim> stored_;
@@ -190,6 +190,7 @@ void Batch::read() {
   read_stored(ids);
   want_stored(wanted);
   ledger_ = lock_ledger(transaction_, wanted);
+  now_us_ = sql::now_us(transaction_);  // not before: the locks may have been waited for
   read_stored(ids);  // again, now that nobody else can change them
   for (const auto& [id, claim] : stored_)
     if (!claim.placed_on.empty() && !ledger_.hosts.contains(claim.placed_on))
@@ -429,7 +430,7 @@ void run_on_claims(pqxx::work& transaction, const sql::Statement& statement, con
 }
 
 void Batch::store(std::vector<std::size_t>& answered) {
-  for (const std::size_t place : insert_answers(transaction_, answers_, now_us_)) answered.push_back(answer_acts_[place]);
+  for (const std::size_t place : insert_answers(transaction_, answers_)) answered.push_back(answer_acts_[place]);
   if (!answered.empty()) return;
   done_.answers = static_cast<std::int64_t>(answers_.size());
   insert_decisions(transaction_, decisions_);
@@ -450,8 +451,9 @@ void Batch::store(std::vector<std::size_t>& answered) {
   if (!vm_ids.empty())
     for (const auto& row : sql::run(transaction_, kDropExpected, sql::array(vm_names), sql::array_of(vm_ids)))
       changes_.push_back(VmRemoved{sql::uuid(row[0])});
-  const Appended appended = append_events(transaction_, changes_, now_us_);
+  const Appended appended = append_events(transaction_, changes_);
   done_.transaction_id = appended.transaction_id;
+  done_.backend = appended.backend;
   const std::int64_t before = appended.last_seq - static_cast<std::int64_t>(changes_.size());
   for (std::size_t i = 0; i < acts_.size(); ++i)
     if (done_.outcomes[i]) done_.outcomes[i]->event_seq = before + static_cast<std::int64_t>(last_change_[i]);
@@ -459,9 +461,9 @@ void Batch::store(std::vector<std::size_t>& answered) {
 
 }  // namespace
 
-BatchDone run_claim_batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, std::int64_t now_us,
-                          BatchLimits limits, std::vector<std::size_t>& answered) {
-  return Batch(transaction, acts, now_us, limits).run(answered);
+BatchDone run_claim_batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, BatchLimits limits,
+                          std::vector<std::size_t>& answered) {
+  return Batch(transaction, acts, limits).run(answered);
 }
 
 }  // namespace emplace

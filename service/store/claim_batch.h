@@ -40,12 +40,13 @@ struct BatchLimits {
 struct BatchDone {
   std::vector<Result<ClaimsTaken>> outcomes;  // one per act; of acts that take nothing only event_seq counts
   std::string transaction_id;                 // empty: nothing was changed
+  int backend = 0;                            // that wrote it; 0: nothing was changed
   std::int64_t claims = 0, answers = 0;       // newly taken, newly remembered
 };
 
 // Throws what pqxx throws. `answered` names acts (by place) whose idempotency key was found to be taken; the caller rolls
 // back and runs the others.
-BatchDone run_claim_batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, std::int64_t now_us,
-                          BatchLimits limits, std::vector<std::size_t>& answered);
+BatchDone run_claim_batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, BatchLimits limits,
+                          std::vector<std::size_t>& answered);
 
 }  // namespace emplace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/core/failpoint.h"
+#include "service/store/pooling.h"
 #include "service/store/records.h"
 #include "service/store/session_pool.h"
 
@@ -14,8 +15,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostUnits = 128;
 constexpr std::int64_t kMostAnswers = 1'000'000;
-// A healthy PostgreSQL gives up a lock after three seconds; one that says nothing for five is stuck.
-constexpr char kSettings[] = " -clock_timeout=3000";
+// A healthy PostgreSQL gives up a lock after three seconds (address.cc); one that says nothing for five is stuck.
 constexpr auto kCommitStuckAfter = 5s;
 constexpr auto kResolveFor = 30s;
 constexpr int kMostTries = 10;
@@ -40,13 +40,8 @@ Error refused(const std::exception& error) {
 
 }  // namespace
 
-Committer::Committer(const std::string& connection, Watch& watch, Health& health, std::function<std::int64_t()> now_us,
-                     std::function<void()> committed)
-    : session_(connection, std::string(kByIndex) + kSettings),
-      watch_(watch),
-      health_(health),
-      now_us_(std::move(now_us)),
-      committed_(std::move(committed)) {
+Committer::Committer(const Address& address, Watch& watch, Health& health, std::function<void()> committed)
+    : session_(address, Purpose::kClaims), watch_(watch), health_(health), committed_(std::move(committed)) {
   watch_.add(session_);
   thread_ = std::thread([this] { serve(); });
 }
@@ -70,6 +65,7 @@ Result<ClaimsTaken> Committer::run(ClaimAct act, Deadline deadline) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return tl::unexpected(unavailable("the service is stopping"));
+    if (const std::string why = health_.refused(); !why.empty()) return tl::unexpected(unavailable(why));
     queue_.push_back(unit);
   }
   changed_.notify_one();
@@ -149,7 +145,7 @@ bool Committer::attempt(Units& units, Units& answered_units, std::string& transa
   std::vector<const ClaimAct*> acts;
   for (const auto& unit : units) acts.push_back(&unit->act);
   std::vector<std::size_t> answered;
-  done = run_claim_batch(transaction, acts, now_us_(), {.may_remember = may_remember()}, answered);
+  done = run_claim_batch(transaction, acts, {.may_remember = may_remember()}, answered);
   if (!answered.empty()) {
     std::sort(answered.rbegin(), answered.rend());
     for (const std::size_t place : answered) {
@@ -162,6 +158,7 @@ bool Committer::attempt(Units& units, Units& answered_units, std::string& transa
     drop_abandoned(units);
     return false;
   }
+  if (done.backend != 0) session_.check_backend(done.backend);
   transaction_id = done.transaction_id;
   if (fail_at("claims.commit")) session_.cut();
   transaction.commit();
@@ -189,7 +186,7 @@ bool Committer::commit_others(Units units, Units& answered) {
     try {
       if (attempt(units, answered, transaction_id, done)) {
         session_.idle();
-        health_.up();
+        health_.wrote();
         finish_all(units, done);
         return units.size() + answered.size() == all;
       }
@@ -203,6 +200,8 @@ bool Committer::commit_others(Units units, Units& answered) {
       if (tries > 1) return give_up_for_now(units, error);
     } catch (const std::exception& error) {
       session_.idle();
+      if (says_pooled(error)) return give_up_pooled(units);
+      if (is_full(error)) health_.full(one_line(error.what()));
       if (may_succeed_again(error) && tries < kMostTries) {
         drop_abandoned(units);
         continue;
@@ -224,6 +223,12 @@ bool Committer::give_up(const Units& units, const Error& why) {
 bool Committer::give_up_for_now(const Units& units, const std::exception& error) {
   health_.down(error.what());
   return give_up(units, unavailable(error.what()));
+}
+
+bool Committer::give_up_pooled(const Units& units) {
+  session_.close();
+  health_.refuse(Pooled().what());
+  return give_up(units, unavailable(Pooled().what()));
 }
 
 bool Committer::alone(const Units& units, const std::exception& error) {

@@ -29,8 +29,7 @@ class Committer {
     std::int64_t queued = 0, batches = 0, claims = 0;
   };
 
-  Committer(const std::string& connection, Watch& watch, Health& health, std::function<std::int64_t()> now_us,
-            std::function<void()> committed);
+  Committer(const Address& address, Watch& watch, Health& health, std::function<void()> committed);
   ~Committer();
   Committer(const Committer&) = delete;
 
@@ -60,6 +59,7 @@ class Committer {
   void drop_abandoned(Units& units);
   bool give_up(const Units& units, const Error& why);
   bool give_up_for_now(const Units& units, const std::exception& error);
+  bool give_up_pooled(const Units& units);
   bool alone(const Units& units, const std::exception& error);
   bool resolve(const Units& units, BatchDone& done, const std::string& transaction_id);
   void finish(const std::shared_ptr<Unit>& unit, Result<ClaimsTaken> outcome);
@@ -69,7 +69,6 @@ class Committer {
   Session session_;
   Watch& watch_;
   Health& health_;
-  const std::function<std::int64_t()> now_us_;
   const std::function<void()> committed_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -286,8 +286,8 @@ int EmbeddedPostgres::spawn() const {
   for (const char* const setting :
        {"listen_addresses=", "port=5432", "unix_socket_permissions=0700", "max_connections=64", "shared_buffers=64MB",
         "max_wal_size=512MB", "checkpoint_timeout=15min", "wal_level=minimal", "max_wal_senders=0", "fsync=on",
-        "synchronous_commit=on", "jit=off", "client_connection_check_interval=1s", "autovacuum_naptime=20s",
-        "log_min_messages=warning", "timezone=UTC", "logging_collector=off"}) {
+        "synchronous_commit=on", "autovacuum_naptime=20s", "log_min_messages=warning", "timezone=UTC",
+        "logging_collector=off"}) {
     command.arguments.push_back("-c");
     command.arguments.push_back(setting);
   }

@@ -20,6 +20,12 @@ constexpr std::size_t kBatch = 4096;
 constexpr auto kReadStuckAfter = 10s;
 constexpr auto kPatience = 1s;  // at the end, before the connection is cut
 
+constexpr int kLongestPause_ms = 500;  // a database that comes back with another history is noticed within a second
+
+bool is_same(const Event& a, const Event& b) {
+  return a.at_us == b.at_us && a.kind == b.kind && a.payload == b.payload;
+}
+
 class Listener : public pqxx::notification_receiver {
  public:
   explicit Listener(pqxx::connection& connection) : notification_receiver(connection, "emplace_events") {}
@@ -51,7 +57,7 @@ void Doorbells::ring() {
   for (const int bell : bells_) [[maybe_unused]] const auto written = write(bell, &one, sizeof one);
 }
 
-EventTail::EventTail(const std::string& connection, std::int64_t after, Deliver deliver, Lost lost, Watch& watch,
+EventTail::EventTail(const Address& address, std::int64_t after, Deliver deliver, Lost lost, Watch& watch,
                      Doorbells& bells, Log log)
     : last_(after),
       deliver_(std::move(deliver)),
@@ -59,7 +65,7 @@ EventTail::EventTail(const std::string& connection, std::int64_t after, Deliver 
       watch_(watch),
       bells_(bells),
       log_(std::move(log)),
-      session_(std::make_unique<Session>(connection)),
+      session_(std::make_unique<Session>(address, Purpose::kEvents)),
       bell_(bells.add()) {
   watch_.add(*session_);
   thread_ = std::thread([this] {
@@ -85,22 +91,46 @@ void EventTail::wait(int socket, int timeout_ms) {
   [[maybe_unused]] const auto got = read(bell_, &rings, sizeof rings);
 }
 
+// What follows the last one that was delivered. That one is read, too, and must be the same: seq alone would not tell a
+// database with another history from ours.
+std::vector<Event> EventTail::read_new(pqxx::work& transaction, std::optional<Loss>& loss) {
+  auto events = read_events(transaction, last_ - 1, kBatch + 1);
+  if (!events.empty() && events.front().seq == last_) {
+    if (known_ && !is_same(*known_, events.front())) loss = Loss::kRewound;
+    known_ = std::move(events.front());
+    events.erase(events.begin());
+  }
+  if (events.empty()) {
+    const std::int64_t newest = newest_event(transaction);
+    if (newest < last_) loss = Loss::kRewound;
+    if (newest > last_ && read_events(transaction, last_, 1).empty()) loss = Loss::kTrimmed;
+  } else if (events.front().seq != last_ + 1 && !loss) {
+    loss = Loss::kTrimmed;
+  }
+  return events;
+}
+
+// The state is loaded anew; false: it could not be.
+bool EventTail::start_anew(Loss loss) {
+  const auto seq = lost_(loss);
+  if (!seq) return false;
+  last_ = *seq;
+  known_.reset();
+  return true;
+}
+
 // False: there may be more.
 bool EventTail::deliver_new() {
   pqxx::work transaction(session_->open(std::chrono::steady_clock::now() + kReadStuckAfter));
-  const auto events = read_events(transaction, last_, kBatch);
-  const bool trimmed = events.empty() ? newest_event(transaction) > last_ && read_events(transaction, last_, 1).empty()
-                                      : events.front().seq != last_ + 1;
+  std::optional<Loss> loss;
+  const auto events = read_new(transaction, loss);
   transaction.commit();
   session_->idle();
-  if (trimmed) {
-    gone_ = true;
-    lost_();
-    return true;
-  }
+  if (loss) return !start_anew(*loss);
   if (events.empty()) return true;
   if (fail_at("events.read")) throw pqxx::broken_connection();
   last_ = events.back().seq;
+  known_ = events.back();
   deliver_(events);
   return events.size() < kBatch;
 }
@@ -108,7 +138,7 @@ bool EventTail::deliver_new() {
 void EventTail::follow() {
   auto& connection = session_->open(std::chrono::steady_clock::now() + kReadStuckAfter);
   Listener listener(connection);
-  while (!stopping_ && !gone_) {
+  while (!stopping_) {
     if (!connection.is_open()) throw pqxx::broken_connection();  // open() would replace it under the listener
     if (!deliver_new()) continue;
     wait(connection.sock(), 1000);
@@ -117,7 +147,7 @@ void EventTail::follow() {
 }
 
 void EventTail::run() {
-  for (int pause_ms = 50; !stopping_ && !gone_; pause_ms = std::min(pause_ms * 2, 2000)) {
+  for (int pause_ms = 50; !stopping_; pause_ms = std::min(pause_ms * 2, kLongestPause_ms)) {
     const std::int64_t before = last_;
     try {
       follow();
@@ -129,7 +159,7 @@ void EventTail::run() {
              fmt::format("msg=\"events are not followed for now\" after={} error=\"{}\"", last_, error.what()));
     }
     if (last_ != before) pause_ms = 50;
-    if (!stopping_ && !gone_) wait(-1, pause_ms);
+    if (!stopping_) wait(-1, pause_ms);
   }
 }
 

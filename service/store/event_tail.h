@@ -1,6 +1,8 @@
 // EventTail: calls somebody with every event after a given one, each once and in order, as they are committed by any
 // replica. It listens for NOTIFY, is rung at once by commits of this process, and looks every second anyway; a lost
-// connection is made again with back-off and goes on after the last event that was delivered.
+// connection is made again with back-off and goes on after the last event that was delivered. Where that can't be,
+// since the next ones are beyond retention or the database is one that never had the last one (a replica of it that
+// took over without the newest commits, a restored copy), the state must be loaded anew.
 //
 // Threads: one of its own, on which both functions are called; they must not destroy the tail.
 #pragma once
@@ -9,6 +11,8 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <pqxx/pqxx>
 #include <span>
 #include <string>
 #include <thread>
@@ -19,6 +23,7 @@
 
 namespace emplace {
 
+struct Address;
 class Session;
 class Watch;
 
@@ -41,10 +46,12 @@ class Doorbells {
 class EventTail {
  public:
   using Deliver = std::function<void(std::span<const Event>)>;
-  // The events after the last delivered one are gone (retention): load again and make a new tail. Nothing is delivered after.
-  using Lost = std::function<void()>;
+  enum class Loss { kTrimmed, kRewound };
+  // Loads the state anew and returns the seq of the last event in it, after which the tail goes on. Nothing: it could
+  // not; it is called again soon.
+  using Lost = std::function<std::optional<std::int64_t>(Loss)>;
 
-  EventTail(const std::string& connection, std::int64_t after, Deliver deliver, Lost lost, Watch& watch, Doorbells& bells,
+  EventTail(const Address& address, std::int64_t after, Deliver deliver, Lost lost, Watch& watch, Doorbells& bells,
             Log log);
   ~EventTail();
   EventTail(const EventTail&) = delete;
@@ -54,9 +61,12 @@ class EventTail {
   void run();
   void follow();
   bool deliver_new();
+  std::vector<Event> read_new(pqxx::work& transaction, std::optional<Loss>& loss);
+  bool start_anew(Loss loss);
   void wait(int socket, int timeout_ms);
 
   std::int64_t last_;
+  std::optional<Event> known_;  // the event `last_`, once it was read
   const Deliver deliver_;
   const Lost lost_;
   Watch& watch_;
@@ -65,7 +75,6 @@ class EventTail {
   std::unique_ptr<Session> session_;
   int bell_;
   std::atomic<bool> stopping_{false};
-  bool gone_ = false;
   std::promise<void> ended_;
   std::thread thread_;
 };

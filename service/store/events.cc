@@ -5,14 +5,15 @@
 namespace emplace {
 namespace {
 
-// $1 time, $2 kinds, $3 payloads.
+// $1 kinds, $2 payloads.
 constexpr sql::Statement kAppend{
     "append_events",
-    "WITH head AS (UPDATE event_head SET seq = seq + cardinality($2::text[]) RETURNING seq),"
+    "WITH head AS (UPDATE event_head SET seq = seq + cardinality($1::text[]) RETURNING seq),"
     " put AS (INSERT INTO events (seq, at_us, kind, payload)"
-    "         SELECT head.seq - cardinality($2::text[]) + e.n, $1::bigint, e.kind, e.payload"
-    "         FROM head, unnest($2::text[], $3::text[]) WITH ORDINALITY AS e (kind, payload, n)) "
-    "SELECT seq, pg_current_xact_id()::text, pg_notify('emplace_events', seq::text) FROM head"};
+    "         SELECT head.seq - cardinality($1::text[]) + e.n, " SQL_NOW_US
+    ", e.kind, e.payload"
+    "         FROM head, unnest($1::text[], $2::text[]) WITH ORDINALITY AS e (kind, payload, n)) "
+    "SELECT seq, pg_current_xact_id()::text, pg_backend_pid(), pg_notify('emplace_events', seq::text) FROM head"};
 
 constexpr sql::Statement kReadEvents{
     "read_events", "SELECT seq, at_us, kind, payload FROM events WHERE seq > $1 ORDER BY seq LIMIT $2"};
@@ -34,27 +35,28 @@ struct KindOf {
   const char* operator()(const AggregateRemoved&) const { return "aggregate_removed"; }
 };
 
-Appended append(pqxx::work& transaction, const sql::Array& kinds, const sql::Array& payloads, std::int64_t now_us) {
-  const auto row = sql::run(transaction, kAppend, now_us, kinds.text(), payloads.text()).front();
-  return {sql::i64(row[0]), sql::text(row[1])};
+Appended append(pqxx::work& transaction, const sql::Array& kinds, const sql::Array& payloads) {
+  const auto row = sql::run(transaction, kAppend, kinds.text(), payloads.text()).front();
+  return {sql::i64(row[0]), sql::text(row[1]), static_cast<int>(sql::i64(row[2]))};
 }
 
 }  // namespace
 
-Appended append_events(pqxx::work& transaction, const std::vector<Change>& changes, std::int64_t now_us) {
-  if (changes.empty()) return {newest_event(transaction), {}};
+Appended append_events(pqxx::work& transaction, std::span<const Change> changes) {
+  if (changes.empty()) return {newest_event(transaction), {}, 0};
+  for (; changes.size() > sql::kPortion; changes = changes.subspan(sql::kPortion))
+    append_events(transaction, changes.first(sql::kPortion));
   sql::Array kinds, payloads;
   for (const Change& change : changes) {
     kinds.add(std::visit(KindOf{}, change));
     payloads.add(to_json(change));
   }
-  return append(transaction, kinds, payloads, now_us);
+  return append(transaction, kinds, payloads);
 }
 
-Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload,
-                      std::int64_t now_us) {
+Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload) {
   sql::Array kinds, payloads;
-  return append(transaction, kinds.add(kind), payloads.add(payload), now_us);
+  return append(transaction, kinds.add(kind), payloads.add(payload));
 }
 
 std::vector<Event> read_events(pqxx::work& transaction, std::int64_t after, std::size_t limit) {

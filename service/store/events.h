@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pqxx/pqxx>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,14 @@ namespace emplace {
 struct Appended {
   std::int64_t last_seq = 0;
   std::string transaction_id;
+  int backend = 0;  // that did it
 };
 
-// Call it last in a transaction. No changes: the present end, and no transaction id.
-Appended append_events(pqxx::work& transaction, const std::vector<Change>& changes, std::int64_t now_us);
+// Call it last in a transaction. No changes: the present end, and no transaction id or backend.
+Appended append_events(pqxx::work& transaction, std::span<const Change> changes);
 
 // An event that is no change of the picture.
-Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload, std::int64_t now_us);
+Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload);
 
 std::vector<Event> read_events(pqxx::work& transaction, std::int64_t after, std::size_t limit);
 std::int64_t newest_event(pqxx::work& transaction);

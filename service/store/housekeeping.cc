@@ -20,11 +20,15 @@ constexpr sql::Statement kHoldLease{"hold_lease", "SELECT 1 FROM leases WHERE na
 #define OLD(table, key, condition)                                                                              \
   "DELETE FROM " table " WHERE " key " IN (SELECT " key " FROM " table " WHERE " condition                     \
   " LIMIT 10000) AND EXISTS (SELECT 1 FROM leases WHERE name = $2 AND fence = $3)"
-constexpr sql::Statement kOldDecisions{"old_decisions", OLD("decisions", "id", "made_at_us < $1 ORDER BY made_at_us")};
-constexpr sql::Statement kOldEvents{"old_events", OLD("events", "seq", "at_us < $1 ORDER BY at_us")};
-constexpr sql::Statement kOldAnswers{"old_answers", OLD("idempotency", "ctid", "expires_at_us < $1 ORDER BY expires_at_us")};
+constexpr sql::Statement kOldDecisions{
+    "old_decisions", OLD("decisions", "id", "made_at_us < " SQL_NOW_US " - $1::bigint ORDER BY made_at_us")};
+constexpr sql::Statement kOldEvents{"old_events",
+                                    OLD("events", "seq", "at_us < " SQL_NOW_US " - $1::bigint ORDER BY at_us")};
+constexpr sql::Statement kOldAnswers{
+    "old_answers", OLD("idempotency", "ctid", "expires_at_us < " SQL_NOW_US " - $1::bigint ORDER BY expires_at_us")};
 constexpr sql::Statement kOldClaims{
-    "old_claims", OLD("claims", "id", "state = 'expired' AND expires_at_us < $1 ORDER BY expires_at_us")};
+    "old_claims",
+    OLD("claims", "id", "state = 'expired' AND expires_at_us < " SQL_NOW_US " - $1::bigint ORDER BY expires_at_us")};
 #undef OLD
 
 constexpr sql::Statement kStoredVms{
@@ -41,10 +45,10 @@ std::optional<Lease> take_lease(pqxx::work& transaction, const std::string& name
 
 bool delete_old(pqxx::work& transaction, const Lease& lease, const Retention& retention) {
   if (sql::run(transaction, kHoldLease, lease.name, lease.fence).empty()) return false;
-  sql::run(transaction, kOldDecisions, retention.decisions_before_us, lease.name, lease.fence);
-  sql::run(transaction, kOldEvents, retention.events_before_us, lease.name, lease.fence);
-  sql::run(transaction, kOldAnswers, retention.answers_before_us, lease.name, lease.fence);
-  sql::run(transaction, kOldClaims, retention.claims_before_us, lease.name, lease.fence);
+  sql::run(transaction, kOldDecisions, retention.decisions_us, lease.name, lease.fence);
+  sql::run(transaction, kOldEvents, retention.events_us, lease.name, lease.fence);
+  sql::run(transaction, kOldAnswers, retention.answers_us, lease.name, lease.fence);
+  sql::run(transaction, kOldClaims, retention.claims_us, lease.name, lease.fence);
   return true;
 }
 

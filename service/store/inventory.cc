@@ -36,7 +36,32 @@ struct Rows {
     }
     ++seen;
   }
+
+  // Without the rows of which `same` is true.
+  template <typename Same>
+  void leave_out(const Same& same) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (same(rows[i])) continue;
+      if (kept != i) {
+        rows[kept] = std::move(rows[i]);
+        places[kept] = places[i];
+      }
+      ++kept;
+    }
+    rows.resize(kept);
+    places.resize(kept);
+  }
 };
+
+bool is_same(const Change& a, const Change& b) { return to_json(a) == to_json(b); }
+
+template <typename Row>
+std::map<std::string, Row> by_name(std::vector<Row> rows) {
+  std::map<std::string, Row> map;
+  for (Row& row : rows) map.emplace(row.name, std::move(row));
+  return map;
+}
 
 class InventoryWrite {
  public:
@@ -48,6 +73,7 @@ class InventoryWrite {
         .and_then([this] { return lock(); })
         .and_then([&] { return check_generations(if_match); })
         .and_then([this] { return check_removals(); })
+        .map([this] { leave_out_unchanged(); })
         .and_then([this] { return put_inventory(); })
         .and_then([this] { return put_edges(); })
         .map([this] { remove(); })
@@ -78,6 +104,7 @@ class InventoryWrite {
   Result<void> lock();
   Result<void> check_generations(std::optional<std::int64_t> if_match) const;
   Result<void> check_removals();
+  void leave_out_unchanged();
   Result<void> check_references();
   Result<void> put_inventory();
   void put_named_rows();
@@ -111,7 +138,7 @@ class InventoryWrite {
   std::set<std::string> removed_hosts_, removed_groups_, removed_aggregates_;
   std::set<Uuid> removed_vms_;
 
-  std::map<Uuid, PresentVm> present_vms_;
+  std::map<Uuid, VmRow> present_vms_;
   std::vector<ClaimOfVm> claims_of_removed_;
   std::map<std::string, PresentHost> present_hosts_;
   std::map<std::string, std::int64_t> present_groups_;
@@ -205,6 +232,36 @@ Result<void> InventoryWrite::check_removals() {
   return {};
 }
 
+void InventoryWrite::leave_out_unchanged() {
+  const auto leave_out_named = [this](auto& kind, auto present) {
+    kind.leave_out([&](auto& row) {
+      const auto found = present.find(row.name);
+      if (found == present.end()) return false;
+      row.generation = found->second.generation;
+      if (!is_same(row, found->second)) return false;
+      written_.generation = row.generation;
+      return true;
+    });
+  };
+  if (!groups_.rows.empty()) leave_out_named(groups_, by_name(read_groups(transaction_)));
+  std::vector<std::string> names;
+  for (const HostRow& host : hosts_.rows)
+    if (present_hosts_.contains(host.name)) names.push_back(host.name);
+  if (!names.empty()) leave_out_named(hosts_, by_name(read_hosts(transaction_, names)));
+  for (VmRow& vm : vms_.rows) keep_cells(vm);
+  vms_.leave_out([this](const VmRow& vm) {
+    const auto found = present_vms_.find(vm.id);
+    return found != present_vms_.end() && is_same(found->second, vm);
+  });
+  if (!aggregates_.rows.empty()) {
+    const auto present = by_name(read_aggregates(transaction_));
+    aggregates_.leave_out([&](const AggregateRow& row) {
+      const auto found = present.find(row.name);
+      return found != present.end() && is_same(found->second, row);
+    });
+  }
+}
+
 Result<void> InventoryWrite::check_references() {
   std::set<std::string> hosts, groups;
   for (const VmRow& vm : vms_.rows) {
@@ -251,7 +308,7 @@ void InventoryWrite::put_named_rows() {
 void InventoryWrite::keep_cells(VmRow& vm) const {
   const auto found = present_vms_.find(vm.id);
   if (found == present_vms_.end() || !vm.cells.empty()) return;
-  const PresentVm& old = found->second;
+  const VmRow& old = found->second;
   if (old.host == vm.host && old.numa_nodes == vm.numa_nodes && old.vcpus == vm.vcpus && old.memory_mib == vm.memory_mib)
     vm.cells = old.cells;
 }
@@ -297,14 +354,14 @@ void InventoryWrite::choose_missing_cells() {
 }
 
 Result<void> InventoryWrite::put_vm_rows() {
-  for (VmRow& vm : vms_.rows) keep_cells(vm);
   if (auto checked = check_cells(); !checked) return checked;
   put_vms(transaction_, vms_.rows);
   std::set<std::string> hosts;
   for (const VmRow& vm : vms_.rows)
     if (!vm.host.empty()) hosts.insert(vm.host);
-  for (const auto& [id, vm] : present_vms_)
-    if (!vm.host.empty()) hosts.insert(vm.host);
+  for (const VmRow& vm : vms_.rows)
+    if (const auto old = present_vms_.find(vm.id); old != present_vms_.end() && !old->second.host.empty())
+      hosts.insert(old->second.host);
   for (const HostRow& host : hosts_.rows) hosts.insert(host.name);
   recount(transaction_, hosts);
   choose_missing_cells();

@@ -1,5 +1,6 @@
 #include "service/store/inventory_sql.h"
 
+#include "service/store/rows.h"
 #include "service/store/sql.h"
 
 namespace emplace::inventory {
@@ -8,10 +9,6 @@ namespace {
 using sql::Array;
 using sql::Statement;
 
-constexpr Statement kVmsById{
-    "present_vms",
-    "SELECT v.id, v.name, coalesce(h.name, ''), v.vcpus, v.memory_mib, v.numa_nodes, v.cells FROM vms v"
-    " LEFT JOIN hosts h ON h.id = v.host_id WHERE v.id = ANY($1::uuid[])"};
 constexpr Statement kVmIds{"vm_ids_by_name", "SELECT name, id FROM vms WHERE name = ANY($1::text[])"};
 constexpr Statement kHeldClaims{
     "held_claims_of_vms",
@@ -175,13 +172,11 @@ std::set<std::string> names(const pqxx::result& rows) {
 
 }  // namespace
 
-std::map<Uuid, PresentVm> vms_by_id(pqxx::work& transaction, const std::set<Uuid>& ids) {
-  std::map<Uuid, PresentVm> vms;
-  if (ids.empty()) return vms;
-  for (const auto& row : sql::run(transaction, kVmsById, sql::array_of(ids))) {
-    const Uuid id = sql::uuid(row[0]);
-    vms.emplace(id, PresentVm{id, sql::text(row[1]), sql::text(row[2]), sql::f64(row[3]), sql::f64(row[4]),
-                              static_cast<std::uint32_t>(sql::i64(row[5])), sql::u32s(row[6])});
+std::map<Uuid, VmRow> vms_by_id(pqxx::work& transaction, const std::set<Uuid>& ids) {
+  std::map<Uuid, VmRow> vms;
+  for (VmRow& vm : read_vms(transaction, {ids.begin(), ids.end()})) {
+    const Uuid id = vm.id;
+    vms.emplace(id, std::move(vm));
   }
   return vms;
 }
@@ -311,7 +306,8 @@ void put_hosts(pqxx::work& transaction, std::vector<HostRow>& hosts) {
   put_cells(transaction, hosts);
 }
 
-void put_vms(pqxx::work& transaction, const std::vector<VmRow>& vms) {
+void put_vms(pqxx::work& transaction, std::span<const VmRow> vms) {
+  for (; vms.size() > sql::kPortion; vms = vms.subspan(sql::kPortion)) put_vms(transaction, vms.first(sql::kPortion));
   if (vms.empty()) return;
   Array ids, vm_names, hosts, states, sources, projects, groups, vcpus, memory_mib, disk_gib, nodes, cells, by, spread_groups,
       domains;

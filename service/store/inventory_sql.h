@@ -1,9 +1,10 @@
 // The statements behind write_inventory(), one function each, many rows a call.
 #pragma once
 
-#include <pqxx/pqxx>
 #include <map>
+#include <pqxx/pqxx>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,18 +12,11 @@
 
 namespace emplace::inventory {
 
-struct PresentVm {
-  Uuid id;
-  std::string name, host;
-  double vcpus = 0, memory_mib = 0;
-  std::uint32_t numa_nodes = 0;
-  std::vector<std::uint32_t> cells = {};
-};
 struct PresentHost {
   std::int64_t id = 0, generation = 0;
 };
 
-std::map<Uuid, PresentVm> vms_by_id(pqxx::work& transaction, const std::set<Uuid>& ids);
+std::map<Uuid, VmRow> vms_by_id(pqxx::work& transaction, const std::set<Uuid>& ids);
 std::multimap<std::string, Uuid> vm_ids_by_name(pqxx::work& transaction, const std::set<std::string>& names);
 // Of held claims: claim → its vm, and the hosts they are on.
 struct ClaimOfVm {
@@ -43,7 +37,7 @@ void put_groups(pqxx::work& transaction, std::vector<GroupRow>& groups);
 void put_aggregates(pqxx::work& transaction, const std::vector<AggregateRow>& aggregates);
 std::vector<std::string> name_aggregates(pqxx::work& transaction, const std::set<std::string>& names);  // the new ones
 void put_hosts(pqxx::work& transaction, std::vector<HostRow>& hosts);
-void put_vms(pqxx::work& transaction, const std::vector<VmRow>& vms);
+void put_vms(pqxx::work& transaction, std::span<const VmRow> vms);
 void put_cells_of_vms(pqxx::work& transaction, const std::vector<VmRow>& vms);
 std::vector<Uuid> drop_expected(pqxx::work& transaction, const std::vector<VmRow>& vms);
 void put_traffic(pqxx::work& transaction, const std::vector<TrafficRow>& edges);

@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <thread>
 
 #include "service/store/committer.h"
 #include "service/store/events.h"
 #include "service/store/housekeeping.h"
 #include "service/store/inventory.h"
+#include "service/store/pooling.h"
 #include "service/store/profiles.h"
 #include "service/store/records.h"
 #include "service/store/reservations.h"
@@ -45,9 +48,10 @@ StartOrder to_start(StoredClaim& stored) {
 struct PostgresStore::Parts {
   explicit Parts(StoreOptions given)
       : options(std::move(given)),
+        address(options.connection, options.schema, options.replica),
         health(options.now_us),
-        pool(options.connection, options.sessions, watch, health),
-        committer(options.connection, watch, health, options.now_us, [this] { bells.ring(); }) {}
+        pool(address, options.sessions, watch, health),
+        committer(address, watch, health, [this] { bells.ring(); }) {}
 
   ~Parts() {
     {
@@ -61,15 +65,19 @@ struct PostgresStore::Parts {
   void keep_house(PostgresStore& store);
   void house_round(PostgresStore& store, int round);
   void delete_old_rows(const Lease& lease);
+  void compare_clocks();
   Result<Written> write(std::function<Result<InventoryWritten>(pqxx::work&)> work, std::optional<KeyedAnswer> answer,
                         Deadline deadline);
 
   const StoreOptions options;
+  const Address address;
   Watch watch;
   Health health;
   Doorbells bells;
   SessionPool pool;
   Committer committer;
+
+  std::atomic<std::int64_t> clock_ahead_us{0}, rewinds{0}, rewound_at_us{0};
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -81,15 +89,15 @@ struct PostgresStore::Parts {
 Result<Written> PostgresStore::Parts::write(std::function<Result<InventoryWritten>(pqxx::work&)> work,
                                             std::optional<KeyedAnswer> answer, Deadline deadline) {
   if (answer && !committer.may_remember()) return tl::unexpected(too_many_answers());
-  const std::int64_t now_us = options.now_us();
   auto written = pool.write<Written>(
-      deadline, [work = std::move(work), answer = std::move(answer), now_us](pqxx::work& transaction) -> Result<Written> {
+      deadline, [work = std::move(work), answer = std::move(answer)](pqxx::work& transaction) -> Result<Written> {
         auto done = work(transaction);
         if (!done) return tl::unexpected(std::move(done.error()));
-        if (answer && !insert_answers(transaction, {*answer}, now_us).empty())
+        if (answer && !insert_answers(transaction, {*answer}).empty())
           return tl::unexpected(answered_meanwhile(answer->first));
-        return Written{append_events(transaction, done->events, now_us).last_seq, done->generation};
+        return Written{append_events(transaction, done->events).last_seq, done->generation};
       });
+  if (written) health.wrote();
   bells.ring();
   return written;
 }
@@ -114,8 +122,16 @@ Result<std::int64_t> PostgresStore::load(std::function<void(std::vector<Change>)
 }
 
 std::unique_ptr<EventTail> PostgresStore::tail(std::int64_t after, EventTail::Deliver deliver, EventTail::Lost lost) {
-  return std::make_unique<EventTail>(parts_->options.connection, after, std::move(deliver), std::move(lost), parts_->watch,
-                                     parts_->bells, parts_->options.log);
+  const auto count = [parts = parts_.get(), lost = std::move(lost)](EventTail::Loss loss) {
+    const auto seq = lost(loss);
+    if (seq && loss == EventTail::Loss::kRewound) {
+      parts->rewound_at_us = parts->options.now_us();
+      ++parts->rewinds;
+    }
+    return seq;
+  };
+  return std::make_unique<EventTail>(parts_->address, after, std::move(deliver), count, parts_->watch, parts_->bells,
+                                     parts_->options.log);
 }
 
 Result<std::optional<Lease>> PostgresStore::hold_lease(const std::string& name, std::int64_t ttl_s, Deadline deadline) {
@@ -130,36 +146,49 @@ void PostgresStore::keep_house() {
 }
 
 Result<std::int64_t> PostgresStore::expire_claims(Deadline deadline) {
-  const std::int64_t now_us = parts_->options.now_us();
   const auto expired = parts_->pool.read<std::vector<Uuid>>(
-      deadline, [now_us](pqxx::work& transaction) -> Result<std::vector<Uuid>> {
-        return read_expired(transaction, now_us, kExpireAtOnce);
-      });
+      deadline,
+      [](pqxx::work& transaction) -> Result<std::vector<Uuid>> { return read_expired(transaction, kExpireAtOnce); });
   if (!expired) return tl::unexpected(expired.error());
   for (const Uuid& id : *expired)
     if (auto done = parts_->committer.run(ExpireAct{id}, deadline); !done) return tl::unexpected(done.error());
   const auto reservations = parts_->pool.write<std::int64_t>(
-      deadline, [now_us](pqxx::work& transaction) -> Result<std::int64_t> {
-        return expire_reservations(transaction, now_us);
-      });
+      deadline, [](pqxx::work& transaction) -> Result<std::int64_t> { return expire_reservations(transaction); });
   if (!reservations) return reservations;
   if (*reservations > 0) parts_->bells.ring();
   return static_cast<std::int64_t>(expired->size()) + *reservations;
 }
 
 void PostgresStore::Parts::delete_old_rows(const Lease& lease) {
-  const std::int64_t now_us = options.now_us();
-  const Retention retention{.decisions_before_us = now_us - options.decision_retention_s * kSecond_us,
-                            .events_before_us = now_us - options.event_retention_s * kSecond_us,
-                            .answers_before_us = now_us,
-                            .claims_before_us = now_us - kDay_us};
+  const Retention retention{.decisions_us = options.decision_retention_s * kSecond_us,
+                            .events_us = options.event_retention_s * kSecond_us,
+                            .answers_us = 0,
+                            .claims_us = kDay_us};
   const auto done = pool.write<bool>(Clock::now() + 30s, [lease, retention](pqxx::work& transaction) -> Result<bool> {
     return delete_old(transaction, lease, retention);
   });
   if (!done) options.log(LogLevel::kWarn, fmt::format("msg=\"old rows were not deleted\" error=\"{}\"", done.error().message));
 }
 
+// To within the time that the question took.
+void PostgresStore::Parts::compare_clocks() {
+  const std::int64_t before = options.now_us();
+  const auto database = pool.read<std::int64_t>(
+      Clock::now() + 1s, [](pqxx::work& transaction) -> Result<std::int64_t> { return sql::now_us(transaction); });
+  const std::int64_t after = options.now_us();
+  if (!database || after - before > kClockTolerance_us) return;
+  const bool differed = std::abs(clock_ahead_us) > kClockTolerance_us;
+  clock_ahead_us = before + (after - before) / 2 - *database;
+  if (std::abs(clock_ahead_us) > kClockTolerance_us && !differed)
+    options.log(
+        LogLevel::kWarn,
+        fmt::format("msg=\"our clock differs from the database's, which decides what has expired\" ahead_s={:.1f}",
+                    static_cast<double>(clock_ahead_us) / 1e6));
+}
+
 void PostgresStore::Parts::house_round(PostgresStore& store, int round) {
+  if (!health.refused().empty() && check_pooling(address, Clock::now() + 2s)) health.allow();
+  compare_clocks();
   const auto lease = store.hold_lease(kHouse, 10, Clock::now() + 1s);
   if (round % 60 == 0) {
     const auto count = pool.read<std::int64_t>(Clock::now() + 10s, [](pqxx::work& transaction) -> Result<std::int64_t> {
@@ -261,22 +290,21 @@ Result<DecisionRecord> PostgresStore::decision(const Uuid& id, Deadline deadline
 Result<void> PostgresStore::record(DecisionRecord decision,
                                    std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) {
   if (answer && !parts_->committer.may_remember()) return tl::unexpected(too_many_answers());
-  const std::int64_t now_us = parts_->options.now_us();
   return parts_->pool
-      .write<bool>(deadline,
-                   [decision = std::move(decision), answer = std::move(answer), now_us](pqxx::work& transaction) -> Result<bool> {
-                     if (answer && !insert_answers(transaction, {*answer}, now_us).empty())
-                       return tl::unexpected(answered_meanwhile(answer->first));
-                     insert_decisions(transaction, {decision});
-                     return true;
-                   })
+      .write<bool>(
+          deadline,
+          [decision = std::move(decision), answer = std::move(answer)](pqxx::work& transaction) -> Result<bool> {
+            if (answer && !insert_answers(transaction, {*answer}).empty())
+              return tl::unexpected(answered_meanwhile(answer->first));
+            insert_decisions(transaction, {decision});
+            return true;
+          })
       .map([](bool) {});
 }
 
 Result<std::optional<RememberedAnswer>> PostgresStore::remembered(const IdempotencyKey& key, Deadline deadline) {
-  const std::int64_t now_us = parts_->options.now_us();
   return parts_->pool.read<std::optional<RememberedAnswer>>(
-      deadline, [key, now_us](pqxx::work& transaction) { return read_answer(transaction, key, now_us); });
+      deadline, [key](pqxx::work& transaction) { return read_answer(transaction, key); });
 }
 
 Result<std::vector<Event>> PostgresStore::events_after(std::int64_t seq, std::size_t limit, Deadline deadline) {
@@ -312,12 +340,10 @@ Result<std::map<std::string, std::string>> PostgresStore::profiles(Deadline dead
 }
 
 Result<std::int64_t> PostgresStore::put_profile(const std::string& name, const std::string& json, Deadline deadline) {
-  const std::int64_t now_us = parts_->options.now_us();
-  auto seq = parts_->pool.write<std::int64_t>(
-      deadline, [name, json, now_us](pqxx::work& transaction) -> Result<std::int64_t> {
-        write_profile(transaction, name, json);
-        return append_event(transaction, std::string(kProfileEvent), json, now_us).last_seq;
-      });
+  auto seq = parts_->pool.write<std::int64_t>(deadline, [name, json](pqxx::work& transaction) -> Result<std::int64_t> {
+    write_profile(transaction, name, json);
+    return append_event(transaction, std::string(kProfileEvent), json).last_seq;
+  });
   parts_->bells.ring();
   return seq;
 }
@@ -333,13 +359,19 @@ Result<std::int64_t> PostgresStore::reserve(std::vector<ReservedVm> reserved, De
 }
 
 Result<std::int64_t> PostgresStore::release(std::vector<Uuid> vms, Deadline deadline) {
-  const std::int64_t now_us = parts_->options.now_us();
-  auto seq = parts_->pool.write<std::int64_t>(
-      deadline, [vms = std::move(vms), now_us](pqxx::work& transaction) -> Result<std::int64_t> {
-        return remove_reservations(transaction, vms, now_us);
-      });
+  auto seq = parts_->pool.write<std::int64_t>(deadline,
+                                              [vms = std::move(vms)](pqxx::work& transaction) -> Result<std::int64_t> {
+                                                return remove_reservations(transaction, vms);
+                                              });
   parts_->bells.ring();
   return seq;
+}
+
+DatabaseState PostgresStore::database() const {
+  return {.full = parts_->health.state().full,
+          .clock_ahead_us = parts_->clock_ahead_us,
+          .rewinds = parts_->rewinds,
+          .rewound_at_us = parts_->rewound_at_us};
 }
 
 StoreState PostgresStore::state() const {

@@ -19,6 +19,7 @@
 #include <string>
 
 #include "service/core/doors.h"
+#include "service/store/address.h"
 #include "service/store/event_tail.h"
 #include "service/store/log.h"
 
@@ -33,6 +34,7 @@ struct StoreOptions {
   std::size_t sessions = 4;
   std::int64_t decision_retention_s = 7 * 24 * 3600;
   std::int64_t event_retention_s = 24 * 3600;
+  std::string schema = kDefaultSchema;
 };
 
 // The right to run a periodic job, until it expires. The fence rises with every new holder.
@@ -40,6 +42,16 @@ struct Lease {
   std::string name;
   std::int64_t fence = 0;
 };
+
+// What is odd about a database that answers.
+struct DatabaseState {
+  std::string full;                 // what it said when it had no room to write; empty: it has
+  std::int64_t clock_ahead_us = 0;  // our clock's lead over its, which decides what has expired
+  std::int64_t rewinds = 0;         // how often it turned out to lack events that the picture had
+  std::int64_t rewound_at_us = 0;   // the last time
+};
+
+inline constexpr std::int64_t kClockTolerance_us = 2'000'000;  // a greater difference is a fault
 
 class PostgresStore final : public Store {
  public:
@@ -89,6 +101,7 @@ class PostgresStore final : public Store {
   Result<std::int64_t> reserve(std::vector<ReservedVm> reserved, Deadline deadline) override;
   Result<std::int64_t> release(std::vector<Uuid> vms, Deadline deadline) override;
   StoreState state() const override;
+  DatabaseState database() const;
 
  private:
   struct Parts;

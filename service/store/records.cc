@@ -10,7 +10,7 @@
 namespace emplace {
 namespace {
 
-constexpr std::int64_t kAnswerLife = 24ll * 3600 * 1'000'000;
+#define ANSWER_LIFE "86400000000"  // a day, in microseconds
 
 constexpr sql::Statement kInsertDecisions{
     "insert_decisions",
@@ -29,15 +29,16 @@ constexpr sql::Statement kDecision{"decision", SELECT_DECISIONS "WHERE id = $1::
 constexpr sql::Statement kInsertAnswers{
     "insert_answers",
     "INSERT INTO idempotency AS i (key, token, body_hash, status, answer, expires_at_us)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[])"
-    "  AS n (key, token, body_hash, status, answer, expires_at_us) ORDER BY key, token"
+    " SELECT n.*, " SQL_NOW_US " + " ANSWER_LIFE
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[])"
+    "  AS n (key, token, body_hash, status, answer) ORDER BY key, token"
     " ON CONFLICT (key, token) DO UPDATE SET body_hash = excluded.body_hash, status = excluded.status,"
-    "  answer = excluded.answer, expires_at_us = excluded.expires_at_us WHERE i.expires_at_us <= $7"
+    "  answer = excluded.answer, expires_at_us = excluded.expires_at_us WHERE i.expires_at_us <= " SQL_NOW_US
     " RETURNING key, token"};
 
 constexpr sql::Statement kAnswer{
     "read_answer",
-    "SELECT body_hash, status, answer FROM idempotency WHERE key = $1 AND token = $2 AND expires_at_us > $3"};
+    "SELECT body_hash, status, answer FROM idempotency WHERE key = $1 AND token = $2 AND expires_at_us > " SQL_NOW_US};
 
 constexpr sql::Statement kCountAnswers{"count_answers", "SELECT count(*) FROM idempotency"};
 
@@ -82,11 +83,11 @@ std::optional<DecisionRecord> read_decision(pqxx::work& transaction, const Uuid&
   return rows.empty() ? std::nullopt : std::optional(to_decision(rows.front()));
 }
 
-std::vector<std::size_t> insert_answers(pqxx::work& transaction, const std::vector<KeyedAnswer>& answers, std::int64_t now_us) {
+std::vector<std::size_t> insert_answers(pqxx::work& transaction, const std::vector<KeyedAnswer>& answers) {
   std::vector<std::size_t> known;
   if (answers.empty()) return known;
   std::map<std::pair<std::string, std::string>, std::size_t> places;
-  sql::Array keys, tokens, hashes, statuses, bodies, expiries;
+  sql::Array keys, tokens, hashes, statuses, bodies;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const auto& [key, answer] = answers[i];
     if (!places.emplace(std::pair(key.key, key.token), i).second) {
@@ -98,17 +99,16 @@ std::vector<std::size_t> insert_answers(pqxx::work& transaction, const std::vect
     hashes.add(key.body_hash);
     statuses.add(std::int64_t{answer.status});
     bodies.add(answer.body);
-    expiries.add(now_us + kAnswerLife);
   }
-  for (const auto& row : sql::run(transaction, kInsertAnswers, keys.text(), tokens.text(), hashes.text(), statuses.text(),
-                                  bodies.text(), expiries.text(), now_us))
+  for (const auto& row :
+       sql::run(transaction, kInsertAnswers, keys.text(), tokens.text(), hashes.text(), statuses.text(), bodies.text()))
     places.erase({sql::text(row[0]), sql::text(row[1])});
   for (const auto& [key, place] : places) known.push_back(place);
   return known;
 }
 
-Result<std::optional<RememberedAnswer>> read_answer(pqxx::work& transaction, const IdempotencyKey& key, std::int64_t now_us) {
-  const auto rows = sql::run(transaction, kAnswer, key.key, key.token, now_us);
+Result<std::optional<RememberedAnswer>> read_answer(pqxx::work& transaction, const IdempotencyKey& key) {
+  const auto rows = sql::run(transaction, kAnswer, key.key, key.token);
   if (rows.empty()) return std::optional<RememberedAnswer>();
   if (sql::text(rows.front()[0]) != key.body_hash)
     return fail(ErrorCode::kUnprocessable, fmt::format("Idempotency-Key \"{}\" was used with another body", key.key),

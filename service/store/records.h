@@ -15,9 +15,9 @@ std::vector<DecisionRecord> read_decisions(pqxx::work& transaction, const Uuid& 
 std::optional<DecisionRecord> read_decision(pqxx::work& transaction, const Uuid& id);
 
 // Which of them were there already, not expired: their places in `answers`.
-std::vector<std::size_t> insert_answers(pqxx::work& transaction, const std::vector<KeyedAnswer>& answers, std::int64_t now_us);
+std::vector<std::size_t> insert_answers(pqxx::work& transaction, const std::vector<KeyedAnswer>& answers);
 // Nothing: a new key. kUnprocessable: used with another body.
-Result<std::optional<RememberedAnswer>> read_answer(pqxx::work& transaction, const IdempotencyKey& key, std::int64_t now_us);
+Result<std::optional<RememberedAnswer>> read_answer(pqxx::work& transaction, const IdempotencyKey& key);
 std::int64_t count_answers(pqxx::work& transaction);
 Error answered_meanwhile(const IdempotencyKey& key);
 

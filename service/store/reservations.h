@@ -11,14 +11,15 @@
 
 namespace emplace {
 
-// Both return the event_seq of the change. One whose host is gone ends instead.
+// Both return the event_seq of the change. One whose host is gone ends instead. `now_us` is the time by the clock that
+// the reservations' expiry was reckoned by; they are stored by the database's.
 std::int64_t write_reservations(pqxx::work& transaction, const std::vector<ReservedVm>& reserved, std::int64_t now_us);
-std::int64_t remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms, std::int64_t now_us);
+std::int64_t remove_reservations(pqxx::work& transaction, const std::vector<Uuid>& vms);
 // Those of hosts or vms that are being removed; the caller appends their events.
 std::vector<Change> forget_reservations(pqxx::work& transaction, const std::set<std::string>& hosts,
                                         const std::set<Uuid>& vms);
 // How many there were.
-std::int64_t expire_reservations(pqxx::work& transaction, std::int64_t now_us);
+std::int64_t expire_reservations(pqxx::work& transaction);
 std::vector<Change> read_reservations(pqxx::work& transaction);
 
 }  // namespace emplace

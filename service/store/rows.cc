@@ -181,19 +181,31 @@ std::vector<HostRow> read_hosts(pqxx::work& transaction, const std::vector<std::
 
 std::vector<VmRow> read_vms(pqxx::work& transaction, const std::vector<Uuid>& ids) {
   std::vector<VmRow> vms;
+  if (ids.empty()) return vms;
   for (const auto& row : sql::run(transaction, kVmsById, sql::array_of(ids))) vms.push_back(to_vm(row));
   return vms;
 }
 
+std::vector<GroupRow> read_groups(pqxx::work& transaction) {
+  std::vector<GroupRow> groups;
+  for (const auto& row : sql::run(transaction, kGroups))
+    groups.push_back({sql::text(row[0]), parse_group_policy(sql::text(row[1])).value_or(GroupPolicy::kAntiAffinity),
+                      sql::f64(row[2]), sql::i64(row[3])});
+  return groups;
+}
+
+std::vector<AggregateRow> read_aggregates(pqxx::work& transaction) {
+  std::vector<AggregateRow> aggregates;
+  for (const auto& row : sql::run(transaction, kAggregates))
+    aggregates.push_back({sql::text(row[0]), metadata_from_json(sql::text(row[1]))});
+  return aggregates;
+}
+
 void read_all(pqxx::work& transaction, const Take& take) {
-  take(to_changes(sql::run(transaction, kAggregates), [](const pqxx::row& row) {
-    return AggregateRow{sql::text(row[0]), metadata_from_json(sql::text(row[1]))};
-  }));
+  const auto take_rows = [&take](const auto& rows) { take({rows.begin(), rows.end()}); };
+  take_rows(read_aggregates(transaction));
   read_host_pages(transaction, take);
-  take(to_changes(sql::run(transaction, kGroups), [](const pqxx::row& row) {
-    return GroupRow{sql::text(row[0]), parse_group_policy(sql::text(row[1])).value_or(GroupPolicy::kAntiAffinity),
-                    sql::f64(row[2]), sql::i64(row[3])};
-  }));
+  take_rows(read_groups(transaction));
   read_vm_pages(transaction, take);
   read_claim_pages(transaction, take);
   read_traffic(transaction, take);

@@ -12,6 +12,8 @@ namespace emplace {
 
 std::vector<HostRow> read_hosts(pqxx::work& transaction, const std::vector<std::string>& names);
 std::vector<VmRow> read_vms(pqxx::work& transaction, const std::vector<Uuid>& ids);
+std::vector<GroupRow> read_groups(pqxx::work& transaction);
+std::vector<AggregateRow> read_aggregates(pqxx::work& transaction);
 
 // Everything, in an order that apply() can take, in pieces of some thousand rows.
 void read_all(pqxx::work& transaction, const std::function<void(std::vector<Change>)>& take);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "service/store/pooling.h"
 #include "service/store/sql.h"
 
 namespace emplace {
@@ -30,61 +31,52 @@ std::unique_ptr<pqxx::connection> connect(const std::string& text) {
   return connection;
 }
 
-bool is_url(std::string_view text) { return text.starts_with("postgres://") || text.starts_with("postgresql://"); }
-
-std::string quoted_settings(const std::string& settings, bool url) {
-  if (!url) return '\'' + settings + '\'';
-  std::string text;
-  for (const char c : settings) {
-    if (c == ' ') {
-      text += "%20";
-    } else if (c == '=') {
-      text += "%3D";
-    } else {
-      text += c;
-    }
-  }
-  return text;
-}
-
 // A plan is kept as it was made for the tables of that time; one made for a few rows would read all of a million. They
 // are made anew soon after the start, then now and then: it takes a millisecond or two.
 bool plans_age(std::uint64_t opened) { return std::has_single_bit(opened) || opened % 256 == 0; }
 
-std::string with_settings(std::string text, const std::string& settings) {
-  const bool url = is_url(text);
-  const char separator = url ? '&' : ' ';
-  text += !url ? ' ' : text.find('?') == std::string::npos ? '?' : '&';
-  text += "connect_timeout=2";
-  text += separator;
-  text += "application_name=emplace";
-  if (settings.empty()) return text;
-  text += separator;
-  text += "options=";
-  return text + quoted_settings(settings, url);
-}
-
 }  // namespace
 
-Session::Session(std::string connection, std::string settings)
-    : connection_(with_settings(std::move(connection), settings)) {}
+Session::Session(Address address, Purpose purpose) : address_(std::move(address)), purpose_(purpose) {}
 
 Session::~Session() { close(); }
 
-pqxx::connection& Session::open(Deadline answer_by) {
-  if (open_ && !open_->is_open()) close();
-  if (!open_) {
-    open_ = connect(connection_);
-    opened_ = 0;
+void Session::connect(Deadline answer_by) {
+  open_ = emplace::connect(connection_string(address_, purpose_));
+  opened_ = 0;
+  {
     const std::lock_guard lock(mutex_);
     socket_ = fcntl(open_->sock(), F_DUPFD_CLOEXEC, 0);
+    answer_by_ = answer_by;
   }
+  try {
+    pqxx::nontransaction transaction(*open_);
+    backend_ = transaction.exec(settings(address_, purpose_, open_->server_version())).front().front().as<int>();
+  } catch (...) {
+    close();  // never work without them
+    throw;
+  }
+}
+
+pqxx::connection& Session::open(Deadline answer_by) {
+  if (open_ && !open_->is_open()) close();
+  if (!open_) connect(answer_by);
   {
     const std::lock_guard lock(mutex_);
     answer_by_ = answer_by;
   }
   if (plans_age(++opened_)) pqxx::nontransaction(*open_).exec("DISCARD PLANS");
   return *open_;
+}
+
+void Session::check_backend(int now) const {
+  if (now != backend_) throw Pooled();
+}
+
+int Session::check_backend(pqxx::transaction_base& transaction) const {
+  const int now = transaction.exec1("SELECT pg_backend_pid()")[0].as<int>();
+  check_backend(now);
+  return now;
 }
 
 void Session::close() {

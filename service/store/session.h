@@ -3,7 +3,8 @@
 // done, and the Watch shuts the socket down when that has passed: the thread's call then fails with
 // pqxx::broken_connection.
 //
-// A session never reconnects by itself in the middle of something: open() does, at the start of a piece of work.
+// A session never reconnects by itself in the middle of something: open() does, at the start of a piece of work, and
+// says again what its statements need (address.h).
 #pragma once
 
 #include <condition_variable>
@@ -17,17 +18,13 @@
 #include <vector>
 
 #include "service/core/doors.h"
+#include "service/store/address.h"
 
 namespace emplace {
 
-// Every statement of the store finds its rows by an index. A plan that was kept from when a table was nearly empty
-// would read all of it ever after.
-inline constexpr char kByIndex[] = "-cenable_seqscan=off";
-
 class Session {
  public:
-  // `settings` ("-cname=value -cname=value") are appended to the connection string.
-  explicit Session(std::string connection, std::string settings = {});
+  Session(Address address, Purpose purpose);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -36,15 +33,23 @@ class Session {
   pqxx::connection& open(Deadline answer_by);
   void close();
   void idle();  // no answer is expected
+  // The backend that answered when we connected, and whether it is still the one; throws Pooled when not.
+  int backend() const { return backend_; }
+  int check_backend(pqxx::transaction_base& transaction) const;
+  void check_backend(int now) const;
 
   // From any thread.
   void cut();
   void cut_if_overdue(Deadline now);
 
  private:
-  const std::string connection_;
+  void connect(Deadline answer_by);
+
+  const Address address_;
+  const Purpose purpose_;
   std::unique_ptr<pqxx::connection> open_;
   std::uint64_t opened_ = 0;  // how often this connection was
+  int backend_ = 0;
   std::mutex mutex_;          // of the two below
   int socket_ = -1;           // our own duplicate, so that it can't be closed under us
   std::optional<Deadline> answer_by_;
@@ -65,6 +70,19 @@ class Watch {
   std::vector<Session*> sessions_;
   bool stopping_ = false;
   std::thread thread_;
+};
+
+// A session under a watch, for as long as this lives.
+class Watched {
+ public:
+  Watched(Watch& watch, Session& session) : watch_(watch), session_(session) { watch_.add(session_); }
+  ~Watched() { watch_.remove(session_); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+
+ private:
+  Watch& watch_;
+  Session& session_;
 };
 
 // Whether a transaction whose commit got no answer was committed; nothing when that could not be learned until the

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "service/core/failpoint.h"
+#include "service/store/pooling.h"
 #include "service/store/sql.h"
 
 namespace emplace {
@@ -11,16 +12,14 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr sql::Statement kTransactionId{"transaction_id", "SELECT pg_current_xact_id_if_assigned()::text"};
+constexpr sql::Statement kTransactionId{"transaction_id",
+                                        "SELECT pg_current_xact_id_if_assigned()::text, pg_backend_pid()"};
 constexpr auto kShortestWait = 250ms;  // before a connection is cut for a caller in a hurry
 constexpr auto kResolveFor = 10s;
 
-std::string one_line(std::string_view text) {
-  std::string line(text.substr(0, text.find('\n')));
-  return line;
-}
-
 }  // namespace
+
+std::string one_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
 Error unavailable(std::string_view why) {
   return {ErrorCode::kUnavailable, fmt::format("the database does not answer: {}", one_line(why)), "emplace.store.unavailable", 1};
@@ -33,7 +32,13 @@ bool may_succeed_again(const std::exception& error) {
   return refused != nullptr && (refused->sqlstate().starts_with("40") || refused->sqlstate() == "55P03");
 }
 
+bool is_full(const std::exception& error) {
+  const auto* const refused = dynamic_cast<const pqxx::sql_error*>(&error);
+  return refused != nullptr && refused->sqlstate() == "53100";
+}
+
 Error to_error(const std::exception& error) {
+  if (says_pooled(error)) return unavailable(Pooled().what());
   if (dynamic_cast<const pqxx::broken_connection*>(&error) != nullptr) return unavailable(error.what());
   if (may_succeed_again(error)) return unavailable(fmt::format("too much contention: {}", one_line(error.what())));
   const auto* const refused = dynamic_cast<const pqxx::sql_error*>(&error);
@@ -44,10 +49,10 @@ Error to_error(const std::exception& error) {
   return {ErrorCode::kInternal, fmt::format("{} (SQLSTATE {})", one_line(error.what()), state)};
 }
 
-SessionPool::SessionPool(const std::string& connection, std::size_t threads, Watch& watch, Health& health)
+SessionPool::SessionPool(const Address& address, std::size_t threads, Watch& watch, Health& health)
     : health_(health), watch_(watch) {
   for (std::size_t i = 0; i < threads; ++i) {
-    sessions_.push_back(std::make_unique<Session>(connection, kByIndex));
+    sessions_.push_back(std::make_unique<Session>(address, Purpose::kWork));
     watch_.add(*sessions_.back());
     threads_.emplace_back([this, session = sessions_.back().get()] { serve(*session); });
   }
@@ -65,6 +70,7 @@ SessionPool::~SessionPool() {
 }
 
 Result<void> SessionPool::submit(Access access, Deadline deadline, Work work) {
+  if (const std::string why = health_.refused(); !why.empty()) return tl::unexpected(unavailable(why));
   const auto job = std::make_shared<Job>();
   job->work = std::move(work);
   job->access = access;
@@ -129,13 +135,22 @@ Result<void> SessionPool::attempt(Session& session, Job& job, std::string& trans
     health_.up();
     return {};
   }
-  transaction_id = sql::text(sql::run(transaction, kTransactionId).front().front());
+  const auto row = sql::run(transaction, kTransactionId).front();
+  session.check_backend(static_cast<int>(sql::i64(row[1])));
+  transaction_id = sql::text(row[0]);
   if (!enter(job, Stage::kCommitting)) return tl::unexpected(unavailable("no answer until the deadline"));
   if (fail_at("write.commit")) session.cut();
   transaction.commit();
   if (fail_at("write.committed")) throw pqxx::in_doubt_error("the connection was lost during the commit");
   health_.up();
   return {};
+}
+
+// Never again on this session, nor on another one until it is known to be one backend's.
+Error SessionPool::give_up_pooled(Session& session) {
+  session.close();
+  health_.refuse(Pooled().what());
+  return unavailable(Pooled().what());
 }
 
 Result<void> SessionPool::perform(Session& session, Job& job) {
@@ -152,6 +167,8 @@ Result<void> SessionPool::perform(Session& session, Job& job) {
         return tl::unexpected(unavailable(error.what()));
       }
     } catch (const std::exception& error) {
+      if (says_pooled(error)) return tl::unexpected(give_up_pooled(session));
+      if (is_full(error)) health_.full(one_line(error.what()));
       const bool again = may_succeed_again(error);
       if (again) transaction_id.clear();
       if (transaction_id.empty() && (!again || tries == 8 || Clock::now() > job.deadline)) return tl::unexpected(to_error(error));

@@ -25,13 +25,15 @@ enum class Access { kRead, kWrite };
 // Of an exception that a piece of work threw.
 Error to_error(const std::exception& error);
 Error unavailable(std::string_view why);
+std::string one_line(std::string_view text);          // its first
+bool is_full(const std::exception& error);            // the server's disk
 bool may_succeed_again(const std::exception& error);  // deadlock, serialization failure
 
 class SessionPool {
  public:
   using Work = std::function<Result<void>(pqxx::work&)>;
 
-  SessionPool(const std::string& connection, std::size_t threads, Watch& watch, Health& health);
+  SessionPool(const Address& address, std::size_t threads, Watch& watch, Health& health);
   ~SessionPool();
   SessionPool(const SessionPool&) = delete;
 
@@ -74,6 +76,7 @@ class SessionPool {
   void serve(Session& session);
   Result<void> perform(Session& session, Job& job);
   Result<void> attempt(Session& session, Job& job, std::string& transaction_id);
+  Error give_up_pooled(Session& session);
   bool enter(Job& job, Stage stage);
 
   Health& health_;

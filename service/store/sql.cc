@@ -6,6 +6,12 @@
 
 namespace emplace::sql {
 
+namespace {
+constexpr Statement kNow{"now_us", "SELECT " SQL_NOW_US};
+}
+
+std::int64_t now_us(pqxx::work& transaction) { return i64(run(transaction, kNow).front().front()); }
+
 std::string number(double value) { return fmt::format("{}", value); }
 
 Array& Array::bare(std::string_view text) {

@@ -12,7 +12,14 @@
 
 #include "service/core/uuid.h"
 
+// The time that all replicas share, in microseconds since 1970: when the database began the statement. Whatever expires
+// is compared with this, never with a replica's own clock.
+#define SQL_NOW_US "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+
 namespace emplace::sql {
+
+// Most rows of one statement: what it costs the server in memory stays small, whatever the size of a call.
+inline constexpr std::size_t kPortion = 10'000;
 
 // Prepared on each connection the first time it runs there.
 struct Statement {
@@ -25,6 +32,8 @@ pqxx::result run(pqxx::work& transaction, const Statement& statement, const Argu
   transaction.conn().prepare(statement.name, statement.text);
   return transaction.exec_prepared(statement.name, arguments...);
 }
+
+std::int64_t now_us(pqxx::work& transaction);
 
 std::string number(double value);  // shortest text that reads back as the same bits
 

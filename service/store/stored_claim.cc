@@ -17,8 +17,8 @@ constexpr sql::Statement kHeld{"claims_held",
                                SELECT_CLAIMS "WHERE c.state = 'held' AND c.id > $1::uuid ORDER BY c.id LIMIT $2"};
 constexpr sql::Statement kStarts{"claims_to_start", SELECT_CLAIMS "WHERE c.state = 'held' AND c.start ORDER BY c.id"};
 constexpr sql::Statement kExpired{
-    "claims_expired",
-    "SELECT id FROM claims WHERE state = 'held' AND NOT start AND expires_at_us <= $1 ORDER BY expires_at_us LIMIT $2"};
+    "claims_expired", "SELECT id FROM claims WHERE state = 'held' AND NOT start AND expires_at_us <= " SQL_NOW_US
+                      " ORDER BY expires_at_us LIMIT $1"};
 #undef SELECT_CLAIMS
 
 StoredClaim to_claim(const pqxx::row& row) {
@@ -61,9 +61,9 @@ std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& a
 std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction) {
   return to_claims(sql::run(transaction, kStarts));
 }
-std::vector<Uuid> read_expired(pqxx::work& transaction, std::int64_t now_us, std::size_t limit) {
+std::vector<Uuid> read_expired(pqxx::work& transaction, std::size_t limit) {
   std::vector<Uuid> ids;
-  for (const auto& row : sql::run(transaction, kExpired, now_us, limit)) ids.push_back(sql::uuid(row[0]));
+  for (const auto& row : sql::run(transaction, kExpired, limit)) ids.push_back(sql::uuid(row[0]));
   return ids;
 }
 

@@ -24,6 +24,6 @@ struct StoredClaim {
 std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<Uuid>& ids);
 std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit);
 std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction);
-std::vector<Uuid> read_expired(pqxx::work& transaction, std::int64_t now_us, std::size_t limit);
+std::vector<Uuid> read_expired(pqxx::work& transaction, std::size_t limit);
 
 }  // namespace emplace

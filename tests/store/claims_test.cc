@@ -28,7 +28,7 @@ class ClaimsOnAStore : public testing::Test {
   }
 
   const std::string connection = fresh_database(server().connection_string());
-  std::int64_t clock_ahead_us = 0;
+  std::atomic<std::int64_t> clock_ahead_us = 0;
   PostgresStore store{[this] {
     StoreOptions options = options_for(connection);
     options.now_us = [this] { return wall_clock_us() + clock_ahead_us; };
@@ -181,6 +181,36 @@ TEST_F(ClaimsOnAStore, KeepAVmThatFailedToStart) {
   EXPECT_EQ(outcome(order(wanted.vm, "h")), "") << "and may be placed again";
 }
 
+TEST_F(ClaimsOnAStore, ExpireByTheDatabasesClockWhateverOursSays) {
+  put({host("h", 4, 4096)});
+  const IdempotencyKey key{"key", "token", "body"};
+  const auto records = [&](std::span<const Claim>) {
+    return ClaimRecords{std::nullopt, std::pair(key, RememberedAnswer{})};
+  };
+  const ClaimOrder early = order(vm("early", 1, 1024), "h"), late = order(vm("late", 1, 1024), "h");
+  clock_ahead_us = -3600'000'000;
+  ASSERT_TRUE(store.take({early}, records, soon()));
+  clock_ahead_us = 48ll * 3600'000'000;
+  ASSERT_TRUE(store.take({late}, {}, soon()));
+
+  EXPECT_EQ(store.expire_claims(soon()).value(), 0);
+  EXPECT_TRUE(store.confirm(early.id, VmState::kRunning, soon()));
+  EXPECT_TRUE(store.confirm(late.id, VmState::kRunning, soon()));
+  EXPECT_TRUE(store.remembered(key, soon()).value());
+  EXPECT_LT(std::abs(std::stoll(value(connection, "SELECT max(at_us) FROM events")) - wall_clock_us()), 60'000'000);
+}
+
+TEST_F(ClaimsOnAStore, ComeWithAWordAboutAClockThatDiffers) {
+  clock_ahead_us = -5'000'000;
+
+  store.keep_house();
+
+  for (const Deadline deadline = soon();
+       store.database().clock_ahead_us > -4'000'000 && std::chrono::steady_clock::now() < deadline;)
+    std::this_thread::yield();
+  EXPECT_NEAR(static_cast<double>(store.database().clock_ahead_us), -5e6, 1e6);
+}
+
 TEST_F(ClaimsOnAStore, ExpireUnlessTheyAreToBeStarted) {
   put({host("h", 4, 4096)});
   const ClaimOrder idle = order(vm("idle", 1, 1024), "h");
@@ -189,7 +219,7 @@ TEST_F(ClaimsOnAStore, ExpireUnlessTheyAreToBeStarted) {
   ASSERT_EQ(outcome(idle), "");
   ASSERT_EQ(outcome(starting), "");
 
-  clock_ahead_us = 61'000'000;
+  query(connection, "UPDATE claims SET expires_at_us = expires_at_us - 61000000");
 
   EXPECT_EQ(store.confirm(idle.id, VmState::kRunning, soon()).error().detail_code, "emplace.claim.expired");
   EXPECT_EQ(store.expire_claims(soon()).value(), 1);
@@ -276,7 +306,7 @@ TEST_F(ClaimsOnAStore, AreStoredWithTheirDecisionAndAnswer) {
   EXPECT_EQ(store.remembered({"key", "token", "other"}, soon()).error().code, ErrorCode::kUnprocessable);
   EXPECT_FALSE(store.remembered({"other", "token", "body"}, soon()).value());
   EXPECT_FALSE(store.remembered({"key", "other", "body"}, soon()).value());
-  clock_ahead_us = 25ll * 3600 * 1'000'000;
+  query(connection, "UPDATE idempotency SET expires_at_us = expires_at_us - 90000000000");
   EXPECT_FALSE(store.remembered(key, soon()).value());
 }
 

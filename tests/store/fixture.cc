@@ -17,7 +17,7 @@ namespace {
 
 struct SharedServer {
   TemporaryDirectory directory;
-  std::unique_ptr<EmbeddedPostgres> postgres;
+  std::unique_ptr<Server> postgres;
 };
 
 std::optional<SharedServer>& shared_server() {
@@ -99,7 +99,9 @@ std::int64_t wall_clock_us() {
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
 
 Rows query(const std::string& connection, const std::string& sql) {
-  pqxx::connection open(connection);
+  const auto& shared = shared_server();
+  const bool ours = shared && connection.starts_with(shared->postgres->connection_string());
+  pqxx::connection open(ours ? connection + shared->postgres->onlooker() : connection);
   pqxx::nontransaction transaction(open);
   Rows rows;
   for (const auto& row : transaction.exec(sql)) {
@@ -125,13 +127,11 @@ StoreOptions options_for(const std::string& connection, const std::string& repli
   return {.connection = connection, .replica = replica, .now_us = wall_clock_us, .new_uuid = random_uuid, .log = quiet_log()};
 }
 
-const EmbeddedPostgres& server() {
+const Server& server() {
   auto& shared = shared_server();
   if (!shared) {
     shared.emplace();
-    auto started = EmbeddedPostgres::start(shared->directory.path(), quiet_log());
-    if (!started) throw std::runtime_error(started.error().message);
-    shared->postgres = std::move(*started);
+    shared->postgres = start_server(shared->directory.path());
   }
   return *shared->postgres;
 }

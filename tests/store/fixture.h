@@ -1,5 +1,5 @@
-// What every test of the store needs: one embedded PostgreSQL for the whole program in a directory of its own, a fresh
-// database per test, and a way to ask it in SQL behind the store's back.
+// What every test of the store needs: one PostgreSQL for the whole program in a directory of its own (server.h), a
+// fresh database per test, and a way to ask it in SQL behind the store's back.
 #pragma once
 
 #include <chrono>
@@ -10,6 +10,7 @@
 
 #include "service/store/embedded.h"
 #include "service/store/postgres_store.h"
+#include "tests/store/server.h"
 
 namespace emplace::test {
 
@@ -41,7 +42,7 @@ std::string fresh_database(const std::string& server);
 StoreOptions options_for(const std::string& connection, const std::string& replica = "a");
 
 // The server that all tests share; started by the first who asks, stopped by stop_server().
-const EmbeddedPostgres& server();
+const Server& server();
 void stop_server();
 
 HostRow host(const std::string& name, double vcpus, double memory_mib, double disk_gib = 1000);

@@ -164,11 +164,17 @@ TEST_F(Inventory, TailsEveryEventOnceInOrderWhileManyWrite) {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::int64_t> seen;
-  const auto tail = store.tail(0, [&](std::span<const Event> events) {
-    const std::lock_guard lock(mutex);
-    for (const Event& event : events) seen.push_back(event.seq);
-    changed.notify_all();
-  }, [] { ADD_FAILURE() << "nothing was trimmed"; });
+  const auto tail = store.tail(
+      0,
+      [&](std::span<const Event> events) {
+        const std::lock_guard lock(mutex);
+        for (const Event& event : events) seen.push_back(event.seq);
+        changed.notify_all();
+      },
+      [](EventTail::Loss) -> std::optional<std::int64_t> {
+        ADD_FAILURE() << "nothing was lost";
+        return std::nullopt;
+      });
 
   std::vector<std::thread> writers;
   for (int i = 0; i < 6; ++i)
@@ -200,16 +206,112 @@ TEST_F(Inventory, SaysWhenEventsAreBeyondRetention) {
   std::condition_variable changed;
   bool lost = false;
 
-  const auto tail = store.tail(0, [](std::span<const Event>) { ADD_FAILURE() << "delivered with a gap"; }, [&] {
-    const std::lock_guard lock(mutex);
-    lost = true;
-    changed.notify_all();
-  });
+  const auto tail = store.tail(
+      0, [](std::span<const Event>) { ADD_FAILURE() << "delivered with a gap"; },
+      [&](EventTail::Loss loss) {
+        EXPECT_EQ(loss, EventTail::Loss::kTrimmed);
+        const std::lock_guard lock(mutex);
+        lost = true;
+        changed.notify_all();
+        return std::optional<std::int64_t>(2);
+      });
 
   std::unique_lock lock(mutex);
   EXPECT_TRUE(changed.wait_until(lock, soon(), [&] { return lost; }));
   EXPECT_EQ(store.events_after(0, 10, soon()).error().code, ErrorCode::kGone);
   EXPECT_EQ(store.events_after(1, 10, soon()).value().size(), 1u);
+}
+
+TEST_F(Inventory, SaysWhenTheDatabaseLacksEventsThatItHad) {
+  const char* const
+      changes[] = {"DELETE FROM events WHERE seq > 1; UPDATE event_head SET seq = 1",                // older
+                   "UPDATE events SET payload = 'another'; SELECT pg_notify('emplace_events', '')",  // as long, of
+                                                                                                     // another history
+                   "DELETE FROM events WHERE seq = 2; INSERT INTO events SELECT 2, at_us + 1, kind, payload FROM "
+                   "events WHERE seq = 1;"
+                   " INSERT INTO events SELECT 3, at_us, kind, payload FROM events WHERE seq = 1; UPDATE event_head "
+                   "SET seq = 3"};  // longer
+  for (const char* const change : changes) {
+    const std::string database = fresh_database(server().connection_string());
+    PostgresStore mine(options_for(database));
+    ASSERT_TRUE(mine.write({host("h1", 1, 1), host("h2", 1, 1)}, {}, {}, soon()));
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::int64_t last = 0;
+    std::optional<EventTail::Loss> lost;
+    const auto tail = mine.tail(
+        0,
+        [&](std::span<const Event> events) {
+          const std::lock_guard lock(mutex);
+          last = events.back().seq;
+          changed.notify_all();
+        },
+        [&](EventTail::Loss loss) {
+          const std::lock_guard lock(mutex);
+          lost = loss;
+          changed.notify_all();
+          return mine.load([](std::vector<Change>) {}, soon()).value_or(0);
+        });
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_until(lock, soon(), [&] { return last == 2; }));
+
+    query(database, change);
+
+    EXPECT_TRUE(changed.wait_until(lock, soon(), [&] { return lost.has_value(); })) << change;
+    EXPECT_EQ(lost, EventTail::Loss::kRewound) << change;
+    lock.unlock();
+    ASSERT_TRUE(mine.write({host("h3", 1, 1)}, {}, {}, soon()));
+    const auto newest = std::stoll(value(database, "SELECT seq FROM event_head"));
+    lock.lock();
+    EXPECT_TRUE(changed.wait_until(lock, soon(), [&] { return last == newest; })) << "it goes on after " << change;
+    EXPECT_EQ(mine.database().rewinds, 1) << change;
+  }
+}
+
+TEST_F(Inventory, LeavesAloneWhatIsAsItIsToBe) {
+  HostRow with_cells = host_with_cells("cells", 2, 4, 4096);
+  with_cells.aggregates = {"ssd"};
+  with_cells.traits = {"AVX2"};
+  VmRow on_cells = placed("on-cells", "cells");
+  on_cells.numa_nodes = 1;
+  const std::vector<Change> all = {with_cells,
+                                   host("h", 4, 4096),
+                                   GroupRow{"g", GroupPolicy::kAffinity, 1, 0},
+                                   AggregateRow{"ssd", {{"k", "v"}}},
+                                   placed("v", "h"),
+                                   on_cells};
+  const auto first = store.write(all, {}, {}, soon());
+  ASSERT_TRUE(first) << first.error().message;
+
+  const auto again = store.write(all, {}, {}, soon());
+  auto moved = all;
+  std::get<VmRow>(moved[4]).host = "cells";
+  const auto one = store.write(moved, {}, {}, soon());
+  auto smaller = all;
+  std::get<HostRow>(smaller[0]).cells[1].memory_mib = 1024;
+  const auto cell = store.write({smaller[0]}, {}, {}, soon());
+
+  ASSERT_TRUE(again && one && cell);
+  EXPECT_EQ(again->event_seq, first->event_seq);
+  EXPECT_EQ(again->generation, first->generation);
+  EXPECT_EQ(one->event_seq, first->event_seq + 1);
+  EXPECT_EQ(cell->event_seq, one->event_seq + 1);
+  EXPECT_EQ(cell->generation, 2);
+  EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});
+}
+
+TEST_F(Inventory, WritesMoreThanOnePortionInOneTransaction) {
+  std::vector<Change> many{host("h", 1e6, 1e9)};
+  for (int i = 0; i < 25'000; ++i) many.push_back(placed("v-" + std::to_string(i), "h"));
+
+  const auto written = store.write(many, {}, {}, in(std::chrono::minutes(2)));
+
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_EQ(written->event_seq, 25'001);
+  EXPECT_EQ(value(connection, "SELECT count(*) || ' ' || max(seq) || ' ' || count(DISTINCT seq) FROM events"),
+            "25001 25001 25001");
+  EXPECT_EQ(value(connection, "SELECT count(DISTINCT xmin::text) FROM vms"), "1");
+  EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});
 }
 
 TEST_F(Inventory, GivesALeaseToOneReplicaWithARisingFence) {

@@ -54,16 +54,56 @@ TEST(Migrations, RefuseAFileThatChanged) {
   EXPECT_NE(result.error().message.find("0001_a.sql was changed"), std::string::npos) << result.error().message;
 }
 
-TEST(Migrations, RefuseANewerSchema) {
+TEST(Migrations, TakeANewerSchemaSoThatAReplicaOfTheReleaseBeforeCanStart) {
   const std::string connection = empty_database("migrations_newer");
   const auto both = two_migrations();
   ASSERT_TRUE(migrate(connection, both, in(seconds(20))));
 
-  const auto result = migrate(connection, std::span(both).first(1), in(seconds(20)));
+  EXPECT_EQ(migrate(connection, std::span(both).first(1), in(seconds(20))).value(), 0);
+
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM schema_migrations"), "2");
+}
+
+TEST(Migrations, RefuseANewerSchemaThatSaysSo) {
+  const std::string connection = empty_database("migrations_too_new");
+  auto three = two_migrations();
+  three.push_back({"0003_c.sql", "-- Takes a away.\n-- oldest_program: 2\nDROP TABLE a;"});
+  ASSERT_TRUE(migrate(connection, three, in(seconds(20))));
+
+  const auto oldest = migrate(connection, std::span(three).first(2), in(seconds(20)));
+  const auto older = migrate(connection, std::span(three).first(1), in(seconds(20)));
+
+  EXPECT_TRUE(oldest) << oldest.error().message;
+  ASSERT_FALSE(older);
+  EXPECT_NE(
+      older.error().message.find("0003_c.sql, which wants programs that know migration 2, this one knows up to 1"),
+      std::string::npos)
+      << older.error().message;
+}
+
+TEST(Migrations, MakeTheSchemaThatIsNamedAndNoOther) {
+  const std::string connection = empty_database("migrations_schema");
+
+  const auto made = migrate({connection, "a \"b\""}, known_migrations(), in(seconds(20)));
+  const auto lost = migrate(connection, known_migrations(), in(seconds(20)));
+
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM pg_tables WHERE schemaname = 'a \"b\"' AND tablename = 'hosts'"),
+            "1");
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+  ASSERT_FALSE(lost);
+  EXPECT_NE(lost.error().message.find("say [database] schema = \"a \"b\"\""), std::string::npos)
+      << lost.error().message;
+}
+
+TEST(Migrations, SayWhatARoleMayNotDo) {
+  const std::string connection = empty_database("migrations_role");
+  query(connection, "CREATE ROLE guest LOGIN");
+
+  const auto result = migrate(connection + " user=guest", known_migrations(), in(seconds(20)));
 
   ASSERT_FALSE(result);
-  EXPECT_NE(result.error().message.find("schema version 2, this program knows up to 1"), std::string::npos)
-      << result.error().message;
+  EXPECT_NE(result.error().message.find("GRANT CREATE ON SCHEMA public"), std::string::npos) << result.error().message;
 }
 
 TEST(Migrations, LeaveNothingOfOneThatFails) {

@@ -111,12 +111,18 @@ TEST_F(Outage, IsSeenInTheStateAndFollowedByEvents) {
   std::mutex mutex;
   std::condition_variable changed;
   std::int64_t last = 0;
-  const auto tail = store_->tail(0, [&](std::span<const Event> events) {
-    const std::lock_guard lock(mutex);
-    EXPECT_EQ(events.front().seq, last + 1);
-    last = events.back().seq;
-    changed.notify_all();
-  }, [] { ADD_FAILURE(); });
+  const auto tail = store_->tail(
+      0,
+      [&](std::span<const Event> events) {
+        const std::lock_guard lock(mutex);
+        EXPECT_EQ(events.front().seq, last + 1);
+        last = events.back().seq;
+        changed.notify_all();
+      },
+      [](EventTail::Loss) -> std::optional<std::int64_t> {
+        ADD_FAILURE();
+        return std::nullopt;
+      });
   store_->keep_house();
   signal_all(SIGSTOP);
 

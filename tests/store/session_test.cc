@@ -18,7 +18,7 @@ TEST(Session, PlansAnewForATableThatHasGrown) {
       "CREATE TABLE held (vm uuid, host bigint, state text); CREATE INDEX by_host ON held (host) WHERE state = 'held';"
       "CREATE UNIQUE INDEX by_vm ON held (vm) WHERE state = 'held';"
       "INSERT INTO held SELECT gen_random_uuid(), i % 10, 'held' FROM generate_series(1, 10) AS i");
-  Session session(connection, kByIndex);
+  Session session(connection, Purpose::kWork);
   const auto plan = [&] {
     pqxx::work transaction(session.open(in(seconds(20))));
     std::string text;
@@ -38,6 +38,41 @@ TEST(Session, PlansAnewForATableThatHasGrown) {
 
   EXPECT_EQ(early.find("Index Cond"), std::string::npos) << "already good for ten rows:\n" << early;
   EXPECT_NE(late.find("Index Cond"), std::string::npos) << late;
+}
+
+// A replica that stops in the middle of a transaction must not stop the others for as long as it is stopped.
+TEST(Session, LosesItsLocksWhenItStopsInATransaction) {
+  const std::string connection = fresh_database(server().connection_string());
+  PostgresStore store(options_for(connection));
+  ASSERT_TRUE(store.write({host("h", 4, 4096)}, {}, {}, in(seconds(20))));
+  Session frozen(connection, Purpose::kClaims);
+  pqxx::work transaction(frozen.open(in(seconds(60))));
+  transaction.exec("SELECT 1 FROM hosts FOR UPDATE");
+
+  const auto taken = store.take({order(vm("v", 1, 1024), "h")}, {}, in(seconds(25)));
+
+  EXPECT_TRUE(taken) << taken.error().message;
+  EXPECT_THROW(transaction.exec("SELECT 1"), pqxx::failure);
+}
+
+TEST(Session, SaysWhoseItIsAndWhatFor) {
+  const std::string connection = fresh_database(server().connection_string());
+  Session session({connection, "public", "r1"}, Purpose::kClaims);
+  pqxx::nontransaction transaction(session.open(in(seconds(20))));
+
+  EXPECT_STREQ(transaction.exec1("SHOW application_name")[0].c_str(), "emplace r1 claims");
+  EXPECT_STREQ(transaction.exec1("SHOW jit")[0].c_str(), "off");
+  EXPECT_STREQ(transaction.exec1("SHOW synchronous_commit")[0].c_str(), "on");
+}
+
+TEST(Session, ReadsAUrlAndLeavesWhatItSays) {
+  const Address address("postgresql://u@h,i/d?connect_timeout=7&options=-cgeqo%3Doff", "public", "r1");
+
+  const std::string text = connection_string(address, Purpose::kWork);
+
+  for (const char* const word :
+       {"host='h,i'", "connect_timeout='7'", "options='-cgeqo=off'", "target_session_attrs='read-write'"})
+    EXPECT_NE(text.find(word), std::string::npos) << word << " in " << text;
 }
 
 }  // namespace

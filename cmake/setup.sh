@@ -36,6 +36,21 @@ without_default_cluster() {
   fi
 }
 
+# Debian's pgbouncer starts a service on port 6432, which only our tests' own ones are wanted for.
+without_pgbouncer_service() {
+  [ ! -e /etc/systemd/system/pgbouncer.service ] || return 0
+  say "telling systemd not to start pgbouncer (systemctl unmask pgbouncer undoes it)"
+  as_root mkdir -p /etc/systemd/system
+  as_root ln -s /dev/null /etc/systemd/system/pgbouncer.service
+}
+
+# Where there is no systemd: the init script that the package has just run.
+stop_pgbouncer_service() {
+  [ ! -d /run/systemd/system ] && [ -x /etc/init.d/pgbouncer ] || return 0
+  as_root /etc/init.d/pgbouncer stop >/dev/null 2>&1 || true
+  as_root update-rc.d pgbouncer disable >/dev/null 2>&1 || true
+}
+
 # install_packages [LIST]
 install_packages() {
   local list=${1:-cmake/packages.txt}
@@ -50,12 +65,14 @@ install_packages() {
     sudo true || die "sudo refused; as root: apt-get install $missing"
   fi
   case $missing in *postgresql-15*) without_default_cluster ;; esac
+  case $missing in *pgbouncer*) without_pgbouncer_service ;; esac
   local log=build/packages.log
   mkdir -p build
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=900)
   as_root "${apt[@]}" update >"$log" 2>&1 || fail_with_log "$log" "apt-get update failed"
   # shellcheck disable=SC2086
   as_root "${apt[@]}" install -y --no-install-recommends $missing >>"$log" 2>&1 || fail_with_log "$log" "apt-get install failed"
+  case $missing in *pgbouncer*) stop_pgbouncer_service ;; esac
 }
 
 fail_with_log() {

@@ -1,4 +1,5 @@
-"""A private PostgreSQL for several emplaced: unix socket only, as an unprivileged user when we are root. Use as a context manager."""
+"""A private PostgreSQL for several emplaced: unix socket only, as an unprivileged user when we are root. It has PostgreSQL's own
+defaults ("stock") or is set as emplaced sets the one that it embeds. Use as a context manager."""
 
 import glob
 import os
@@ -10,6 +11,11 @@ import tempfile
 import time
 
 PATIENCE_S = 60
+SETTINGS = {
+    "stock": [],
+    "embedded": ["shared_buffers=64MB", "max_wal_size=512MB", "checkpoint_timeout=15min", "wal_level=minimal", "max_wal_senders=0",
+                 "autovacuum_naptime=20s", "timezone=UTC"],  # service/store/embedded.cc
+}
 
 
 def programs():
@@ -19,7 +25,8 @@ def programs():
 
 
 class Database:
-    def __init__(self):
+    def __init__(self, kind="stock"):
+        self.settings = [word for setting in SETTINGS[kind] for word in ("-c", setting)]
         self.directory = tempfile.mkdtemp(prefix="emplace-pg-", dir="/tmp")
         self.data = os.path.join(self.directory, "data")
         self.user = {}
@@ -46,8 +53,8 @@ class Database:
     def start(self):
         with open(os.path.join(self.directory, "log"), "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(programs(), "postgres"), "-D", self.data, "-c", "listen_addresses=", "-c", "max_connections=200",
-                 "-c", f"unix_socket_directories={self.directory}"], stdout=log, stderr=log, **self.user)
+                [os.path.join(programs(), "postgres"), "-D", self.data, "-c", "listen_addresses=",
+                 "-c", f"unix_socket_directories={self.directory}", *self.settings], stdout=log, stderr=log, **self.user)
         deadline = time.monotonic() + PATIENCE_S
         while subprocess.run([os.path.join(programs(), "pg_isready"), "-q", "-h", self.directory], check=False).returncode != 0:
             assert time.monotonic() < deadline and self.process.poll() is None, "PostgreSQL does not start"

@@ -95,7 +95,7 @@ class Service:
         headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
         if method == "POST":
             headers["Idempotency-Key"] = key or str(uuid.uuid4())
-        data = None if body is None else json.dumps(body).encode()
+        data = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
@@ -109,6 +109,13 @@ class Service:
         if status >= 400:
             raise RuntimeError(f"{method} {path}: {status}: {answer}")
         return answer
+
+    def metrics(self):
+        """Values by name and labels, as they are written."""
+        request = urllib.request.Request(self.url + "/metrics", headers={"Authorization": f"Bearer {self.token()}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))}
 
     def vms(self, verify=False):
         found, path = [], "/v1/vms?limit=1000" + ("&verify=true" if verify else "")

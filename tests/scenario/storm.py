@@ -3,7 +3,7 @@ with the same key, at whichever replica answers. At the end, from the database: 
 broken; everything that was acknowledged is there, nothing twice; the pictures of all replicas are the same; memory and
 descriptors did not grow.
 
-usage: storm.py BUILD_DIRECTORY [--replicas N] [--clients N] [--seconds S] [--every S] [--seed N]
+usage: storm.py BUILD_DIRECTORY [--replicas N] [--clients N] [--seconds S] [--every S] [--seed N] [--database stock|embedded]
 """
 
 import argparse
@@ -331,10 +331,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=1800)
     parser.add_argument("--every", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=["stock", "embedded"], default="stock")
     options = parser.parse_args()
     socket.setdefaulttimeout(30)
     replicas = []
-    with Database() as database:
+    with Database(options.database) as database:
         try:
             for i in range(options.replicas):
                 replicas.append(Replica(os.path.abspath(options.build), f"r{i}", database.url))

@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cstdio>
-#include <system_error>
 
 #include "cli/commands.h"
 #include "service/process/streams.h"
@@ -10,12 +9,13 @@
 namespace emplace::cli {
 namespace {
 
-// The service sends a heartbeat several times in that time.
+// The service sends a heartbeat several times in that time. Three without an event in between: it has nothing to send.
 constexpr double kLongestSilenceS = 60;
+constexpr int kIdleHeartbeats = 3;
 
 // One server-sent event, line by line: fields until an empty line. Lines that start with ':' keep the connection open.
 struct Event {
-  std::string id, kind, data;
+  std::string id, kind, at, data;
 
   bool take(std::string_view line) {  // true: the event is complete
     if (line.empty()) return !data.empty();
@@ -26,6 +26,7 @@ struct Event {
     const std::string_view field = line.substr(0, colon);
     if (field == "id") id = value;
     if (field == "event") kind = value;
+    if (field == "at") at = value;
     if (field == "data") data += value;
     return false;
   }
@@ -40,25 +41,23 @@ std::int64_t number_of(const std::string& text) {
   return number;
 }
 
-// Without what the line says already.
-std::string rest_of(const Json& change) {
+// The change, after its number and when it was made.
+std::string as_json(const Event& event) {
   JsonWriter writer;
   writer.begin_object();
-  for (const auto& [name, value] : change.members()) {
-    if (name != "seq" && name != "at" && name != "actor" && name != "kind") writer.field(name, value);
-  }
+  if (!event.id.empty()) writer.field("seq", static_cast<double>(number_of(event.id)));
+  writer.field_if("at", event.at).field("event", event.kind);
+  for (const auto& [name, value] : Json::parse(event.data, "an event").members()) writer.field(name, value);
   return writer.end_object().take();
 }
 
 void print_event(const Session& session, const Event& event) {
   if (session.json) {
-    fmt::print("{}\n", event.data);
+    fmt::print("{}\n", as_json(event));
     return;
   }
-  const Json change = Json::parse(event.data, "an event");
-  const std::string at = change["at"].text();
-  fmt::print("{:>8}  {:<20}  {:<20}  {:<14}  {}\n", event.id, at.size() < 20 ? at : at.substr(0, 19) + "Z",
-             printable(change["actor"].text()), event.kind, printable(rest_of(change)));
+  const std::string at = event.at.size() < 20 ? "-" : event.at.substr(0, 19) + "Z";
+  fmt::print("{:>8}  {:<20}  {:<14}  {}\n", event.id, at, event.kind, printable(event.data));
 }
 
 // The event after which there is nothing to show.
@@ -79,12 +78,26 @@ class Goal {
   std::int64_t at_, end_;
 };
 
+struct End {
+  std::int64_t seq = 0;
+  bool is_ours = true;  // false: the caller is shown some events only, and perhaps not the last one
+};
+
+// Each list says which event it is as new as: all up to there are to be shown, however slowly they come.
+End end_of_events(Client& client) {
+  const auto newest = [&](const char* list) {
+    return static_cast<std::int64_t>(client.ask({.target = list}).need("event_seq").number());
+  };
+  const bool is_of_project = client.send({.target = "/v1/hosts?limit=1"}).status == 403;
+  return {newest(is_of_project ? "/v1/vms?limit=1" : "/v1/hosts?limit=1"), !is_of_project};
+}
+
 void follow(Session& session, const Request& request) {
   Event event;
   session.client().stream(request, 0, [&](const std::string& line) {
     if (!event.take(line)) return true;
     print_event(session, event);
-    if (const std::error_code error = flush_output()) throw std::system_error(error);
+    flush_or_throw();
     event = {};
     return true;
   });
@@ -98,19 +111,21 @@ void show_events(Session& session, const EventOptions& options) {
     request.headers["Last-Event-ID"] = options.after.empty() ? "0" : options.after;
   }
   if (options.follow) return follow(session, request);
-  // Each list says which event it is as new as: all up to there are to be shown, however slowly they come.
-  const Json newest = session.client().ask({.target = "/v1/hosts?limit=1"}).need("event_seq");
-  Goal goal(options.after.empty() ? 0 : number_of(options.after), static_cast<std::int64_t>(newest.number()));
-  Event event;
+  const End end = end_of_events(session.client());
+  Goal goal(options.after.empty() ? 0 : number_of(options.after), end.seq);
   if (goal.reached()) return;
+  Event event;
+  int heartbeats = 0;
   session.client().stream(request, kLongestSilenceS, [&](const std::string& line) {
+    if (line == ":") return ++heartbeats < kIdleHeartbeats;
     if (!event.take(line)) return true;
+    heartbeats = 0;
     print_event(session, event);
     goal.pass(event);
     event = {};
     return !goal.reached();
   });
-  if (!goal.reached()) throw goal.missed();
+  if (end.is_ours && !goal.reached()) throw goal.missed();
 }
 
 }  // namespace emplace::cli

@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "cli/nova.h"
 #include "service/novaconf/import.h"
+#include "service/process/streams.h"
 
 namespace emplace::cli {
 
@@ -15,7 +14,7 @@ void import_nova_conf(const ImportConfOptions& options) {
   const novaconf::Release release = novaconf::parse_release(options.release).value_or(novaconf::Release::kZed);
   const novaconf::Import import = import_options(understand(ini, release));
   fmt::print("{}", to_toml(import));
-  std::fflush(stdout);
+  flush_or_throw();
   for (const novaconf::Finding& finding : import.findings) {
     fmt::print(stderr, "{}: {}: {}\n", to_string(finding.level), printable(finding.about), printable(finding.text));
   }

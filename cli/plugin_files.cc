@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "service/process/program.h"
+#include "service/process/streams.h"
 
 namespace emplace::cli {
 namespace {
@@ -53,7 +54,7 @@ void write_file(const files::path& path, const std::string& text) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  std::fflush(stdout);
+  flush_or_throw();
   execv(program.c_str(), arguments.data());
   throw Failure(kFailed, fmt::format("can't run {}: {}", program, std::strerror(errno)));
 }

@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "service/process/streams.h"
 
 namespace emplace::cli {
 namespace {
@@ -133,7 +134,7 @@ void make_token(Session& session, const NewTokenOptions& options) {
     return;
   }
   fmt::print("{}\n", token);
-  std::fflush(stdout);
+  flush_or_throw();  // before anybody is told to keep it
   if (options.file) {
     fmt::print(stderr, "Keep this token: only its hash is in {}. The service knows it once it is started again.\n",
                printable(*options.file));

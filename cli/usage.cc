@@ -81,7 +81,7 @@ const std::map<std::string, const char*>& examples() {
        "emplace config import /etc/nova/nova.conf >> emplaced.toml && emplaced --config emplaced.toml --check-config"},
       {"nova", "emplace nova doctor"},
       {"nova doctor", "emplace nova doctor --conf /etc/nova/nova.conf --conf /etc/nova/nova-scheduler.conf"},
-      {"events", "emplace events | tail\nemplace events --follow\nemplace --json events --after 4711 | jq -r .actor"},
+      {"events", "emplace events | tail\nemplace events --follow\nemplace --json events --after 4711 | jq -r .at"},
       {"simulate",
        "emplace simulate trace.csv --hosts inventory.json\n"
        "emplace simulate VM_data_C1.csv --hosts PM_res.csv --format huawei --policy in-process --policy best-fit"},

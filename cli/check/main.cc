@@ -91,7 +91,7 @@ int check(const Options& options) {
   }
   const Report report = run_all(options.setting, options.only, [](const TestReport& test) {
     fmt::print("{}", text_line(test));
-    std::fflush(stdout);
+    flush_or_throw();
   });
   fmt::print("{}", text_summary(report));
   if (!write_file(options.json, to_json(report))) return refuse("can't write " + options.json);

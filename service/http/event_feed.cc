@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "service/core/time_text.h"
+
 namespace emplace::http {
 namespace {
 
@@ -10,7 +12,8 @@ constexpr std::chrono::milliseconds kPatience{500};  // between looks at streams
 constexpr std::chrono::seconds kStoreDeadline{5};
 
 std::string text_of(const Event& event) {
-  return "id: " + std::to_string(event.seq) + "\nevent: " + event.kind + "\ndata: " + event.payload + "\n\n";
+  return "id: " + std::to_string(event.seq) + "\nevent: " + event.kind + "\nat: " + time_text(event.at_us) +
+         "\ndata: " + event.payload + "\n\n";
 }
 
 std::string gap(std::int64_t after, std::int64_t next) {

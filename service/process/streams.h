@@ -36,4 +36,9 @@ inline std::error_code flush_output() {
   return {errno != 0 ? errno : EIO, std::generic_category()};
 }
 
+// The same in the midst of a program: std::system_error.
+inline void flush_or_throw() {
+  if (const std::error_code error = flush_output()) throw std::system_error(error);
+}
+
 }  // namespace emplace

@@ -1,6 +1,8 @@
 """The event stream: server-sent, in order, and it resumes."""
 
+import datetime
 import json
+import time
 import unittest
 
 import service
@@ -89,6 +91,12 @@ class Events(unittest.TestCase):
         streams = [self.open() for _ in range(20)]
         self.emplace.post("/v1/inventory:import", hosts(1))
         self.assertEqual({stream.next()["event"] for stream in streams}, {"host"})
+
+    def test_say_when(self):
+        stream = self.open()
+        self.emplace.post("/v1/inventory:import", hosts(1))
+        at = datetime.datetime.fromisoformat(stream.next()["at"].replace("Z", "+00:00"))
+        self.assertLess(abs(at.timestamp() - time.time()), 60)
 
     def test_refuse_an_id_that_is_none(self):
         for path, headers in (("/v1/events?after=x", {}), ("/v1/events", {"Last-Event-ID": "-1"})):

@@ -226,7 +226,7 @@ def numbers(service):
         if not os.path.isdir(f"{locales}/{name}.UTF-8"):
             return print(f"   no locale {name} here: {made.stderr[:200]}")
         local = {"LC_ALL": f"{name}.UTF-8", "LOCPATH": locales}
-        words = ["--json", "place", "--memory", "1.5GiB", "--vcpus", "2.0", "--ttl", "1.5", "--dry-run", "--record"]
+        words = ["--json", "place", "--memory", "1.5GiB", "--vcpus", "2.0", "--dry-run", "--record"]
         done = service.run(*words, environment=local)
         assert done.returncode == DONE, done
         request = json.loads(service.emplace("--json", "explain", json.loads(done.stdout)["decision_id"]))["request"]["request"]
@@ -245,9 +245,8 @@ def events(service):
     text, _ = reader.communicate(timeout=120)
     seen = [json.loads(line) for line in text.splitlines()]
     assert [event["seq"] for event in seen][:head] == list(range(1, head + 1)), (len(seen), head)
-    assert {event["actor"] for event in seen} == {"token admin"}, {event["actor"] for event in seen}
     line = service.emplace("events", "--after", str(head)).splitlines()[0]
-    assert "token admin" in line and "group" in line and "T" in line and "more-0" in line, line
+    assert "group" in line and "more-0" in line and line.split()[1].endswith("Z"), line
     assert service.emplace("events", "--after", str(10**9)) == ""
 
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "service/core/json.h"
-#include "service/http/target.h"
+#include "service/core/utf8.h"
 
 namespace emplace::http {
 namespace {

@@ -1,6 +1,6 @@
 #include "service/http/target.h"
 
-#include <array>
+#include "service/core/utf8.h"
 
 namespace emplace::http {
 namespace {
@@ -60,40 +60,7 @@ std::string_view without_authority(std::string_view target) {
   return target;
 }
 
-struct Utf8Lead {
-  int more;               // continuation bytes
-  unsigned char lowest;   // of the first continuation byte: excludes overlong forms
-  unsigned char highest;  // and surrogates, and what is beyond U+10FFFF
-};
-
-Utf8Lead utf8_lead(unsigned char c) {
-  if (c < 0x80) return {0, 0, 0};
-  if (c >= 0xc2 && c <= 0xdf) return {1, 0x80, 0xbf};
-  if (c == 0xe0) return {2, 0xa0, 0xbf};
-  if (c == 0xed) return {2, 0x80, 0x9f};
-  if (c >= 0xe1 && c <= 0xef) return {2, 0x80, 0xbf};
-  if (c == 0xf0) return {3, 0x90, 0xbf};
-  if (c == 0xf4) return {3, 0x80, 0x8f};
-  if (c >= 0xf1 && c <= 0xf3) return {3, 0x80, 0xbf};
-  return {-1, 0, 0};
-}
-
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    Utf8Lead lead = utf8_lead(static_cast<unsigned char>(text[i]));
-    if (lead.more < 0) return false;
-    for (; lead.more > 0; --lead.more) {
-      if (++i == text.size()) return false;
-      const auto c = static_cast<unsigned char>(text[i]);
-      if (c < lead.lowest || c > lead.highest) return false;
-      lead.lowest = 0x80;
-      lead.highest = 0xbf;
-    }
-  }
-  return true;
-}
 
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_blank) {
   std::string decoded;

@@ -20,6 +20,4 @@ bool split_target(Request& request);
 // Decodes %XX (and '+' as a blank where forms use it). Nothing if an escape is bad or a control character comes out.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_blank);
 
-bool is_utf8(std::string_view text);
-
 }  // namespace emplace::http

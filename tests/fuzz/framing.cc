@@ -2,7 +2,7 @@
 // i of the line says (its code modulo 64, plus 1), over and over. However it is cut, the same must be seen.
 #include "service/http/framing.h"
 
-#include "service/http/target.h"
+#include "service/core/utf8.h"
 #include "tests/fuzz/targets.h"
 
 namespace emplace::fuzz {
@@ -21,7 +21,7 @@ void require_sound(const http::Request& request) {
   require(request.body.size() <= kLimits.body_bytes, "a body is within its limit");
   require(request.headers.size() <= kLimits.header_fields, "fields are within their limit");
   require(request.target.size() <= kLimits.target_bytes, "a target is within its limit");
-  require(!request.path.empty() && http::is_utf8(request.path), "a path is UTF-8");
+  require(!request.path.empty() && is_utf8(request.path), "a path is UTF-8");
   for (const auto& [name, value] : request.headers) {
     require(!name.empty() && value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos,
             "a field is a line");

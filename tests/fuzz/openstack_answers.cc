@@ -2,7 +2,7 @@
 #include <map>
 
 #include "service/core/json.h"
-#include "service/http/target.h"
+#include "service/core/utf8.h"
 #include "service/openstack/identity.h"
 #include "service/openstack/migration_json.h"
 #include "service/openstack/nova_json.h"
@@ -16,7 +16,7 @@ namespace {
 void require_told(const std::string& message) {
   require(!message.empty(), "an error says why");
   require(message.size() <= 2000, "a message is short, found: " + message);
-  require(http::is_utf8(message), "a message is UTF-8");
+  require(is_utf8(message), "a message is UTF-8");
 }
 
 // Half an answer of another service is its fault, and never becomes rows.
@@ -82,7 +82,7 @@ const std::map<char, Read>& readers() {
       {'o', [](std::string_view body) { read_of(openstack::read_migration(body)); }},
       {'w', [](std::string_view body) { read_of(openstack::read_whereabouts(body)); }},
       {'i', [](std::string_view body) { read_of(openstack::read_action(body)); }},
-      {'r', [](std::string_view body) { require(http::is_utf8(openstack::refusal_of(body)), "a refusal is UTF-8"); }},
+      {'r', [](std::string_view body) { require(is_utf8(openstack::refusal_of(body)), "a refusal is UTF-8"); }},
       {'p', [](std::string_view body) { read_of(openstack::read_providers(body)); }},
       {'n', [](std::string_view body) { read_of(openstack::read_inventories(body)); }},
       {'u', [](std::string_view body) { read_of(openstack::read_usages(body)); }},

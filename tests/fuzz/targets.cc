@@ -1,6 +1,6 @@
 #include "tests/fuzz/targets.h"
 
-#include "service/http/target.h"
+#include "service/core/utf8.h"
 
 namespace emplace::fuzz {
 
@@ -8,7 +8,7 @@ void require_clear(const Error& error) {
   require(error.code == ErrorCode::kInvalid, "bad input is kInvalid, found: " + error.message);
   require(!error.message.empty(), "an error says why");
   require(error.message.size() <= 2000, "a message is short, found: " + error.message);
-  require(http::is_utf8(error.message), "a message is UTF-8");
+  require(is_utf8(error.message), "a message is UTF-8");
 }
 
 std::string_view first_line(std::string_view& input) {

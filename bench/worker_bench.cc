@@ -37,7 +37,6 @@ std::shared_ptr<const Picture> make_picture(std::int64_t hosts) {
 Plugins load(const std::string& isolation, const std::shared_ptr<Arena>& arena) {
   PluginSettings settings;
   settings.directory = EMPLACE_BENCH_PLUGINS;
-  settings.prober.program = EMPLACE_BENCH_PROGRAMS "/emplace-plugin-probe";
   settings.worker.program = EMPLACE_BENCH_PROGRAMS "/emplace-worker";
   settings.worker.pictures = arena;
   constexpr std::int64_t kDeadlineMs = 10'000;  // a busy machine must not end the measurement
@@ -70,7 +69,7 @@ void isolated_call(benchmark::State& state) {
   const auto picture = make_picture(state.range(0));
   const std::chrono::microseconds pause(state.range(1));
   const Plugins here = load("in-process", picture->arena()), worker = load("worker", picture->arena());
-  const auto near = here.add_to({}).value().objectives.at(0), far = worker.add_to({}).value().objectives.at(0);
+  const auto near = here.add_to({}).objectives.at(0), far = worker.add_to({}).objectives.at(0);
   PlacementRequest request;
   request.vm.name = "vm";
   const Query query = *bind(request, request.vm, *picture, 0);

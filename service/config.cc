@@ -175,6 +175,7 @@ void read_plugin(Section& section, PluginEntry& plugin) {
   section.required("path");
   section.text("path", plugin.path);
   section.one_of("isolation", plugin.isolation, {"worker", "in-process"});
+  section.one_of("confinement", plugin.confinement, {"available", "required"});
   section.whole("deadline_ms", plugin.deadline_ms, 1, 60'000);
   section.json("config", plugin.config);
 }

@@ -29,6 +29,7 @@ struct PluginEntry {
   std::string isolation;  // empty: by where it lies (PluginChoice)
   std::uint32_t deadline_ms = 20;
   std::string config = "{}";  // JSON
+  std::string confinement = "available";
 };
 
 struct OpenstackEntry {

@@ -31,6 +31,7 @@
 #include "service/observe/reservations.h"
 #include "service/openstack/openstack.h"
 #include "service/options.h"
+#include "service/plugins/absent_rules.h"
 #include "service/plugins/current.h"
 #include "service/process/streams.h"
 #include "service/signals.h"
@@ -79,6 +80,14 @@ void log_nova(const Config& config) {
     log_line(finding.level == novaconf::Finding::Level::kNote ? "info" : "warn",
              fmt::format("event=nova_conf file={} option={} what={}", json_text(config.nova_config), json_text(finding.about),
                          json_text(finding.text)));
+  }
+}
+
+void log_plugins(const Plugins& plugins) {
+  for (const PluginStatus& one : plugins.status()) {
+    if (one.state != "refused") continue;
+    log_line("error", fmt::format("event=plugin_refused plugin={} library={} error={}", json_text(one.id), json_text(one.library),
+                                  json_text(one.last_error)));
   }
 }
 
@@ -165,6 +174,11 @@ Result<http::Tokens> tokens_of(const Config& config, const fs::path& data) {
   return tokens;
 }
 
+// All that profiles may name; for what they name of a plugin that was refused, something that says so.
+Catalogue rules_of(const Plugins& plugins, std::span<const Profile> profiles) {
+  return with_stand_ins(plugins.add_to(built_in_rules()), profiles, plugins.refusals());
+}
+
 // ---- reload and recovery
 
 // Plugins and profiles; a fault in either changes nothing.
@@ -172,11 +186,9 @@ Result<void> take_config(const Config& config, const PluginSettings& settings, C
                          Store& store) {
   auto plugins = current.get()->reload(settings, plugin_choices(config, settings));
   if (!plugins) return tl::unexpected(plugins.error());
-  auto catalogue = plugins->add_to(built_in_rules());
-  if (!catalogue) return tl::unexpected(catalogue.error());
   const auto profiles = profiles_of(config, store);
   if (!profiles) return tl::unexpected(profiles.error());
-  if (const auto replaced = book.replace(*std::move(catalogue), *profiles); !replaced) return replaced;
+  if (const auto replaced = book.replace(rules_of(*plugins, *profiles), *profiles); !replaced) return replaced;
   current.put(*std::move(plugins));
   return {};
 }
@@ -254,8 +266,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
   const auto settings = plugin_settings(*arena);
   auto loaded_plugins = Plugins::load(settings, plugin_choices(config, settings));
   if (!loaded_plugins) return tl::unexpected(loaded_plugins.error());
-  auto catalogue = loaded_plugins->add_to(built_in_rules());
-  if (!catalogue) return tl::unexpected(catalogue.error());
+  log_plugins(*loaded_plugins);
   CurrentPlugins plugins(*std::move(loaded_plugins));
   auto options = hypervisor_options(config);
   if (!options) return tl::unexpected(options.error());
@@ -273,10 +284,10 @@ Result<void> serve(const Config& config, const std::string& connection) {
                        .new_uuid = random_uuid,
                        .log = store_log,
                        .schema = config.database_schema});
-  RuleBook rule_book(std::move(*catalogue));
+  RuleBook rule_book(Catalogue{});
   const auto profiles = profiles_of(config, store);
   if (!profiles) return tl::unexpected(profiles.error());
-  if (const auto filled = rule_book.replace(*profiles); !filled) return filled;
+  if (const auto filled = rule_book.replace(rules_of(*plugins.get(), *profiles), *profiles); !filled) return filled;
 
   std::unique_ptr<observe::History> history;
   if (config.history_mib > 0) {

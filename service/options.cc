@@ -1,17 +1,26 @@
 #include "service/options.h"
 
+#include <pwd.h>
+
 #include <chrono>
 
 #include "service/nova_section.h"
 #include "service/process/program.h"
 
 namespace emplace {
+namespace {
+
+constexpr const char* kPluginUser = "emplace-plugin";
+
+}  // namespace
 
 PluginSettings plugin_settings(std::shared_ptr<Arena> arena) {
   PluginSettings settings;
   settings.directory = program_directory().parent_path() / "lib/emplace/plugins";
-  settings.prober.program = default_probe_program();
   settings.worker.program = default_worker_program();
+  if (const passwd* const user = getpwnam(kPluginUser)) {
+    settings.worker.user = user->pw_uid, settings.worker.group = user->pw_gid;
+  }
   settings.worker.pictures = std::move(arena);
   return settings;
 }
@@ -27,7 +36,7 @@ std::vector<PluginChoice> plugin_choices(const Config& config, const PluginSetti
     }
   }
   for (const PluginEntry& entry : config.plugins) {
-    choices.push_back({entry.path, entry.isolation, entry.deadline_ms, entry.config});
+    choices.push_back({entry.path, entry.isolation, entry.deadline_ms, entry.config, entry.confinement});
   }
   return choices;
 }

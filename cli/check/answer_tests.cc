@@ -50,8 +50,10 @@ void for_samples(const Setting& setting, const char* test, Use&& use) {
   }
 }
 
-void explain_all(const Setting& setting, Instance& instance, const Rule& rule, const Question& question,
-                 std::size_t& refused, Findings& findings) {
+// How many it refused.
+std::size_t explain_all(const Setting& setting, Instance& instance, const Rule& rule, const Question& question,
+                        Findings& findings) {
+  std::size_t refused = 0;
   const Answer answer = instance.ask(rule, question);
   for (std::size_t i = 0; i < answer.cells.size() && !findings.full(); ++i) {
     if (answer.cells[i].value) continue;
@@ -65,6 +67,7 @@ void explain_all(const Setting& setting, Instance& instance, const Rule& rule, c
                                  rule.id, said.code));
     }
   }
+  return refused;
 }
 
 }  // namespace
@@ -96,23 +99,30 @@ Findings test_results(const Setting& setting) {
     for (const Cell& cell : answer.cells) shares[rule.id].add(rule.kind, cell);
   });
   for (const Rule& rule : setting.subject->rules) {
-    if (rule.kind != Kind::kWeigher) findings.note(shares[rule.id].text(rule));
+    if (rule.kind == Kind::kWeigher) continue;
+    const std::string share = shares[rule.id].text(rule);
+    shares[rule.id].part == 0 ? findings.not_exercised(share) : findings.note(share);
   }
   return findings;
 }
 
 Findings test_explain(const Setting& setting) {
   Findings findings;
-  std::size_t filters = 0, refused = 0;
-  for (const Rule& rule : setting.subject->rules) filters += rule.kind == Kind::kFilter;
-  if (filters == 0) {
+  std::map<std::string, std::size_t> refused;  // by filter
+  for (const Rule& rule : setting.subject->rules) {
+    if (rule.kind == Kind::kFilter) refused[rule.id] = 0;
+  }
+  if (refused.empty()) {
     findings.skip("it has no filters");
     return findings;
   }
   for_samples(setting, "explain", [&](Instance& instance, const Rule& rule, const Question& question) {
-    if (rule.kind == Kind::kFilter) explain_all(setting, instance, rule, question, refused, findings);
+    if (rule.kind == Kind::kFilter) refused[rule.id] += explain_all(setting, instance, rule, question, findings);
   });
-  findings.note(fmt::format("{} refusals", refused));
+  for (const auto& [filter, count] : refused) {
+    const std::string explained = fmt::format("{}: {} refusals explained", filter, count);
+    count == 0 ? findings.not_exercised(explained) : findings.note(explained);
+  }
   return findings;
 }
 

@@ -9,6 +9,13 @@ namespace emplace::check {
 namespace {
 
 constexpr std::uint64_t kArenaBytes = std::uint64_t{8} << 30;
+constexpr std::size_t kPicturesAtOnce = 8;
+
+// Of the process, as what it may do is of the process too: pictures of different clusters lie apart.
+std::vector<std::shared_ptr<Arena>>& arenas() {
+  static std::vector<std::shared_ptr<Arena>> all;
+  return all;
+}
 constexpr std::int64_t kHourUs = 3'600'000'000;
 constexpr std::uint32_t kAggregates = 3, kSources = 4;
 
@@ -176,10 +183,18 @@ std::shared_ptr<const Picture> with_changes(std::shared_ptr<const Picture> base,
   return builder.finish({"check", version, 0}, kNowUs);
 }
 
+void prepare_memory() {
+  while (arenas().size() < kPicturesAtOnce) {
+    auto arena = Arena::create(kArenaBytes);
+    if (!arena) throw std::runtime_error(arena.error().message);
+    arenas().push_back(*std::move(arena));
+  }
+}
+
 std::shared_ptr<const Picture> picture_of(const std::vector<Change>& cluster) {
-  auto arena = Arena::create(kArenaBytes);
-  if (!arena) throw std::runtime_error(arena.error().message);
-  return with_changes(std::make_shared<const Picture>(*arena), cluster);
+  const auto free = std::ranges::find(arenas(), 1, [](const auto& arena) { return arena.use_count(); });
+  if (free == arenas().end()) throw std::runtime_error("wanted fewer pictures at once");
+  return with_changes(std::make_shared<const Picture>(*free), cluster);
 }
 
 }  // namespace emplace::check

@@ -39,6 +39,8 @@ Change random_change(Random& random, std::uint32_t hosts, std::uint32_t vms, std
 // The same cluster with its rows elsewhere.
 std::vector<Change> shuffled(std::vector<Change> cluster, Random& random);
 
+// Memory for as many pictures_of() as are there at once, before a process gives up the right to get any.
+void prepare_memory();
 std::shared_ptr<const Picture> picture_of(const std::vector<Change>& cluster);
 std::shared_ptr<const Picture> with_changes(std::shared_ptr<const Picture> base, const std::vector<Change>& changes);
 

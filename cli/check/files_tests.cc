@@ -50,7 +50,7 @@ Findings test_symbols(const Setting& setting) {
   if (!entry) findings.fault(fmt::format("wanted the symbol {}, found none", kEntry));
   findings.note(fmt::format("needs {}", fmt::join(symbols->needed, ", ")));
   setting.watch->enter("loading");
-  find_undefined(setting.files.library.string(), *symbols, findings);
+  find_undefined(setting.copy, *symbols, findings);
   setting.watch->leave();
   return findings;
 }

@@ -8,7 +8,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "service/core/json.h"
+#include "service/plugins/texts.h"
 
 namespace emplace::check {
 namespace {
@@ -41,8 +41,7 @@ std::uint64_t bits(double value) { return std::bit_cast<std::uint64_t>(value); }
 void finish(Answer& answer, std::int32_t status, const emplace_error& error) {
   answer.ok = status == EMPLACE_OK;
   if (answer.ok) return;
-  answer.error = std::string(error.message, strnlen(error.message, sizeof error.message));
-  if (answer.error.empty()) answer.error = fmt::format("failed with {} and did not say why", status);
+  answer.error = text_in(error);
 }
 
 void screen(const emplace_filter& filter, const emplace_call& call, Answer& answer) {
@@ -107,7 +106,7 @@ std::optional<std::string> fault_in_cell(Kind kind, const Cell& cell) {
 Result<std::unique_ptr<Instance>> Instance::make(const Setting& setting, const std::string& configuration,
                                                  bool watched) {
   if (watched) setting.watch->enter("create");
-  auto plugin = PluginInstance::load(setting.subject->manifest, configuration);
+  auto plugin = setting.plugin->create(setting.subject->manifest, configuration);
   if (watched) setting.watch->leave();
   if (!plugin) return tl::unexpected(plugin.error());
   return std::make_unique<Instance>(setting, std::move(*plugin), watched);
@@ -122,9 +121,14 @@ std::unique_ptr<Instance> Instance::make(const Setting& setting) {
 Instance::Instance(const Setting& setting, std::unique_ptr<PluginInstance> plugin, bool watched)
     : subject_(*setting.subject),
       watch_(watched ? setting.watch : nullptr),
+      leaving_{watch_},
       plugin_(std::move(plugin)),
       pictures_(subject_.layout, subject_.observed, subject_.manifest.has_observer ? &plugin_->observer() : nullptr,
                 subject_.manifest.reentrant) {}
+
+Instance::~Instance() {
+  if (watch_) watch_->enter("destroy");
+}
 
 template <typename Use>
 void Instance::with_call(const Rule& rule, const Question& question, std::span<const std::uint32_t> hosts,
@@ -184,7 +188,7 @@ Explained Instance::explain(const Rule& rule, const Question& question, std::uin
     Answer answer;
     finish(answer, filter.explain(filter.self, &call, host, reason, &refusal, &error), error);
     explained.error = answer.error;
-    explained.code = std::string(refusal.code, strnlen(refusal.code, sizeof refusal.code));
+    explained.code = text_in(refusal.code);
   });
   return explained;
 }

@@ -50,6 +50,7 @@ class Instance {
   // With the subject's own configuration; a plugin that can't be made here ended the tests before.
   static std::unique_ptr<Instance> make(const Setting& setting);
   Instance(const Setting& setting, std::unique_ptr<PluginInstance> plugin, bool watched);
+  ~Instance();
 
   Answer ask(const Rule& rule, const Question& question, std::span<const std::uint32_t> hosts,
              std::int64_t deadline_us = kNoHurry);
@@ -63,8 +64,16 @@ class Instance {
                  std::int64_t deadline_us, std::string& error, Use&& use);
   void fill(const Rule& rule, const emplace_call& call, Answer& answer);
 
+  // The last to go: until then what is destroyed is watched.
+  struct Leaving {
+    Watch* watch;
+    ~Leaving() {
+      if (watch) watch->leave();
+    }
+  };
   const Subject& subject_;
-  Watch* const watch_;                            // null: not watched
+  Watch* const watch_;  // null: not watched
+  const Leaving leaving_;
   const std::unique_ptr<PluginInstance> plugin_;  // outlives pictures_
   ObservedPictures pictures_;
 };

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 
 #include "cli/check/instance.h"
 #include "cli/check/samples.h"
+#include "cli/check/second_thread.h"
 #include "cli/check/tests.h"
 #include "service/core/json.h"
 #include "service/plugins/configuration.h"
@@ -137,19 +137,18 @@ Findings test_threads(const Setting& setting) {
   Random random = random_for(setting.seed, "threads");
   const Sample sample = random_sample_of(random, kHosts, kVms, 2);
   const Question first(sample.picture, sample.requests[0]), second(sample.picture, sample.requests[1]);
-  const auto made = Instance::make(setting, setting.subject->configuration, false);
-  Instance& instance = **made;
   setting.watch->enter("two threads");
+  auto made = Instance::make(setting, setting.subject->configuration, false);
+  Instance& instance = **made;
   for (const Rule& rule : setting.subject->rules) {
     const Answer wanted = instance.ask(rule, first), other = instance.ask(rule, second);
     std::size_t different = 0;
-    {
-      // The one place where the program has a second thread: that is what is tested.
-      const std::jthread thread([&] { different = ask_again_and_again(instance, rule, second, other); });
-      if (ask_again_and_again(instance, rule, first, wanted) != 0) findings.fault(rule.id + ": answers differ");
-    }
+    setting.second_thread->run([&] { different = ask_again_and_again(instance, rule, second, other); });
+    if (ask_again_and_again(instance, rule, first, wanted) != 0) findings.fault(rule.id + ": answers differ");
+    setting.second_thread->wait();
     if (different != 0) findings.fault(rule.id + ": answers differ");
   }
+  made->reset();
   setting.watch->leave();
   return findings;
 }

@@ -76,6 +76,8 @@ std::string_view to_string(Outcome outcome) {
       return "skipped";
     case Outcome::kNotRun:
       return "not_run";
+    case Outcome::kNotExercised:
+      return "not_exercised";
   }
   return "";
 }
@@ -84,16 +86,18 @@ std::string text_line(const TestReport& test) {
   std::string word(to_string(test.outcome));
   if (test.outcome == Outcome::kFailed) word = "FAILED";
   if (test.outcome == Outcome::kNotRun) word = "not run";
-  std::string text = fmt::format("{:<8} {:<15} {}\n", word, test.name, test.promise);
-  for (const std::string& fault : test.faults) text += fmt::format("         {:<15} ! {}\n", "", fault);
-  for (const std::string& note : test.notes) text += fmt::format("         {:<15} - {}\n", "", note);
+  if (test.outcome == Outcome::kNotExercised) word = "not exercised";
+  std::string text = fmt::format("{:<13} {:<15} {}\n", word, test.name, test.promise);
+  for (const std::string& fault : test.faults) text += fmt::format("{:<29} ! {}\n", "", fault);
+  for (const std::string& note : test.notes) text += fmt::format("{:<29} - {}\n", "", note);
   return text;
 }
 
 std::string text_summary(const Report& report) {
-  std::string text = fmt::format("{} passed, {} failed, {} skipped, {} not run; seed {}\n",
-                                 report.count(Outcome::kPassed), report.count(Outcome::kFailed),
-                                 report.count(Outcome::kSkipped), report.count(Outcome::kNotRun), report.seed);
+  std::string text =
+      fmt::format("{} passed, {} failed, {} not exercised, {} skipped, {} not run; seed {}\n",
+                  report.count(Outcome::kPassed), report.count(Outcome::kFailed), report.count(Outcome::kNotExercised),
+                  report.count(Outcome::kSkipped), report.count(Outcome::kNotRun), report.seed);
   const std::string with =
       report.configuration == "{}" ? "" : fmt::format(" --config {}", quoted(report.configuration));
   for (const TestReport& test : report.tests) {
@@ -130,7 +134,8 @@ std::string to_junit(const Report& report) {
       "<testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{:.3f}\">\n"
       "  <properties><property name=\"seed\" value=\"{}\"/></properties>\n{}</testsuite>\n",
       escaped(report.library), report.tests.size(), report.count(Outcome::kFailed),
-      report.count(Outcome::kSkipped) + report.count(Outcome::kNotRun), seconds, report.seed, cases);
+      report.count(Outcome::kSkipped) + report.count(Outcome::kNotRun) + report.count(Outcome::kNotExercised), seconds,
+      report.seed, cases);
 }
 
 }  // namespace emplace::check

@@ -9,13 +9,13 @@
 
 namespace emplace::check {
 
-enum class Outcome { kPassed, kFailed, kSkipped, kNotRun };
+enum class Outcome { kPassed, kFailed, kSkipped, kNotRun, kNotExercised };
 
 struct TestReport {
   std::string name, promise;
   Outcome outcome = Outcome::kPassed;
   std::vector<std::string> faults;  // why it failed
-  std::vector<std::string> notes;   // figures; why it was skipped or not run
+  std::vector<std::string> notes;   // figures; why it was skipped or not run, what was not exercised
   double seconds = 0;
 };
 

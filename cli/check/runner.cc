@@ -14,9 +14,14 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <set>
 
-extern char** environ;
+#include "cli/check/cluster.h"
+#include "cli/check/second_thread.h"
+#include "service/core/utf8.h"
+#include "service/plugins/confinement.h"
+#include "service/plugins/library_file.h"
 
 // glibc 2.36 declares its functions without C linkage.
 extern "C" {
@@ -27,9 +32,11 @@ namespace emplace::check {
 namespace {
 
 constexpr int kLongestTestMs = 180'000;
+constexpr std::int64_t kLookMs = 100;  // between two looks at whether a call hangs
 
 struct Ended {
   int status = 0;
+  bool hung = false;  // in one call
   bool in_time = true;
   std::string last_words;  // the end of what it printed
 };
@@ -57,7 +64,8 @@ pid_t spawn(const Setting& setting, const Test& test, int output) {
   posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
   posix_spawn_file_actions_adddup2(&actions, setting.watch->fd(), kWatchFd);
   pid_t pid = -1;
-  errno = posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
+  char* nothing[] = {nullptr};  // of the environment
+  errno = posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments.data(), nothing);
   posix_spawn_file_actions_destroy(&actions);
   return errno == 0 ? pid : -1;
 }
@@ -71,7 +79,7 @@ void drain(int fd, std::string& text) {
   }
 }
 
-Ended wait_for(pid_t pid, int output) {
+Ended wait_for(pid_t pid, int output, const Watch& watch) {
   using std::chrono::steady_clock;
   Ended ended;
   const int over = pidfd_open(pid, 0);
@@ -79,12 +87,13 @@ Ended wait_for(pid_t pid, int output) {
   std::array<pollfd, 2> waits{{{over, POLLIN, 0}, {output, POLLIN, 0}}};
   while (waits[0].revents == 0) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady_clock::now()).count();
-    if (left <= 0) {
-      ended.in_time = false;
+    ended.in_time = left > 0;
+    ended.hung = watch.call_hangs();
+    if (ended.hung || !ended.in_time) {
       kill(pid, SIGKILL);
       break;
     }
-    poll(waits.data(), waits.size(), static_cast<int>(left));
+    poll(waits.data(), waits.size(), static_cast<int>(std::min<std::int64_t>(left, kLookMs)));
     drain(output, ended.last_words);
     if (waits[1].revents & (POLLHUP | POLLERR)) waits[1].fd = -1;  // it closed its output, and lives
   }
@@ -98,7 +107,7 @@ Ended wait_for(pid_t pid, int output) {
 std::string last_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   text.erase(0, text.rfind('\n') + 1);
-  return text.substr(0, 400);
+  return to_utf8(text, 400);
 }
 
 // What ended a test before its end, as a sentence.
@@ -106,7 +115,10 @@ std::string why_ended(const Ended& ended, const Watch& watch) {
   const std::string during = watch.last_call().empty() ? "" : " in: " + watch.last_call();
   const std::string said = last_line(ended.last_words);
   const std::string words = said.empty() ? "" : " (" + said + ")";
-  if (watch.call_hung()) return fmt::format("did not return within {} s{}", Watch::kLongestCallS, during);
+  if (WIFEXITED(ended.status) && WEXITSTATUS(ended.status) == kWorkerForbiddenCall) {
+    return fmt::format("made a system call that plugins may not make: {}{}", watch.forbidden_call(), during);
+  }
+  if (ended.hung) return fmt::format("did not return within {} s{}", Watch::kLongestCallS, during);
   if (!ended.in_time) return fmt::format("was not done after {} s{}", kLongestTestMs / 1000, during);
   if (WIFSIGNALED(ended.status)) {
     return fmt::format("crashed with signal {} ({}){}{}", WTERMSIG(ended.status), strsignal(WTERMSIG(ended.status)),
@@ -130,7 +142,7 @@ Findings run_apart(Setting setting, const Test& test) {
   if (pid < 0) {
     findings.fault(fmt::format("no process for it: {}", std::strerror(errno)));
   } else {
-    const Ended ended = wait_for(pid, ends[0]);
+    const Ended ended = wait_for(pid, ends[0], *watch);
     auto found = watch->findings();
     if (found) {
       findings = std::move(*found);
@@ -156,11 +168,61 @@ TestReport report_of(const Test& test, const Findings& findings, double seconds)
                     findings.faults(),      findings.notes(),          seconds};
   if (findings.faulty()) {
     report.outcome = Outcome::kFailed;
+  } else if (!findings.unexercised().empty()) {
+    report.outcome = Outcome::kNotExercised;
+    for (const std::string& what : findings.unexercised()) report.notes.push_back("not exercised: " + what);
   } else if (!findings.skipped().empty()) {
     report.outcome = Outcome::kSkipped;
     report.notes = {findings.skipped()};
   }
   return report;
+}
+
+// ---- in the process of a test
+
+// What a test of the plugin's code needs from outside; then the process gives up its rights, as a worker does before it
+// loads the library.
+struct Confined {
+  std::shared_ptr<const LibraryFile> copy;
+  std::unique_ptr<SecondThread> second_thread;
+};
+
+Result<Confined> confine_for(const Test& test, Setting& setting) {
+  prepare_memory();
+  auto copy = LibraryFile::read(setting.files.library);
+  if (!copy) return tl::unexpected(copy.error());
+  Confined confined{*copy, nullptr};
+  const auto early = confine_early({setting.files.library, (*copy)->copy_fd()}, getppid());
+  if (!early) return tl::unexpected(early.error());
+  if (test.two_threads) confined.second_thread = std::make_unique<SecondThread>();
+  const auto loading = confine_loading(setting.watch->forbidden_room());
+  if (!loading) return tl::unexpected(loading.error());
+  const bool reachable = access(setting.files.library.c_str(), R_OK) == 0;
+  setting.copy = reachable ? setting.files.library.string() : fmt::format("/proc/self/fd/{}", (*copy)->copy_fd());
+  setting.second_thread = confined.second_thread.get();
+  return confined;
+}
+
+Findings faulty(const Error& error) {
+  Findings findings;
+  findings.fault(error.message);
+  return findings;
+}
+
+// Of a process that is confined.
+Findings run_code(const Test& test, Setting& setting) {
+  if (test.code == Test::Code::kLoaded) return test.run(setting);
+  setting.watch->enter("loading");
+  const auto library = PluginLibrary::open(setting.subject->manifest, setting.copy);
+  setting.watch->leave();
+  if (!library) return faulty(library.error());
+  if (const auto confined = confine(); !confined) return faulty(confined.error());
+  setting.plugin = &*library;
+  try {
+    return test.run(setting);
+  } catch (const std::exception& error) {
+    return faulty({ErrorCode::kInvalid, error.what()});
+  }
 }
 
 }  // namespace
@@ -203,9 +265,15 @@ Result<void> run_here(Setting setting, const std::string& name) {
   setting.watch = &*watch;
   auto subject = Subject::read(setting.files, setting.configuration);
   if (subject) setting.subject = &*subject;
-  if (!subject && !test->without_subject) return tl::unexpected(subject.error());
-  watch->finish(test->run(setting));
-  return {};
+  if (test->code == Test::Code::kNone) {
+    watch->finish(test->run(setting));
+    return {};
+  }
+  if (!subject) return tl::unexpected(subject.error());
+  const auto confined = confine_for(*test, setting);
+  watch->finish(confined ? run_code(*test, setting) : faulty(confined.error()));
+  // A process that is confined may not even close what it has.
+  _exit(0);
 }
 
 }  // namespace emplace::check

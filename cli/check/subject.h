@@ -10,10 +10,13 @@
 #include <vector>
 
 #include "cli/check/watch.h"
+#include "service/plugins/library.h"
 #include "service/plugins/manifest.h"
 #include "service/plugins/tables.h"
 
 namespace emplace::check {
+
+class SecondThread;
 
 enum class Kind { kFilter, kObjective, kWeigher };
 
@@ -51,6 +54,9 @@ struct Setting {
   std::int64_t budget_us = 0;
   const Subject* subject = nullptr;  // null only for the tests that run without one
   Watch* watch = nullptr;
+  std::filesystem::path copy = {};        // the library, where a confined process reaches it
+  const PluginLibrary* plugin = nullptr;  // null only for the tests that do not create it
+  SecondThread* second_thread = nullptr;  // null but for the test of threads
 };
 
 }  // namespace emplace::check

@@ -14,12 +14,14 @@
 namespace emplace::check {
 
 struct Test {
+  enum class Code { kNone, kLoaded, kCreated };
   std::string_view name;
   std::string_view promise;  // what holds when it passes
   std::vector<std::string_view> needs;
   Findings (*run)(const Setting& setting);
-  bool without_subject = false;  // may run when the manifest can't be read
-  bool twice = false;            // in two processes, whose digests must agree
+  Code code = Code::kCreated;  // of the plugin, that runs; confined as in a worker
+  bool twice = false;          // in two processes, whose digests must agree
+  bool two_threads = false;    // and then it gets a second one
 };
 
 std::span<const Test> all_tests();  // in the order in which they run

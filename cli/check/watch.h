@@ -1,12 +1,13 @@
-// Watch: memory that the process of a test shares with the runner. The test writes into it what it is about to call, so
-// that the runner can say what a plugin was doing when it took the process with it; a call that does not return ends
-// the process after a while. At the end the findings travel the same way.
+// Watch: memory that the process of a test shares with the runner. The test writes into it what it is about to call and
+// when, so that the runner can say what a plugin was doing when it took the process with it, and end a call that does
+// not return. At the end the findings travel the same way.
 //
 // Threads: enter() and leave() by one thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,10 +33,14 @@ class Watch {
   void enter(std::string_view what);
   void leave();
   void finish(const Findings& findings);
+  // Where the name of a system call goes that ends the process.
+  std::span<char> forbidden_room() const;
 
+  // The runner.
+  bool call_hangs() const;
   // The runner, once the process is over.
   std::string last_call() const;
-  bool call_hung() const;
+  std::string forbidden_call() const;        // empty: it did not end for one
   std::optional<Findings> findings() const;  // nothing: the test did not come to its end
 
  private:

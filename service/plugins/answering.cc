@@ -1,9 +1,16 @@
 #include "service/plugins/answering.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
+
+#include "service/plugins/texts.h"
 
 namespace emplace {
 namespace {
+
+const std::filesystem::path kLibraryCopy = fmt::format("/proc/self/fd/{}", +kLibraryFd);
 
 struct AnswerWidths {
   std::size_t first, second;  // bytes of the two arrays of results
@@ -47,28 +54,57 @@ WorkerAnswer& AnsweringPlugin::place_answer(std::size_t at) {
 }
 
 std::int32_t AnsweringPlugin::fail_with(const std::string& why) {
-  const std::size_t size = std::min(why.size(), sizeof head_->error.message - 1);
-  std::memcpy(head_->error.message, why.data(), size);
-  head_->error.message[size] = 0;
+  put_text(why, head_->error);
   return EMPLACE_FAILED;
 }
 
-bool AnsweringPlugin::load_plugin() {
+struct AnsweringPlugin::Order {
+  bool on_disk;  // the library lies at its path; else there is only the copy
+  bool must_be_confined;
+  std::string configuration;
+};
+
+AnsweringPlugin::Order AnsweringPlugin::read_order() {
   MessageReader reader(exchange_.room());
   reader.number();  // the kind: the first question is kLoad
   manifest_.library = std::string(reader.text());
-  const std::string configuration(reader.text());
+  Order order{reader.number() != 0, reader.number() != 0, std::string(reader.text())};
   manifest_.id = reader.text();
   manifest_.version = reader.text();
   manifest_.filters = read_rules(reader);
   manifest_.objectives = read_rules(reader);
   manifest_.weighers = read_rules(reader);
   manifest_.has_observer = reader.number() != 0;
-  WorkerAnswer& answer = place_answer(AnswerPlace(reader.used(), 0, 0).head);
-  auto loaded = PluginInstance::load(manifest_, configuration);
-  if (loaded) plugin_ = std::move(*loaded);
-  answer.status = loaded ? EMPLACE_OK : fail_with(loaded.error().message);
-  return plugin_ != nullptr;
+  place_answer(AnswerPlace(reader.used(), 0, 0).head);
+  return order;
+}
+
+Result<void> AnsweringPlugin::load(const Steps& steps) {
+  exchange_.wait_for_question();
+  const Order order = read_order();
+  const auto confined = load_plugin(order, steps);
+  head_->status = confined ? EMPLACE_OK : fail_with(confined.error().message);
+  head_->count = confined.value_or(0);
+  exchange_.answer();
+  return confined ? Result<void>() : tl::unexpected(confined.error());
+}
+
+Result<std::uint32_t> AnsweringPlugin::load_plugin(const Order& order, const Steps& steps) {
+  const auto confined = steps.before_loading(manifest_.library);
+  if (!confined) return confined;
+  if (const std::string lacking = lacking_confinement(*confined); order.must_be_confined && !lacking.empty()) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("plugin {}: confinement: wanted all that is required, found no {}", manifest_.id, lacking));
+  }
+  // Another user may not be let into the library's folder.
+  const bool reachable = order.on_disk && access(manifest_.library.c_str(), R_OK) == 0;
+  const auto library = PluginLibrary::open(manifest_, reachable ? manifest_.library : kLibraryCopy);
+  if (!library) return tl::unexpected(library.error());
+  if (const auto done = steps.before_creating(); !done) return tl::unexpected(done.error());
+  auto plugin = library->create(manifest_, order.configuration);
+  if (!plugin) return tl::unexpected(plugin.error());
+  plugin_ = *std::move(plugin);
+  return *confined;
 }
 
 void AnsweringPlugin::answer_next() {
@@ -76,7 +112,10 @@ void AnsweringPlugin::answer_next() {
   MessageReader reader(exchange_.room());
   const auto question = static_cast<WorkerQuestion>(reader.number());
   std::int32_t status = EMPLACE_OK;
-  if (question == WorkerQuestion::kForget) {
+  if (question == WorkerQuestion::kEnd) {
+    place_answer(AnswerPlace(reader.used(), 0, 0).head);
+    plugin_.reset();
+  } else if (question == WorkerQuestion::kForget) {
     const std::uint64_t identity = reader.number();
     place_answer(AnswerPlace(reader.used(), 0, 0).head);
     if (manifest_.has_observer) plugin_->observer().forget(plugin_->observer().self, identity);

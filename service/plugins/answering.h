@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,15 +29,13 @@ class AnsweringPlugin {
   };
   AnsweringPlugin(Exchange& exchange, Memories memories) : exchange_(exchange), memories_(memories) {}
 
-  // The first question. `confine` gives up all rights, once the plugin is loaded; what it returns is in the answer.
-  template <typename Confine>
-  bool load(Confine&& confine) {
-    exchange_.wait_for_question();
-    const bool loaded = load_plugin();
-    if (loaded) head_->count = confine();
-    exchange_.answer();
-    return loaded;
-  }
+  // What is given up before any code of the plugin runs, and when it is loaded but not yet created.
+  struct Steps {
+    std::function<Result<std::uint32_t>(const std::filesystem::path& library)> before_loading;  // bits of Confinement
+    std::function<Result<void>()> before_creating;
+  };
+  // The first question.
+  Result<void> load(const Steps& steps);
   void answer_next();
 
  private:
@@ -46,7 +46,9 @@ class AnsweringPlugin {
   };
   struct Asked;
 
-  bool load_plugin();
+  struct Order;
+  Order read_order();
+  Result<std::uint32_t> load_plugin(const Order& order, const Steps& steps);
   std::int32_t observe(MessageReader& reader);
   std::int32_t call(WorkerQuestion question, MessageReader& reader);
   std::int32_t run(WorkerQuestion question, const Asked& asked, const emplace_call& call);

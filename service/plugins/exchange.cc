@@ -12,6 +12,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "service/core/utf8.h"
+
 namespace emplace {
 namespace {
 
@@ -112,6 +114,12 @@ void Exchange::interrupt() {
   // Any value but the one that is waited for.
   control().answer.fetch_add(0x40000000u, std::memory_order_seq_cst);
   wake(control().answer);
+}
+
+std::string Exchange::forbidden_call() const {
+  char name[sizeof control().forbidden_call];
+  std::memcpy(name, control().forbidden_call, sizeof name);
+  return to_utf8({name, strnlen(name, sizeof name)});
 }
 
 // ---- the worker's side

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "service/core/result.h"
 
@@ -42,10 +43,13 @@ class Exchange {
   bool answered(std::chrono::microseconds patience);
   // No answer will come any more: wakes answered(), which does not wait again.
   void interrupt();
+  // The name of the system call that ended the worker, if that was its end; whatever the worker wrote there.
+  std::string forbidden_call() const;
 
   // ---- the worker's side
   void wait_for_question();
   void answer();
+  std::span<char> forbidden_room() const { return control().forbidden_call; }
 
  private:
   static constexpr std::size_t kControlBytes = 4096;
@@ -55,6 +59,7 @@ class Exchange {
     alignas(64) std::atomic<std::uint32_t> answer;
     alignas(64) std::atomic<std::uint32_t> sleeping_service;  // only then a wake-up is worth a system call
     alignas(64) std::atomic<std::uint32_t> sleeping_worker;
+    char forbidden_call[32];
   };
   Exchange(int fd, std::byte* base) : fd_(fd), base_(base) {}
   static Result<std::byte*> map_memory(int fd);

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "service/plugins/configuration.h"
+#include "service/plugins/texts.h"
 
 namespace emplace {
 namespace {
@@ -29,7 +30,7 @@ Result<void> check_entry(const Manifest& manifest, const emplace_entry& entry) {
   }
   if (!entry.id || manifest.id != entry.id || !entry.version || manifest.version != entry.version) {
     return refuse(manifest, fmt::format("wanted {} {} as its manifest says, found {} {}", manifest.id, manifest.version,
-                                        entry.id ? entry.id : "no id", entry.version ? entry.version : "no version"));
+                                        text_at(entry.id, "no id"), text_at(entry.version, "no version")));
   }
   if (!entry.create || !entry.get_extension || !entry.destroy) {
     return refuse(manifest, "emplace_plugin_entry: wanted create, get_extension and destroy, found a null");
@@ -39,8 +40,8 @@ Result<void> check_entry(const Manifest& manifest, const emplace_entry& entry) {
 
 // The table of sections is what linkers write last: where it is not within the file, the file was cut off. Loading one
 // can succeed all the same, or kill the process at the first touch of what is missing.
-Result<void> check_file(const Manifest& manifest) {
-  std::ifstream file(manifest.library, std::ios::binary | std::ios::ate);
+Result<void> check_file(const Manifest& manifest, const std::filesystem::path& copy) {
+  std::ifstream file(copy, std::ios::binary | std::ios::ate);
   const auto bytes = static_cast<std::uint64_t>(std::max<std::streamoff>(file.tellg(), 0));
   Elf64_Ehdr header{};
   file.seekg(0);
@@ -56,31 +57,29 @@ Result<void> check_file(const Manifest& manifest) {
   return {};
 }
 
-Result<const emplace_entry*> open(const Manifest& manifest) {
-  if (const auto checked = check_file(manifest); !checked) return tl::unexpected(checked.error());
+}  // namespace
+
+Result<PluginLibrary> PluginLibrary::open(const Manifest& manifest, const std::filesystem::path& copy) {
+  if (const auto checked = check_file(manifest, copy); !checked) return tl::unexpected(checked.error());
   // RTLD_NOW: a symbol that is missing is found here and not in the middle of a decision.
-  void* handle = dlopen(manifest.library.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return refuse(manifest, fmt::format("cannot be loaded: {}", dlerror()));
+  void* handle = dlopen(copy.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) return refuse(manifest, fmt::format("cannot be loaded: {}", to_utf8(dlerror(), kLongestPluginText)));
   const auto* entry = static_cast<const emplace_entry*>(dlsym(handle, "emplace_plugin_entry"));
   if (!entry) return refuse(manifest, "wanted the symbol emplace_plugin_entry, found none");
   if (const auto checked = check_entry(manifest, *entry); !checked) return tl::unexpected(checked.error());
-  return entry;
+  return PluginLibrary(*entry);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<PluginInstance>> PluginInstance::load(const Manifest& manifest,
-                                                             const std::string& configuration) {
-  const auto entry = open(manifest);
-  if (!entry) return tl::unexpected(entry.error());
+Result<std::unique_ptr<PluginInstance>> PluginLibrary::create(const Manifest& manifest,
+                                                              const std::string& configuration) const {
   ConfigurationTable table(configuration);
   if (const auto filled = table.fill(); !filled) return tl::unexpected(filled.error());
   void* made = nullptr;
   emplace_error error{sizeof(emplace_error), {}};
-  if ((*entry)->create(&table.raw(), &made, &error) != EMPLACE_OK || !made) {
-    return refuse(manifest, fmt::format("create failed: {:.{}}", error.message, sizeof error.message - 1));
+  if (entry_->create(&table.raw(), &made, &error) != EMPLACE_OK || !made) {
+    return refuse(manifest, "create failed: " + text_in(error));
   }
-  auto instance = std::make_unique<PluginInstance>(**entry, made);
+  auto instance = std::make_unique<PluginInstance>(*entry_, made);
   if (const auto checked = instance->check_extensions(manifest); !checked) return tl::unexpected(checked.error());
   return instance;
 }

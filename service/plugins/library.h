@@ -1,10 +1,11 @@
-// PluginInstance: a plugin's code in this process, created with one configuration. The library is loaded with the first
-// instance and never unloaded. What comes out of the library is checked against this program's ABI and the manifest; a
-// library that kills the process while it loads, or never returns, is what probe.h is for.
+// PluginLibrary: a plugin's code in this process, never unloaded. PluginInstance: created from it with one
+// configuration. What comes out of the library is checked against this program's ABI and the manifest; a library that
+// kills the process while it loads, or never returns, is what trial.h is for.
 //
-//   load -> filter / objective / weigher / observer -> ~PluginInstance (destroys the plugin's instance)
+//   open -> create -> filter / objective / weigher / observer -> ~PluginInstance (destroys the plugin's instance)
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -14,10 +15,24 @@
 
 namespace emplace {
 
+class PluginInstance;
+
+class PluginLibrary {
+ public:
+  // Runs the library's constructors. kInvalid naming the library, what was wanted and what was found.
+  static Result<PluginLibrary> open(const Manifest& manifest) { return open(manifest, manifest.library); }
+  // From a copy of the manifest's library.
+  static Result<PluginLibrary> open(const Manifest& manifest, const std::filesystem::path& copy);
+  // `configuration` is complete (configuration.h); `manifest` the one that it was opened with. kInvalid likewise.
+  Result<std::unique_ptr<PluginInstance>> create(const Manifest& manifest, const std::string& configuration) const;
+
+ private:
+  explicit PluginLibrary(const emplace_entry& entry) : entry_(&entry) {}
+  const emplace_entry* entry_;
+};
+
 class PluginInstance {
  public:
-  // `configuration` is complete (configuration.h). kInvalid naming the library, what was wanted and what was found.
-  static Result<std::unique_ptr<PluginInstance>> load(const Manifest& manifest, const std::string& configuration);
   PluginInstance(const emplace_entry& entry, void* instance) : entry_(entry), instance_(instance) {}
   ~PluginInstance() { entry_.destroy(instance_); }
   PluginInstance(const PluginInstance&) = delete;
@@ -36,12 +51,13 @@ class PluginInstance {
   // Only when the manifest has an observer.
   const emplace_observer& observer() const { return extension<emplace_observer>(EMPLACE_OBSERVER, ""); }
 
+  Result<void> check_extensions(const Manifest& manifest) const;
+
  private:
   template <typename T>
   const T& extension(const char* id, const std::string& rule) const {
     return *static_cast<const T*>(entry_.get_extension(instance_, id, rule.c_str()));
   }
-  Result<void> check_extensions(const Manifest& manifest) const;
   Result<void> check_extension(const char* id, const std::string& rule, std::size_t size) const;
 
   const emplace_entry& entry_;

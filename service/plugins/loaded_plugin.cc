@@ -32,16 +32,18 @@ Result<LoadedPlugin::Layout> LoadedPlugin::layout_of(const Manifest& manifest) {
 }
 
 Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::load(Order order) {
-  auto layout = layout_of(order.manifest);
+  auto layout = layout_of(order.load.manifest);
   if (!layout) return tl::unexpected(layout.error());
-  auto instance = PluginInstance::load(order.manifest, order.configuration);
+  auto instance = PluginLibrary::open(order.load.manifest).and_then([&](const PluginLibrary& library) {
+    return library.create(order.load.manifest, order.load.configuration);
+  });
   if (!instance) return tl::unexpected(instance.error());
   return std::shared_ptr<LoadedPlugin>(
       new LoadedPlugin(std::move(order), *std::move(layout), *std::move(instance), nullptr, nullptr));
 }
 
 Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::isolate(Order order, const WorkerSettings& settings) {
-  auto layout = layout_of(order.manifest);
+  auto layout = layout_of(order.load.manifest);
   if (!layout) return tl::unexpected(layout.error());
   auto annex = Arena::create(kAnnexBytes);
   if (!annex) return tl::unexpected(annex.error());
@@ -58,7 +60,7 @@ LoadedPlugin::LoadedPlugin(Order order, Layout layout, std::unique_ptr<PluginIns
       instance_(remote_ ? remote_->instance() : std::move(instance)),
       layout_(std::move(layout.tables)),
       // A worker answers one question after the other, so calls are made to wait here.
-      pictures_(layout_, std::move(layout.observed), observer(), order_.manifest.reentrant && !remote_) {}
+      pictures_(layout_, std::move(layout.observed), observer(), order_.load.manifest.reentrant && !remote_) {}
 
 // Before the pictures go: a worker that is over has nothing to forget, and its thread uses them.
 LoadedPlugin::~LoadedPlugin() {
@@ -68,14 +70,13 @@ LoadedPlugin::~LoadedPlugin() {
 std::unique_ptr<RemotePlugin> LoadedPlugin::make_remote(const WorkerSettings& settings, std::shared_ptr<Arena> annex) {
   const RemotePlugin::Deadlines deadlines{kHardDeadlines * order_.deadline_us,
                                           std::max(kLeastObserveUs, kObserveDeadlines * order_.deadline_us)};
-  return std::make_unique<RemotePlugin>(
-      Worker::Order{settings, order_.manifest, order_.configuration, order_.library, std::move(annex)}, deadlines,
-      [this] { breaker_.note(true, order_.tick()); });
+  return std::make_unique<RemotePlugin>(Worker::Order{settings, order_.load, std::move(annex)}, deadlines,
+                                        [this] { breaker_.note(true, order_.tick()); });
 }
 
 // A worker has to be shown pictures whether or not its plugin observes them.
 const emplace_observer* LoadedPlugin::observer() const {
-  return remote_ || order_.manifest.has_observer ? &instance_->observer() : nullptr;
+  return remote_ || order_.load.manifest.has_observer ? &instance_->observer() : nullptr;
 }
 
 Result<void> LoadedPlugin::observe(const Picture& picture) {
@@ -117,7 +118,7 @@ void LoadedPlugin::note(CallCounts& counts, std::int64_t took_us, bool failed, b
 }
 
 Error LoadedPlugin::quarantine_error() const {
-  const std::string& id = order_.manifest.id;
+  const std::string& id = order_.load.manifest.id;
   if (remote_) {
     const std::string last = remote_->worker().status().last_error;
     return {ErrorCode::kUnavailable, fmt::format("plugin {}: set aside for a while after {} misses in a row{}{}", id,

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "service/core/rules.h"
-#include "service/plugins/library_file.h"
+#include "service/plugins/loading.h"
 #include "service/plugins/observed.h"
 #include "service/plugins/remote.h"
 #include "service/plugins/timing.h"
@@ -25,13 +25,11 @@ using Tick = std::function<std::int64_t()>;  // monotonic, microseconds, the clo
 class LoadedPlugin {
  public:
   struct Order {
-    Manifest manifest;
-    std::string configuration;  // complete
-    std::shared_ptr<const LibraryFile> library;
+    LoadOrder load;
     std::int64_t deadline_us = 0;
     Tick tick;
   };
-  // Into this process: probe first (probe.h).
+  // Into this process: try it out first (loading.h).
   static Result<std::shared_ptr<LoadedPlugin>> load(Order order);
   // Into a worker. One that can't be started now is tried again and again: state() says so.
   static Result<std::shared_ptr<LoadedPlugin>> isolate(Order order, const WorkerSettings& settings);
@@ -39,9 +37,9 @@ class LoadedPlugin {
   LoadedPlugin(const LoadedPlugin&) = delete;
   LoadedPlugin& operator=(const LoadedPlugin&) = delete;
 
-  const Manifest& manifest() const { return order_.manifest; }
-  const std::string& configuration() const { return order_.configuration; }
-  const LibraryFile& library() const { return *order_.library; }
+  const Manifest& manifest() const { return order_.load.manifest; }
+  const std::string& configuration() const { return order_.load.configuration; }
+  const LibraryFile& library() const { return *order_.load.library; }
   const PluginInstance& instance() const { return *instance_; }
 
   // Runs `use(const emplace_call&)` -> Result<void>, timed. `rows`: the candidates.

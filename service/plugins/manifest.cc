@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include "service/core/json.h"
 #include "service/plugins/configuration.h"
@@ -14,6 +13,7 @@
 namespace emplace {
 namespace {
 
+constexpr std::size_t kLongestManifest = 1 << 20;  // of the ones that ship, the longest has 20 KiB
 constexpr std::string_view kPrefix = "lib";
 constexpr std::string_view kOwnPrefix = "emplace_";
 
@@ -105,6 +105,11 @@ void check_rules(const Manifest& manifest, JsonErrors& errors) {
   if (seen.empty()) errors.add("wanted at least one of filters, objectives, weighers, found none");
 }
 
+// A pipe or a device would keep its reader waiting, or never end.
+tl::unexpected<Error> unreadable(const std::filesystem::path& file) {
+  return fail(ErrorCode::kInvalid, file.string() + ": wanted a plugin's manifest, found no file that can be read");
+}
+
 tl::unexpected<Error> in_file(const std::filesystem::path& file, const Error& error) {
   return fail(error.code, file.string() + ": " + error.message);
 }
@@ -166,11 +171,19 @@ Result<Manifest> parse_manifest(std::string_view json, const std::filesystem::pa
 }
 
 Result<Manifest> read_manifest(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return unreadable(file);
   std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(ErrorCode::kInvalid, file.string() + ": wanted a plugin's manifest, found no readable file");
-  std::ostringstream text;
-  text << in.rdbuf();
-  return parse_manifest(text.str(), file);
+  if (!in) return unreadable(file);
+  std::string text(kLongestManifest + 1, 0);
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kLongestManifest) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{}: wanted a plugin's manifest of at most {} bytes, found {}", file.string(),
+                            kLongestManifest, std::filesystem::file_size(file, ignored)));
+  }
+  return parse_manifest(text, file);
 }
 
 }  // namespace emplace

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "service/plugins/changes.h"
+#include "service/plugins/texts.h"
 
 namespace emplace {
 
@@ -83,8 +84,7 @@ Result<void> ObservedPictures::show(const Known* before, const Known& after) con
       observer_->observe(observer_->self, before ? &before->tables.view() : nullptr, &after.tables.view(),
                          changes.data(), static_cast<std::uint32_t>(changes.size()), &error);
   if (status == EMPLACE_OK) return {};
-  return fail(ErrorCode::kUnavailable,
-              fmt::format("could not observe the picture: {:.{}}", error.message, sizeof error.message - 1));
+  return fail(ErrorCode::kUnavailable, "could not observe the picture: " + text_in(error));
 }
 
 void ObservedPictures::make_room() {

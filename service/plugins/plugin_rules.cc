@@ -8,6 +8,7 @@
 #include "service/core/numbers.h"
 #include "service/plugins/loaded_plugin.h"
 #include "service/plugins/questions.h"
+#include "service/plugins/texts.h"
 
 namespace emplace {
 namespace {
@@ -30,8 +31,7 @@ class PluginRule {
     const auto ran = plugin_->call(*counts_, query, rows, [&](const emplace_call& call) -> Result<void> {
       emplace_error error{sizeof(emplace_error), {}};
       if (invoke(call, error) == EMPLACE_OK) return accept();
-      error.message[sizeof error.message - 1] = 0;
-      return fail(ErrorCode::kUnavailable, error.message[0] ? error.message : "failed and did not say why");
+      return fail(ErrorCode::kUnavailable, text_in(error));
     });
     if (ran) return ran;
     return fail(ran.error().code, fmt::format("plugin {}, {}: {}", traits_.plugin, traits_.id, ran.error().message));
@@ -79,9 +79,9 @@ class Unset {
 
 // ---- filters
 
-RuleValue value_of(std::uint32_t kind, double number, const char* text, std::size_t size) {
+RuleValue value_of(std::uint32_t kind, double number, const char (&text)[256]) {
   if (kind == EMPLACE_NUMBER && std::isfinite(number)) return number;
-  if (kind == EMPLACE_TEXT) return std::string(text, strnlen(text, size));
+  if (kind == EMPLACE_TEXT) return text_in(text);
   return std::monostate();
 }
 
@@ -117,10 +117,8 @@ class PluginFilter final : public Filter {
         },
         [] { return Result<void>(); });
     if (!explained) return {traits().id + ".unexplained", {}, explained.error().message};
-    return {std::string(refusal.code, strnlen(refusal.code, sizeof refusal.code)),
-            value_of(refusal.wanted_kind, refusal.wanted_number, refusal.wanted_text, sizeof refusal.wanted_text),
-            value_of(refusal.found_kind, refusal.found_number, refusal.found_text, sizeof refusal.found_text),
-            std::string(refusal.unit, strnlen(refusal.unit, sizeof refusal.unit))};
+    return {text_in(refusal.code), value_of(refusal.wanted_kind, refusal.wanted_number, refusal.wanted_text),
+            value_of(refusal.found_kind, refusal.found_number, refusal.found_text), text_in(refusal.unit)};
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <set>
 
 #include "service/plugins/configuration.h"
@@ -15,11 +16,16 @@ namespace {
 
 constexpr std::int64_t kLongestDeadlineMs = 60'000;
 constexpr std::string_view kInProcess = "in-process", kWorker = "worker";
+constexpr std::string_view kAvailable = "available", kRequired = "required";
 
 Result<void> check_choice(const PluginChoice& choice) {
   if (!choice.isolation.empty() && choice.isolation != kInProcess && choice.isolation != kWorker) {
     return fail(ErrorCode::kInvalid, fmt::format("plugin {}: isolation: wanted \"{}\" or \"{}\", found \"{}\"",
                                                  choice.path, kWorker, kInProcess, choice.isolation));
+  }
+  if (choice.confinement != kAvailable && choice.confinement != kRequired) {
+    return fail(ErrorCode::kInvalid, fmt::format("plugin {}: confinement: wanted \"{}\" or \"{}\", found \"{}\"",
+                                                 choice.path, kAvailable, kRequired, choice.confinement));
   }
   if (choice.deadline_ms < 1 || choice.deadline_ms > kLongestDeadlineMs) {
     return fail(ErrorCode::kInvalid, fmt::format("plugin {}: deadline_ms: wanted 1 to {}, found {}", choice.path,
@@ -29,18 +35,22 @@ Result<void> check_choice(const PluginChoice& choice) {
 }
 
 // A relative path may not leave the plugin directory.
-Result<std::filesystem::path> find_library(const PluginSettings& settings, const std::string& name) {
+Result<std::filesystem::path> place_of(const PluginSettings& settings, const std::string& name) {
   const std::filesystem::path path(name);
   if (path.is_relative() && path.has_parent_path()) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("plugin {}: path: wanted a file name in {} or an absolute path, found \"{}\"", name,
                             settings.directory.string(), name));
   }
-  const auto library = path.is_absolute() ? path : settings.directory / path;
+  return path.is_absolute() ? path : settings.directory / path;
+}
+
+Result<std::filesystem::path> find_library(const PluginSettings& settings, const std::string& name) {
+  auto library = place_of(settings, name);
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(library, ignored)) {
+  if (library && !std::filesystem::is_regular_file(*library, ignored)) {
     return fail(ErrorCode::kInvalid,
-                fmt::format("plugin {}: path: wanted a shared object, found no file {}", name, library.string()));
+                fmt::format("plugin {}: path: wanted a shared object, found no file {}", name, library->string()));
   }
   return library;
 }
@@ -52,6 +62,14 @@ std::string isolation_of(const PluginSettings& settings, const PluginChoice& cho
   std::error_code ignored;
   const bool ships = std::filesystem::equivalent(library.parent_path(), settings.directory, ignored);
   return std::string(ships ? kInProcess : kWorker);
+}
+
+// Where a plugin would be loaded that is well chosen and has its own process: what is wrong with its files concerns
+// nobody else.
+std::optional<std::filesystem::path> place_apart(const PluginSettings& settings, const PluginChoice& choice) {
+  const auto library = place_of(settings, choice.path);
+  if (!check_choice(choice) || !library || isolation_of(settings, choice, *library) != kWorker) return std::nullopt;
+  return *library;
 }
 
 // The loader knows a library by its path: another file of the same path would be taken for the one that is there. The
@@ -66,15 +84,12 @@ bool is_loaded(const std::filesystem::path& path) {
   return handle != nullptr;
 }
 
-std::vector<std::string> names_of(std::uint32_t confinement) {
-  std::vector<std::string> names;
-  const auto add = [&](std::uint32_t bit, const char* name) {
-    if (confinement & bit) names.emplace_back(name);
+std::set<std::string> names_of(const Catalogue& catalogue) {
+  std::set<std::string> names;
+  const auto add = [&](const auto& rules) {
+    for (const auto& rule : rules) names.insert(rule->traits().id);
   };
-  add(kConfinedByPrivileges, "no_new_privs");
-  add(kConfinedByLimits, "rlimits");
-  add(kConfinedBySeccomp, "seccomp");
-  add(kConfinedByParent, "parent_death_signal");
+  add(catalogue.filters), add(catalogue.objectives), add(catalogue.weighers);
   return names;
 }
 
@@ -109,7 +124,14 @@ Result<CheckedPlugin> check_plugin(const PluginSettings& settings, const PluginC
   manifest->library = *library;
   auto configuration = complete_configuration(*manifest, choice.config);
   if (!configuration) return tl::unexpected(configuration.error());
-  return CheckedPlugin{std::move(*manifest), std::move(*configuration), isolation_of(settings, choice, *library)};
+  CheckedPlugin checked{std::move(*manifest), std::move(*configuration), isolation_of(settings, choice, *library)};
+  if (checked.isolation != kWorker && choice.confinement == kRequired) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("plugin {}: isolation: wanted \"{}\" where confinement is \"{}\", found "
+                            "\"{}\"",
+                            choice.path, kWorker, kRequired, checked.isolation));
+  }
+  return checked;
 }
 
 Result<void> Plugins::check_options(std::string_view options) const {
@@ -134,10 +156,11 @@ Result<Plugins> Plugins::load(const PluginSettings& settings, std::span<const Pl
   Plugins plugins;
   for (const PluginChoice& choice : choices) {
     auto entry = plugins.load_entry(settings, choice);
-    if (!entry) return tl::unexpected(entry.error());
-    plugins.entries_.push_back(*std::move(entry));
+    const auto apart = entry ? std::nullopt : place_apart(settings, choice);
+    if (!entry && !apart) return tl::unexpected(entry.error());
+    entry ? plugins.entries_.push_back(*std::move(entry)) : plugins.refuse(*apart, entry.error().message);
   }
-  if (const auto unique = plugins.add_to({}); !unique) return tl::unexpected(unique.error());
+  if (const auto unique = plugins.refuse_twins(); !unique) return tl::unexpected(unique.error());
   return plugins;
 }
 
@@ -145,6 +168,11 @@ Result<Plugins> Plugins::reload(const PluginSettings& settings, std::span<const 
   Plugins next;
   for (const PluginChoice& choice : choices) {
     auto entry = load_entry(settings, choice);
+    const auto apart = entry ? std::nullopt : place_apart(settings, choice);
+    if (apart && was_refused(*apart, entry.error().message)) {
+      next.refuse(*apart, entry.error().message);
+      continue;
+    }
     if (!entry) return tl::unexpected(entry.error());
     const bool running = std::ranges::any_of(entries_, [&](const Entry& old) { return old.plugin == entry->plugin; });
     const Worker* const worker = entry->plugin->worker();
@@ -153,8 +181,47 @@ Result<Plugins> Plugins::reload(const PluginSettings& settings, std::span<const 
     }
     next.entries_.push_back(*std::move(entry));
   }
-  if (const auto unique = next.add_to({}); !unique) return tl::unexpected(unique.error());
+  if (const auto unique = next.refuse_twins(); !unique) return tl::unexpected(unique.error());
+  for (const Refused& one : next.refused_) {
+    if (!was_refused(one.library, one.why)) return fail(ErrorCode::kInvalid, one.why);
+  }
   return next;
+}
+
+void Plugins::refuse(const std::filesystem::path& library, const std::string& why) {
+  refused_.push_back({manifest_path(library).stem().string(), library, why});
+}
+
+bool Plugins::was_refused(const std::filesystem::path& library, const std::string& why) const {
+  return std::ranges::any_of(refused_, [&](const Refused& one) { return one.library == library && one.why == why; });
+}
+
+// A stranger's manifest may name any rule; it takes none from the service or from a plugin of its process.
+Result<void> Plugins::refuse_twins() {
+  std::set<std::string> taken = names_of(built_in_rules());
+  for (const bool in_worker : {false, true}) {
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      const auto unique =
+          (entry->plugin->worker() != nullptr) == in_worker ? take_names(*entry, taken) : Result<void>();
+      if (!unique && !in_worker) return unique;
+      if (!unique) refuse(entry->plugin->manifest().library, unique.error().message);
+      entry = unique ? std::next(entry) : entries_.erase(entry);
+    }
+  }
+  return {};
+}
+
+// All of its rules or none.
+Result<void> Plugins::take_names(const Entry& entry, std::set<std::string>& taken) {
+  std::set<std::string> all = taken;
+  for (const Rule& rule : entry.rules) {
+    if (all.insert(rule.rule->id).second) continue;
+    const Manifest& manifest = entry.plugin->manifest();
+    return fail(ErrorCode::kInvalid, fmt::format("plugin {} ({}): wanted rules that nobody else has, found {} {}",
+                                                 manifest.id, manifest.file.string(), rule.kind, rule.rule->id));
+  }
+  taken = std::move(all);
+  return {};
 }
 
 // The entry that is there already, where nothing has changed.
@@ -166,19 +233,20 @@ Result<Plugins::Entry> Plugins::load_entry(const PluginSettings& settings, const
   if (!library) return tl::unexpected(library.error());
   std::string fingerprint =
       fmt::format("{}\n{}\n{}\n{}\n{}\n{}", manifest.library.string(), (*library)->digest(), file_digest(manifest.file),
-                  checked->isolation, choice.deadline_ms, checked->configuration);
+                  checked->isolation + choice.confinement, choice.deadline_ms, checked->configuration);
   const auto same = std::ranges::find(entries_, fingerprint, &Entry::fingerprint);
   if (same != entries_.end()) return *same;
-  LoadedPlugin::Order order{manifest, checked->configuration, *library, choice.deadline_ms * 1000, settings.tick};
+  LoadedPlugin::Order order{{manifest, checked->configuration, *library, choice.confinement == kRequired},
+                            choice.deadline_ms * 1000,
+                            settings.tick};
   if (checked->isolation == kWorker) {
     auto plugin = LoadedPlugin::isolate(std::move(order), settings.worker);
     if (!plugin) return tl::unexpected(plugin.error());
     return make_entry(std::move(fingerprint), *std::move(plugin));
   }
-  const auto probed = probe(settings.prober, manifest, checked->configuration);
-  if (!probed) return tl::unexpected(probed.error());
+  if (const auto tried = try_out(order.load, settings.worker); !tried) return tl::unexpected(tried.error());
   if (is_loaded(manifest.library) && !has_code(**library, manifest.library)) {
-    order.manifest.library = path_of_its_own(**library);
+    order.load.manifest.library = path_of_its_own(**library);
   }
   auto plugin = LoadedPlugin::load(std::move(order));
   if (!plugin) return tl::unexpected(plugin.error());
@@ -211,28 +279,29 @@ void Plugins::add_rule(const Entry& entry, const Rule& rule, Catalogue& catalogu
   if (rule.kind == "weigher") catalogue.weighers.push_back(make_weigher(entry.plugin, *rule.rule, rule.counts));
 }
 
-Result<Catalogue> Plugins::add_to(Catalogue catalogue) const {
-  std::set<std::string> taken;
-  const auto take = [&](const auto& rules) {
-    for (const auto& rule : rules) taken.insert(rule->traits().id);
-  };
-  take(catalogue.filters), take(catalogue.objectives), take(catalogue.weighers);
+Catalogue Plugins::add_to(Catalogue catalogue) const {
   for (const Entry& entry : entries_) {
-    for (const Rule& rule : entry.rules) {
-      if (!taken.insert(rule.rule->id).second) {
-        return fail(ErrorCode::kInvalid, fmt::format("plugin {} ({}): wanted rules that nobody else has, found {} {}",
-                                                     entry.plugin->manifest().id,
-                                                     entry.plugin->manifest().file.string(), rule.kind, rule.rule->id));
-      }
-      add_rule(entry, rule, catalogue);
-    }
+    for (const Rule& rule : entry.rules) add_rule(entry, rule, catalogue);
   }
   return catalogue;
+}
+
+std::string Plugins::refusals() const {
+  std::string all;
+  for (const Refused& one : refused_) {
+    all += fmt::format("{}plugin {} was refused: {}", all.empty() ? "" : "; ", one.id, one.why);
+  }
+  return all;
 }
 
 std::vector<PluginStatus> Plugins::status() const {
   std::vector<PluginStatus> all;
   for (const Entry& entry : entries_) all.push_back(status_of(entry));
+  for (const Refused& one : refused_) {
+    PluginStatus& status = all.emplace_back();
+    status.id = one.id, status.library = one.library.string(), status.isolation = kWorker;
+    status.state = "refused", status.last_error = one.why;
+  }
   return all;
 }
 
@@ -255,7 +324,7 @@ PluginStatus Plugins::status_of(const Entry& entry) {
   const Worker::Status worker = plugin.worker()->status();
   status.restarts = worker.restarts;
   status.last_error = worker.last_error;
-  status.confinement = names_of(worker.confinement);
+  status.confinement = names_of_confinement(worker.confinement);
   return status;
 }
 

@@ -2,18 +2,21 @@
 // start of the room; the answer begins at the next multiple of 64 bytes after it, where both sides know it to be
 // without telling each other: a WorkerAnswer, then the two arrays of results, each at a multiple of 64.
 //
-//   kLoad      library, configuration, id, version, rule ids by kind, has_observer
+//   kLoad      library, what must confine it, configuration, id, version, rule ids by kind, has_observer
 //   kObserve   identity of `before` or 0, view, changes                              (observe; and how views get known)
 //   kForget    identity
 //   kScreen    rule, call                                                            arrays: keep, reasons
 //   kExplain   rule, call, host, reason                                              WorkerAnswer::refusal
 //   kEvaluate  rule, call                                                            arrays: costs, quality
 //   kWeigh     rule, call                                                            arrays: values, multipliers
+//   kEnd       destroys the plugin
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "api/plugin/emplace/plugin.h"
 #include "service/plugins/message.h"
@@ -23,7 +26,7 @@ namespace emplace {
 // Where a plugin has not written a number.
 inline constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
-enum class WorkerQuestion : std::uint64_t { kLoad = 1, kObserve, kForget, kScreen, kExplain, kEvaluate, kWeigh };
+enum class WorkerQuestion : std::uint64_t { kLoad = 1, kObserve, kForget, kScreen, kExplain, kEvaluate, kWeigh, kEnd };
 
 // Which memory a picture lies in: the service's own arena, or the annex, where pictures of other arenas are copied.
 enum class WorkerMemory : std::uint64_t { kPictures, kAnnex };
@@ -44,8 +47,17 @@ enum Confinement : std::uint32_t {
   kConfinedByPrivileges = 1,  // no_new_privs
   kConfinedByLimits = 2,      // rlimits
   kConfinedBySeccomp = 4,
-  kConfinedByParent = 8,  // dies with the service
+  kConfinedByParent = 8,          // dies with the service
+  kConfinedByUser = 16,           // another user than the service, without groups and capabilities
+  kConfinedByUserNamespace = 32,  // the service's user, without rights over processes outside
+  kConfinedByLandlock = 64,       // reads the system's libraries and its own
+  kConfinedByMounts = 128,        // likewise, as there are no others in its tree
 };
+
+// The names of the bits, as GET /v1/plugins has them.
+std::vector<std::string> names_of_confinement(std::uint32_t bits);
+// What `bits` lack of all that a kernel can give, as a sentence; empty: nothing.
+std::string lacking_confinement(std::uint32_t bits);
 
 // Where answer and results lie, for `candidates` results of the given widths in bytes.
 struct AnswerPlace {
@@ -67,9 +79,10 @@ inline std::size_t keep_bytes(std::size_t candidates) { return (candidates + 63)
 // How a worker ends itself, where it can still say why.
 inline constexpr int kWorkerOutOfMemory = 12;
 inline constexpr int kWorkerCannotStart = 13;
+inline constexpr int kWorkerForbiddenCall = 14;
 
-// The descriptors that a worker is born with, beside /dev/null for 0 and 1, and 2 for what the plugin says while
-// loading.
+// The descriptors that a worker is born with, beside /dev/null for 0 and 1, and 2 for what the plugin says while it is
+// loaded. Only 2 and the library are still open then.
 enum WorkerFd : int { kExchangeFd = 3, kAnnexFd = 4, kLibraryFd = 5, kPicturesFd = 6 };
 
 }  // namespace emplace

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "service/plugins/table_message.h"
+#include "service/plugins/texts.h"
 
 namespace emplace {
 namespace {
@@ -15,9 +16,7 @@ using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
 std::int32_t fail_with(emplace_error* error, const Error& why) {
-  const std::size_t size = std::min(why.message.size(), sizeof error->message - 1);
-  std::memcpy(error->message, why.message.data(), size);
-  error->message[size] = 0;
+  put_text(why.message, *error);
   return EMPLACE_FAILED;
 }
 
@@ -54,7 +53,8 @@ RemotePlugin::RemotePlugin(Worker::Order order, Deadlines deadlines, std::functi
       added.weigher = {sizeof(emplace_weigher), 0, &added, &RemotePlugin::weigh};
     }
   };
-  add(order.manifest.filters), add(order.manifest.objectives), add(order.manifest.weighers);
+  const Manifest& manifest = order.load.manifest;
+  add(manifest.filters), add(manifest.objectives), add(manifest.weighers);
 }
 
 std::unique_ptr<PluginInstance> RemotePlugin::instance() { return std::make_unique<PluginInstance>(kEntry, this); }
@@ -262,8 +262,7 @@ Result<WorkerAnswer> RemotePlugin::ask(WorkerProcess& process, std::size_t used,
   WorkerAnswer head;
   std::memcpy(&head, process.room().data() + AnswerPlace(used, 0, 0).head, sizeof head);
   if (head.status == EMPLACE_OK) return head;
-  head.error.message[sizeof head.error.message - 1] = 0;
-  return fail(ErrorCode::kUnavailable, head.error.message[0] ? head.error.message : "failed and did not say why");
+  return fail(ErrorCode::kUnavailable, text_in(head.error));
 }
 
 }  // namespace emplace

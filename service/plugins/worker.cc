@@ -6,20 +6,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-
-#include "service/plugins/questions.h"
 
 namespace emplace {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-void write_rules(MessageWriter& writer, const std::vector<ManifestRule>& rules) {
-  writer.number(rules.size());
-  for (const ManifestRule& rule : rules) writer.text(rule.id);
-}
 
 }  // namespace
 
@@ -120,7 +111,7 @@ bool Worker::wait_back_off() {
 }
 
 Result<std::shared_ptr<WorkerProcess>> Worker::start_process() {
-  auto started = WorkerProcess::start(order_.settings, *order_.annex, order_.library->copy_fd());
+  auto started = WorkerProcess::start(order_.settings, *order_.annex, order_.load.library->copy_fd());
   if (!started) return tl::unexpected(started.error());
   std::shared_ptr<WorkerProcess> process = *std::move(started);
   {
@@ -128,7 +119,7 @@ Result<std::shared_ptr<WorkerProcess>> Worker::start_process() {
     if (stopping_) return fail(ErrorCode::kUnavailable, "stopped");
     process_ = process;  // so that stop() reaches it
   }
-  const auto loaded = load(*process);
+  const auto loaded = load_into(*process, order_.load, order_.settings);
   if (!loaded) {
     process->kill("was not loaded");
     return tl::unexpected(loaded.error());
@@ -136,39 +127,6 @@ Result<std::shared_ptr<WorkerProcess>> Worker::start_process() {
   const std::lock_guard lock(mutex_);
   status_.confinement = *loaded;
   return process;
-}
-
-Result<std::uint32_t> Worker::load(WorkerProcess& process) const {
-  const Manifest& manifest = order_.manifest;
-  MessageWriter writer(process.room());
-  writer.number(static_cast<std::uint64_t>(WorkerQuestion::kLoad));
-  writer.text(order_.library->same_on_disk() ? manifest.library.string()
-                                             : fmt::format("/proc/self/fd/{}", +kLibraryFd));
-  writer.text(order_.configuration);
-  writer.text(manifest.id);
-  writer.text(manifest.version);
-  write_rules(writer, manifest.filters);
-  write_rules(writer, manifest.objectives);
-  write_rules(writer, manifest.weighers);
-  writer.number(manifest.has_observer ? 1 : 0);
-  if (!writer.fits()) return fail(ErrorCode::kInvalid, "wanted a configuration that fits into the exchange");
-  const auto refuse = [&](const std::string& why) {
-    return fail(ErrorCode::kInvalid, fmt::format("plugin {} ({}): {}", manifest.id, manifest.library.string(), why));
-  };
-  const auto deadline = steady_clock::now() + milliseconds(order_.settings.start_timeout_ms);
-  switch (process.ask(deadline)) {
-    case WorkerProcess::Outcome::kLate:
-      return refuse(fmt::format("did not load within {} ms", order_.settings.start_timeout_ms));
-    case WorkerProcess::Outcome::kOver:
-      return refuse(fmt::format("while it was loaded, {}", process.ending()));
-    case WorkerProcess::Outcome::kAnswered:
-      break;
-  }
-  WorkerAnswer answer;
-  std::memcpy(&answer, process.room().data() + AnswerPlace(writer.used(), 0, 0).head, sizeof answer);
-  if (answer.status == EMPLACE_OK) return answer.count;
-  answer.error.message[sizeof answer.error.message - 1] = 0;
-  return fail(ErrorCode::kInvalid, answer.error.message);
 }
 
 }  // namespace emplace

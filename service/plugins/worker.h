@@ -17,8 +17,7 @@
 #include <string>
 #include <thread>
 
-#include "service/plugins/library_file.h"
-#include "service/plugins/manifest.h"
+#include "service/plugins/loading.h"
 #include "service/plugins/worker_process.h"
 
 namespace emplace {
@@ -28,9 +27,7 @@ class Worker {
   enum class State { kStarting, kRunning, kRefused, kStopped };
   struct Order {
     WorkerSettings settings;
-    Manifest manifest;
-    std::string configuration;  // complete
-    std::shared_ptr<const LibraryFile> library;
+    LoadOrder load;
     std::shared_ptr<Arena> annex;  // for pictures of other arenas
   };
   struct Status {
@@ -63,7 +60,6 @@ class Worker {
  private:
   void run();
   Result<std::shared_ptr<WorkerProcess>> start_process();
-  Result<std::uint32_t> load(WorkerProcess& process) const;
   bool wait_back_off();
   void set(State state, std::shared_ptr<WorkerProcess> process, const std::string& error);
 

@@ -1,9 +1,12 @@
-// emplace-worker PARENT PICTURE_BYTES ANNEX_BYTES: one plugin in a process of its own, started by emplaced (worker.h)
-// with the descriptors of questions.h. It is loaded, gives up its rights (confinement.h) and answers questions until it
-// is killed. PICTURE_BYTES 0: there is only the annex.
+// emplace-worker PARENT PICTURE_BYTES ANNEX_BYTES USER GROUP WITHOUT: one plugin in a process of its own, started by
+// emplaced (worker.h) with the descriptors of questions.h. It gives up its rights (confinement.h), loads the plugin and
+// answers questions until it is killed. PICTURE_BYTES 0: there is only the annex. USER, GROUP, WITHOUT: see Rights.
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdlib>
 #include <iostream>
 #include <new>
@@ -26,36 +29,55 @@ using emplace::Result;
   _exit(emplace::kWorkerCannotStart);
 }
 
+// The descriptor is not needed any more.
 const unsigned char* map_shared(int fd, const char* bytes) {
   const std::uint64_t size = std::strtoull(bytes, nullptr, 10);
   if (size == 0) return nullptr;
   void* const base = mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (base == MAP_FAILED) give_up({emplace::ErrorCode::kUnavailable, "mapping the shared memory failed"});
+  close(fd);
   return static_cast<const unsigned char*>(base);
 }
 
-std::uint32_t must(const Result<std::uint32_t>& confined) {
-  if (!confined) give_up(confined.error());
-  return *confined;
+template <typename T>
+T must(Result<T> done) {
+  if (!done) give_up(done.error());
+  return *std::move(done);
+}
+
+std::uint32_t number(const char* text) { return static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)); }
+
+// As if it had been started from a shell: no descriptor but its own, no signal held back.
+void start_clean(bool has_pictures) {
+  const int last = has_pictures ? emplace::kPicturesFd : emplace::kLibraryFd;
+  close_range(static_cast<unsigned>(last) + 1, UINT_MAX, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::cerr << "usage: emplace-worker PARENT PICTURE_BYTES ANNEX_BYTES; emplaced starts it\n";
+  if (argc != 7) {
+    std::cerr << "usage: emplace-worker PARENT PICTURE_BYTES ANNEX_BYTES USER GROUP WITHOUT; emplaced starts it\n";
     return 2;
   }
-  const bool has_pictures = std::string_view(argv[2]) != "0";
-  std::uint32_t bits =
-      must(emplace::confine_early(std::atoi(argv[1]), has_pictures ? emplace::kPicturesFd : emplace::kLibraryFd));
-  const auto exchange = emplace::Exchange::map(emplace::kExchangeFd);
-  if (!exchange) give_up(exchange.error());
-  emplace::AnsweringPlugin plugin(**exchange,
+  const int parent = std::atoi(argv[1]);
+  must(emplace::die_with(parent));
+  start_clean(std::string_view(argv[2]) != "0");
+  const auto exchange = must(emplace::Exchange::map(emplace::kExchangeFd));
+  close(emplace::kExchangeFd);
+  emplace::AnsweringPlugin plugin(*exchange,
                                   {map_shared(emplace::kPicturesFd, argv[2]), map_shared(emplace::kAnnexFd, argv[3])});
-  bits |= must(emplace::limit_memory());
+  const std::uint32_t limits = must(emplace::limit_memory());
   // Memory that is at its limit is the end of the worker, whatever the plugin would make of the exception.
   std::set_new_handler([] { _exit(emplace::kWorkerOutOfMemory); });
-  if (!plugin.load([bits] { return must(emplace::confine(bits)); })) return emplace::kWorkerCannotStart;
+  const auto before_loading = [&](const std::filesystem::path& library) -> Result<std::uint32_t> {
+    const emplace::Rights rights{library, emplace::kLibraryFd, number(argv[4]), number(argv[5]), number(argv[6])};
+    const std::uint32_t early = must(emplace::confine_early(rights, parent));
+    return limits | early | must(emplace::confine_loading(exchange->forbidden_room()));
+  };
+  if (!plugin.load({before_loading, emplace::confine})) return emplace::kWorkerCannotStart;
   while (true) plugin.answer_next();
 }

@@ -15,10 +15,9 @@
 #include <cstring>
 #include <vector>
 
+#include "service/core/utf8.h"
 #include "service/plugins/questions.h"
 #include "service/process/program.h"
-
-extern char** environ;
 
 // glibc 2.36 declares its functions without C linkage.
 extern "C" {
@@ -76,8 +75,10 @@ int spawn(const std::vector<std::string>& arguments, const Inheritance& inherita
   // A group of its own: Ctrl-C in a terminal is the service's business, which ends its workers itself.
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  // Nothing of what the service's environment says is the plugin's business.
+  char* nothing[] = {nullptr};
   const int error =
-      posix_spawn(&pid, arguments[0].c_str(), inheritance.actions(), &attributes, pointers.data(), environ);
+      posix_spawn(&pid, arguments[0].c_str(), inheritance.actions(), &attributes, pointers.data(), nothing);
   posix_spawnattr_destroy(&attributes);
   return error;
 }
@@ -100,10 +101,13 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const WorkerSettings
   if (settings.pictures) inheritance.add(settings.pictures->fd(), kPicturesFd);
   pid_t pid = -1;
   const std::uint64_t picture_bytes = settings.pictures ? settings.pictures->bytes() : 0;
-  const int error = inheritance.good() ? spawn({settings.program.string(), std::to_string(getpid()),
-                                                std::to_string(picture_bytes), std::to_string(annex.bytes())},
-                                               inheritance, pid)
-                                       : EMFILE;
+  std::vector<std::string> arguments{settings.program.string()};
+  for (const std::uint64_t number :
+       {static_cast<std::uint64_t>(getpid()), picture_bytes, annex.bytes(), std::uint64_t{settings.user},
+        std::uint64_t{settings.group}, std::uint64_t{settings.without}}) {
+    arguments.push_back(std::to_string(number));
+  }
+  const int error = inheritance.good() ? spawn(arguments, inheritance, pid) : EMFILE;
   const int pidfd = error == 0 ? pidfd_open(pid, 0) : -1;
   if (pidfd >= 0) {
     return std::unique_ptr<WorkerProcess>(new WorkerProcess(pid, pidfd, output, *std::move(exchange)));
@@ -188,8 +192,10 @@ std::string WorkerProcess::describe(int code, int status) const {
   std::string said = last_words();
   if (!said.empty()) said = ": " + said;
   if (code == CLD_EXITED && status == kWorkerOutOfMemory) return "its worker ran out of the memory that it may use";
+  if (code == CLD_EXITED && status == kWorkerForbiddenCall) {
+    return "its worker was ended for a system call that plugins may not make: " + exchange_->forbidden_call();
+  }
   if (code == CLD_EXITED) return fmt::format("its worker ended with code {}{}", status, said);
-  if (status == SIGSYS) return "its worker was ended for a system call that plugins may not make";
   return fmt::format("its worker died of signal {} ({}){}", status, strsignal(status), said);
 }
 
@@ -203,7 +209,7 @@ std::string WorkerProcess::last_words() const {
   text.erase(0, text.rfind('\n') + 1);  // npos + 1 is 0
   std::ranges::replace_if(
       text, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
-  return text;
+  return to_utf8(text);
 }
 
 std::filesystem::path default_worker_program() { return program_directory() / "emplace-worker"; }

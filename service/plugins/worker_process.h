@@ -26,6 +26,8 @@ namespace emplace {
 struct WorkerSettings {
   std::filesystem::path program;         // emplace-worker
   std::shared_ptr<Arena> pictures = {};  // of the service; null: every picture is copied for the workers
+  std::uint32_t user = 0, group = 0;     // that workers of root become; 0: numbers that nobody else has
+  std::uint32_t without = 0;             // bits of Confinement that are not tried, as on a kernel that lacks them
   std::int64_t start_timeout_ms = 5000;  // until it is loaded
   std::int64_t first_back_off_ms = 50;   // doubles with each run that did not answer anything
   std::int64_t longest_back_off_ms = 10'000;

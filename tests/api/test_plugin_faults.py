@@ -54,7 +54,9 @@ class PluginFaults(unittest.TestCase):
             self.put(name)
         library = self.directory / "libemplace_good.so"
         os.truncate(library, library.stat().st_size // 2)
-        self.write_config(["unruly", "wrongmajor", "no_symbol", "throwinginitialiser", "good"])
+        self.put("plain")
+        (self.directory / "plain.json").write_text('{"id": "plain"}')
+        self.write_config(["unruly", "wrongmajor", "no_symbol", "throwinginitialiser", "good", "plain"])
         self.emplace = service.Service(["--config", str(self.config)])
         self.assertEqual(self.emplace.post("/v1/inventory:import", hosts(3)).status, 200)
 
@@ -120,15 +122,27 @@ class PluginFaults(unittest.TestCase):
         if is_sanitized():
             self.assertNotIn("seccomp", self.plugin()["confinement"])
             self.skipTest("seccomp and limits on memory are left out under a sanitizer")
-        self.assertEqual(self.plugin()["confinement"], ["no_new_privs", "rlimits", "seccomp", "parent_death_signal"])
-        why = "plugin unruly, unruly.cost: its worker was ended for a system call that plugins may not make"
-        for wish in ("please-fork", "please-socket", "please-open"):
-            self.expect_degraded(wish, why)
+        self.assertEqual(self.plugin()["confinement"][:4], ["no_new_privs", "rlimits", "seccomp", "parent_death_signal"])
+        why = "plugin unruly, unruly.cost: its worker was ended for a system call that plugins may not make: "
+        for wish, call in (("please-fork", "clone"), ("please-socket", "socket"), ("please-open", "openat")):
+            self.expect_degraded(wish, why + call)
 
     def test_results_that_are_none(self):
         self.expect_degraded("please-nan", "plugin unruly, unruly.cost: wanted a finite cost for candidate 0, found nan")
         self.expect_degraded("please-short", "plugin unruly, unruly.cost: wanted results for 3 candidates, found 2")
         self.assertEqual(self.plugin()["restarts"], 0)
+
+    def test_texts_that_are_none(self):
+        """A plugin's babble is in the answer and in the store as text, and the claim is taken."""
+        body = {"vm": vm("please-babble"), "profile": "default", "claim": True}
+        answer = self.emplace.post("/v1/placements", body)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertTrue(answer.json["degraded"][0]["why"].startswith("plugin unruly, unruly.cost: ä\ufffd\ufffd\x01"), answer)
+        stored = self.emplace.get(f"/v1/decisions/{answer.json['decision_id']}")
+        self.assertEqual(stored.json["decision"]["degraded"], answer.json["degraded"])
+        for wish in ("please-refuse", "please-refuse-please-throw"):
+            refused = self.emplace.post("/v1/placements", {"vm": vm(wish), "profile": "filtered", "explain": "full"})
+            self.assertEqual((refused.status, refused.json["ranking"]), (200, []), refused)
 
     def test_a_memory_hog(self):
         if is_sanitized():
@@ -180,6 +194,21 @@ class PluginFaults(unittest.TestCase):
         self.reload()
         self.assertEqual(self.plugin("good")["state"], "running")
         self.assertEqual(self.place("orderly", "good").json["degraded"], [])
+
+    def test_a_manifest_that_is_none(self):
+        state = self.plugin("plain")
+        self.assertEqual((state["state"], state["isolation"], state["version"], state["rules"]), ("refused", "worker", None, []))
+        self.assertIn("plain.json: ", state["why"])
+        self.assertIn("version: wanted a value, found none", state["why"])
+        self.assertIn(f"plugin plain: refused: {state['why']}", self.emplace.get("/readyz").json["warnings"])
+        self.assertIn("event=plugin_refused plugin=\"plain\"", self.emplace.said())
+        answer = self.place("orderly", "plain").json
+        self.assertEqual(len(answer["ranking"]), 3)
+        self.assertEqual(answer["degraded"], [{"plugin": "plain.cost", "why": f"plugin plain was refused: {state['why']}"}])
+        self.put("plain")
+        self.reload()
+        self.assertEqual(self.plugin("plain")["state"], "running")
+        self.assertEqual(self.place("orderly", "plain").json["degraded"], [])
 
     def reload(self):
         before = self.emplace.said().count("event=reload")

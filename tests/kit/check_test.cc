@@ -76,7 +76,11 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"configuration", "configurations", "divisor"}, Bad{"hanging", "deadline", "did not return within"},
         Bad{"hurried", "deadline", "differently in a hurry"}, Bad{"slow", "speed", "with 20000 hosts"},
         Bad{"forgetful", "observer", "when changes were followed"}, Bad{"other_code", "explain", "No Room"},
-        Bad{"not_reentrant", "threads", "answers differ"}),
+        Bad{"not_reentrant", "threads", "answers differ"},
+        Bad{"threaded", "symbols", "made a system call that plugins may not make: clone3 in: loading"},
+        Bad{"talking", "load", "made a system call that plugins may not make: socket in: create"},
+        Bad{"reading", "truth", "made a system call that plugins may not make: openat in: kit_reading.cost"},
+        Bad{"spinning", "load", "did not return within 10 s in: destroy"}),
     [](const auto& tested) { return std::string(tested.param.plugin); });
 
 class GoodPlugin : public testing::TestWithParam<const char*> {};
@@ -93,6 +97,29 @@ INSTANTIATE_TEST_SUITE_P(Check, GoodPlugin,
                                          EMPLACE_KIT_PLUGINS "/temperature.json",
                                          EMPLACE_BUILT_PLUGINS "/affinity.json", EMPLACE_BUILT_PLUGINS "/nova.json"),
                          [](const auto& tested) { return std::filesystem::path(tested.param).stem().string(); });
+
+TEST(Check, DoesNotPassWhatItNeverGotTo) {
+  const Checked checked = check(EMPLACE_KIT_PLUGINS "/kit_mute.json");
+
+  EXPECT_EQ(checked.failed, std::vector<std::string>{}) << checked.ran.output;
+  for (const char* test : {"results", "explain"}) {
+    EXPECT_NE(checked.ran.output.find(std::string("not exercised ") + test), std::string::npos) << checked.ran.output;
+  }
+  EXPECT_NE(checked.ran.output.find("not exercised: kit_mute.room: 0 refusals explained"), std::string::npos);
+  EXPECT_NE(checked.ran.output.find("2 not exercised"), std::string::npos);
+}
+
+TEST(Check, RefusesAManifestByItsSize) {
+  const Scratch scratch;
+  std::filesystem::copy_file(EMPLACE_KIT_PLUGINS "/kit_good.json", scratch / "kit_good.json");
+  std::filesystem::copy_file(EMPLACE_KIT_PLUGINS "/libemplace_kit_good.so", scratch / "libemplace_kit_good.so");
+  std::filesystem::resize_file(scratch / "kit_good.json", 200 << 20);
+
+  const Checked checked = check((scratch / "kit_good.json").string());
+
+  EXPECT_EQ(checked.failed, std::vector<std::string>{"manifest"}) << checked.ran.output;
+  EXPECT_NE(checked.faults.find("of at most 1048576 bytes, found 209715200"), std::string::npos) << checked.faults;
+}
 
 const std::string kGood = EMPLACE_KIT_PLUGINS "/libemplace_kit_good.so";
 

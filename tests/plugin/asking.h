@@ -18,7 +18,6 @@ namespace emplace::asking {
 inline PluginSettings settings(const char* directory = EMPLACE_TEST_PLUGINS) {
   PluginSettings made;
   made.directory = directory;
-  made.prober = {EMPLACE_PROBE, 20000};
   made.worker.program = EMPLACE_WORKER;
   made.worker.start_timeout_ms = 20000;
   return made;
@@ -36,7 +35,7 @@ struct Loaded {
                   const std::string& isolation = "in-process", std::int64_t deadline_ms = 20)
       : plugins(load(name, config, std::move(with), isolation, deadline_ms)) {
     if (!plugins) throw std::runtime_error(plugins.error().message);
-    rules = plugins->add_to({}).value();
+    rules = plugins->add_to({});
   }
   template <typename Rule>
   static const Rule& find(const std::vector<std::shared_ptr<const Rule>>& rules, std::string_view id) {

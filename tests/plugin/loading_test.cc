@@ -41,21 +41,21 @@ TEST(Loading, RefusesWhatIsNoPlugin) {
 }
 
 TEST(Loading, SurvivesAPluginThatEndsItsProcess) {
-  expect_refused("throwinginitialiser", "while it was tried out");
-  expect_refused("crashingcreate", "crashed with signal 6 (Aborted) while it was tried out");
-  expect_refused("exitingcreate", "ended the process with code 0 while it was tried out");
+  expect_refused("throwinginitialiser", "while it was loaded, its worker died of signal 6 (Aborted)");
+  expect_refused("crashingcreate", "while it was loaded, its worker died of signal 6 (Aborted)");
+  expect_refused("exitingcreate", "while it was loaded, its worker ended with code 0");
   expect_refused("failingcreate", "create failed: the moon is in the wrong place");
 }
 
 TEST(Loading, GivesUpOnAPluginThatHangs) {
   auto settings = asking::settings();
-  settings.prober.timeout_ms = 300;
+  settings.worker.start_timeout_ms = 300;
 
   const auto loaded = asking::load("hangingcreate", "{}", settings);
 
   ASSERT_FALSE(loaded);
   EXPECT_NE(loaded.error().message.find("plugin hangingcreate ("), std::string::npos);
-  EXPECT_NE(loaded.error().message.find("did not return within 300 ms"), std::string::npos) << loaded.error().message;
+  EXPECT_NE(loaded.error().message.find("was not loaded within 300 ms"), std::string::npos) << loaded.error().message;
 }
 
 class TemporaryDirectory {

@@ -38,7 +38,7 @@ class Reload : public ::testing::Test {
   Plugins load(const std::vector<PluginChoice>& choices) { return Plugins::load(settings_, choices).value(); }
 
   static std::string costs_of(const Plugins& plugins) {
-    const auto rules = plugins.add_to({}).value();
+    const auto rules = plugins.add_to({});
     const Asked asked(testing_rows::picture_of({host("h", 100)}), request());
     const auto costs = asked.evaluate(*rules.objectives.at(0));
     return rules.objectives[0]->traits().id + (costs ? "=" + std::to_string(costs->values[0]) : costs.error().message);
@@ -98,7 +98,7 @@ TEST_F(Reload, LeavesAWorkerItsCodeUntilItIsAskedFor) {
   put("unruly", "x");
   const Plugins plugins = load({choice("worker")});
   put("good", "x");
-  const auto rules = plugins.add_to({}).value();
+  const auto rules = plugins.add_to({});
   const Asked crash(testing_rows::picture_of({host("h", 100)}), request(), 0, "please-crash");
   EXPECT_FALSE(crash.evaluate(*rules.objectives[0]));
 

@@ -1,12 +1,21 @@
 // Plugins in workers: the same answers as in this process, and a plugin that goes wrong costs itself and nobody else.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
+#include "service/core/rule_book.h"
+#include "service/core/utf8.h"
+#include "service/plugins/absent_rules.h"
 #include "tests/plugin/asking.h"
 
 namespace emplace {
@@ -71,9 +80,10 @@ TEST(Worker, AnswersAsInThisProcess) {
 }
 
 TEST(Worker, IsConfined) {
-  const std::vector<std::string> all{"no_new_privs", "rlimits", "seccomp", "parent_death_signal"};
-  const std::vector<std::string> sanitized{"no_new_privs", "parent_death_signal"};
-  EXPECT_EQ(status(in_worker("good")).confinement, kSanitized ? sanitized : all);
+  const auto confinement = status(in_worker("good")).confinement;
+  for (const char* always : {"no_new_privs", "parent_death_signal"})
+    EXPECT_EQ(std::ranges::count(confinement, always), 1);
+  for (const char* name : {"rlimits", "seccomp"}) EXPECT_EQ(std::ranges::count(confinement, name), kSanitized ? 0 : 1);
 }
 
 TEST(Worker, DiesAloneAndComesBack) {
@@ -104,10 +114,16 @@ TEST(Worker, SaysHowItEnded) {
 TEST(Worker, MayNotDoWhatPluginsMayNotDo) {
   if (kSanitized) GTEST_SKIP() << "seccomp and limits on memory are left out under a sanitizer";
   const Unruly unruly;
-  for (const char* wish : {"please-fork", "please-exec", "please-socket", "please-open", "please-kill"}) {
-    EXPECT_EQ(unruly.wish(wish),
-              "plugin unruly, unruly.cost: its worker was ended for a system call that plugins may not make")
-        << wish;
+  const std::pair<const char*, const char*> wishes[] = {{"please-fork", "clone"},
+                                                        {"please-exec", "execve"},
+                                                        {"please-socket", "socket"},
+                                                        {"please-open", "openat"},
+                                                        {"please-kill", "getppid"}};
+  for (const auto& [wish, call] : wishes) {
+    EXPECT_EQ(
+        unruly.wish(wish),
+        fmt::format("plugin unruly, unruly.cost: its worker was ended for a system call that plugins may not make: {}",
+                    call));
     EXPECT_TRUE(unruly.comes_back()) << wish;
   }
 }
@@ -145,6 +161,117 @@ TEST(Worker, IsNotTrustedWithItsResults) {
   EXPECT_EQ(unruly.wish("please-fail").size(), std::string("plugin unruly, unruly.cost: ").size() + 1023);
   EXPECT_EQ(status(unruly.loaded).restarts, 0u) << "a wrong answer is no reason to end a worker";
   EXPECT_EQ(status(unruly.loaded).state, "active");
+}
+
+// Files of a plugin that nobody has to load.
+class UnfitFiles : public testing::Test {
+ protected:
+  UnfitFiles() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "emplace-unfit-XXXXXX").string();
+    directory_ = mkdtemp(pattern.data());
+    const std::filesystem::path from(EMPLACE_TEST_PLUGINS);
+    std::filesystem::copy(from / "libemplace_good.so", directory_);
+    std::filesystem::copy(from / "good.json", directory_);
+    settings_.directory = directory_;
+  }
+  ~UnfitFiles() override { std::filesystem::remove_all(directory_); }
+  void write_manifest(const std::string& text) { std::ofstream(directory_ / "good.json") << text; }
+  std::string manifest() const { return read_text(directory_ / "good.json"); }
+  static std::string read_text(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+  // Loads it beside another one, and expects that it costs its own rules and nothing else.
+  void expect_refused(const std::string& why, const std::string& config = "{}") const {
+    const std::string other = EMPLACE_TEST_PLUGINS "/libemplace_plain.so";
+    const std::vector<PluginChoice> choices{{"libemplace_good.so", "worker", 20, config}, {other, "in-process"}};
+    const auto plugins = Plugins::load(settings_, choices);
+    ASSERT_TRUE(plugins) << plugins.error().message;
+    const auto all = plugins->status();
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].state, "active");
+    EXPECT_EQ(all[1].state, "refused");
+    EXPECT_EQ(all[1].id, "good");
+    EXPECT_NE(all[1].last_error.find(why), std::string::npos) << all[1].last_error;
+    const std::vector<Profile> profiles{{"p", RankMethod::kChebyshev, {"good.filter"}, {{"good.cost"}}, {}}};
+    RuleBook book(Catalogue{});
+    ASSERT_TRUE(
+        book.replace(with_stand_ins(plugins->add_to(built_in_rules()), profiles, plugins->refusals()), profiles));
+    const auto rules = *book.find("p");
+    const auto costs = Asked(three_hosts(), request()).evaluate(*rules->objectives.at(0));
+    EXPECT_EQ(failure(costs), "plugin good was refused: " + all[1].last_error);
+    EXPECT_FALSE(asking::screen(*rules->filters.at(0), Asked(three_hosts(), request())).done);
+  }
+
+  std::filesystem::path directory_;
+  PluginSettings settings_ = asking::settings();
+};
+
+TEST_F(UnfitFiles, CostTheirOwnRulesAndNothingElse) {
+  const std::string whole = manifest();
+  write_manifest("{");
+  expect_refused("good.json: ");
+  write_manifest(whole.substr(0, whole.rfind('}')) + ", \"colour\": \"blue\"}");
+  expect_refused("colour: wanted no such field");
+  write_manifest(whole);
+  expect_refused("config: label: wanted enum", R"({"label":"z"})");
+  std::filesystem::resize_file(directory_ / "good.json", 200 << 20);
+  expect_refused("wanted a plugin's manifest of at most 1048576 bytes, found 209715200");
+  std::filesystem::remove(directory_ / "good.json");
+  expect_refused("wanted a plugin's manifest, found no file that can be read");
+  ASSERT_EQ(mkfifo((directory_ / "good.json").c_str(), 0600), 0);
+  expect_refused("wanted a plugin's manifest, found no file that can be read");
+  std::filesystem::remove(directory_ / "libemplace_good.so");
+  expect_refused("wanted a shared object, found no file");
+}
+
+TEST_F(UnfitFiles, TakeNoRuleOfOthers) {
+  const std::string whole = manifest();
+  for (const char* taken : {"capacity", "plain.cost"}) {
+    std::string twin = whole;
+    twin.replace(twin.find("good.filter"), std::strlen("good.filter"), taken);
+    write_manifest(twin);
+    expect_refused(fmt::format("wanted rules that nobody else has, found filter {}", taken));
+  }
+}
+
+TEST_F(UnfitFiles, AreNotTakenInPlaceOfWhatRuns) {
+  const std::vector<PluginChoice> choices{{"libemplace_good.so", "worker"}};
+  const auto running = Plugins::load(settings_, choices);
+  ASSERT_TRUE(running);
+  const std::string whole = manifest();
+  write_manifest("{");
+  EXPECT_FALSE(running->reload(settings_, choices)) << "what runs goes on";
+  const auto refused = Plugins::load(settings_, choices);
+  ASSERT_TRUE(refused);
+  EXPECT_TRUE(refused->reload(settings_, choices)) << "nothing has become worse";
+  write_manifest(whole);
+  EXPECT_EQ(refused->reload(settings_, choices).value().status().at(0).state, "active");
+}
+
+// Here and in a worker: what a plugin writes where texts go is text once it has come in.
+TEST(PluginTexts, AreTextWhateverThePluginWrote) {
+  for (const char* isolation : {"in-process", "worker"}) {
+    const Loaded unruly("unruly", "{}", asking::settings(), isolation);
+    const auto picture = three_hosts();
+    const auto costs = Asked(picture, request(), 0, "please-babble").evaluate(unruly.objective("unruly.cost"));
+    EXPECT_TRUE(failure(costs).starts_with("plugin unruly, unruly.cost: ä\uFFFD\uFFFD\x01\uFFFD\uFFFDä"))
+        << failure(costs);
+    EXPECT_TRUE(is_utf8(failure(costs)));
+
+    const auto explain = [&](const char* document) {
+      const Asked asked(picture, request(), 0, document);
+      return unruly.filter("unruly.filter").explain(*asked.query, 0, 1);
+    };
+    const Refusal refusal = explain("please-refuse");
+    for (const std::string& text :
+         {refusal.code, refusal.unit, std::get<std::string>(refusal.wanted), std::get<std::string>(refusal.found)}) {
+      EXPECT_TRUE(text.starts_with("ä\uFFFD\uFFFD\x01")) << text;
+      EXPECT_TRUE(is_utf8(text)) << text;
+    }
+    const Refusal unexplained = explain("please-throw");
+    EXPECT_TRUE(is_utf8(std::get<std::string>(unexplained.found))) << std::get<std::string>(unexplained.found);
+  }
 }
 
 TEST(Worker, FailsAtOnceWhileItIsStartedAgain) {

@@ -1,6 +1,9 @@
 // A plugin of a filter and an objective that breaks the contract in the one way that EMPLACE_BAD names. Each is written
 // as the mistake is made in earnest, as far as that is possible in a line.
+#include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +42,11 @@ enum Behaviour {
   kForgetful,
   kOtherCode,
   kNotReentrant,
+  kThreaded,
+  kTalking,
+  kReading,
+  kSpinning,
+  kMute,
 };
 constexpr Behaviour kBehaviour = EMPLACE_BAD;
 
@@ -51,6 +59,7 @@ class Room : public p::Filter {
     const double wanted = call.request().column<double>("memory_mib").get(0).value_or(0);
     std::uint32_t known = 0;
     for (std::uint32_t row = 0; row < free.rows(); ++row) known += free.valid(row);
+    if (kBehaviour == kMute) return;
     const double all = kBehaviour == kOtherHosts && known % 2 ? 1e9 : 0;
     const auto hosts = call.candidates();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
@@ -58,6 +67,7 @@ class Room : public p::Filter {
     }
   }
   p::Refusal explain(const p::Call&, std::uint32_t, std::uint8_t) const override {
+    if (kBehaviour == kMute) throw p::Error("nobody ever heard it say anything");
     return {kBehaviour == kOtherCode ? "No Room" : EMPLACE_BAD_NAME ".room"};
   }
 };
@@ -89,6 +99,9 @@ class Cost : public p::Objective {
  public:
   Cost(double divisor, std::shared_ptr<MemorySums> sums) : divisor_(divisor), sums_(std::move(sums)) {}
 
+  ~Cost() override {
+    while (kBehaviour == kSpinning) sched_yield();
+  }
   void evaluate(const p::Call& call, p::Costs& costs) const override {
     before(call);
     const auto free = call.picture().column<double>("hosts", "memory_free_mib");
@@ -115,6 +128,7 @@ class Cost : public p::Objective {
     if (kBehaviour == kBorrowedColumn) call.picture().column<double>("hosts", "vm_count");
     if (kBehaviour == kCrashing) *static_cast<volatile int*>(nullptr) = 1;
     if (kBehaviour == kExiting) _exit(0);
+    if (kBehaviour == kReading) open("/etc/hostname", O_RDONLY);
     if (kBehaviour == kPair && hosts == 2) __builtin_trap();
     while (kBehaviour == kHanging && call.deadline_us() != 0) sched_yield();
     if (kBehaviour == kSlow && hosts >= 20000) usleep(50'000);
@@ -142,6 +156,7 @@ class Cost : public p::Objective {
 
 void make(const p::Configuration& configuration, p::Plugin& plugin) {
   [[maybe_unused]] static char* volatile lost;
+  if (kBehaviour == kTalking) socket(AF_INET, SOCK_STREAM, 0);
   if (kBehaviour == kLeaking) lost = new char[100];
   const auto sums = std::make_shared<MemorySums>();
   plugin.set_observer(sums);
@@ -151,6 +166,15 @@ void make(const p::Configuration& configuration, p::Plugin& plugin) {
   plugin.add(EMPLACE_BAD_NAME ".cost",
              std::make_unique<Cost>(kBehaviour == kConfiguration ? divisor : divisor + 1, sums));
 }
+
+void* stay(void*) {
+  while (true) pause();
+}
+int start_thread() {
+  pthread_t thread;
+  return kBehaviour == kThreaded ? pthread_create(&thread, nullptr, stay, nullptr) : 0;
+}
+[[maybe_unused]] const int started = start_thread();
 
 // Not plugin.hpp's functions with their guard: what a plugin in plain C++ might do.
 std::int32_t evaluate(void*, const emplace_call* call, emplace_costs* costs, emplace_error*) {

@@ -1,4 +1,5 @@
 // A plugin that behaves as EMPLACE_TEST_BEHAVIOUR says: kGood, or in one of the ways in which plugins go wrong.
+#include <sched.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -72,7 +73,7 @@ std::int32_t few(void*, const emplace_call*, emplace_costs* costs, emplace_error
 
 void make(const p::Configuration& configuration, p::Plugin& plugin) {
   if (kBehaviour == kCrashingCreate) std::abort();
-  if (kBehaviour == kHangingCreate) pause();
+  while (kBehaviour == kHangingCreate) sched_yield();
   if (kBehaviour == kExitingCreate) _exit(0);
   if (kBehaviour == kFailingCreate) throw p::Error("the moon is in the wrong place");
   if (configuration.text("label") == "y" && configuration.json().find("[1,2]") == std::string_view::npos)

@@ -47,6 +47,13 @@ void scribble(const emplace_call* call) {
   *base = 1;
 }
 
+// Half a character, bytes that are none, control characters: as much of it as there is room for, without an end.
+template <std::size_t N>
+void babble(char (&text)[N]) {
+  constexpr std::string_view kBabble = "\xc3\xa4\xff\x80\x01\xf0\x9d";
+  for (std::size_t i = 0; i < N; ++i) text[i] = kBabble[i % kBabble.size()];
+}
+
 void misbehave(const emplace_call* call) {
   if (asked(call, "please-crash")) crash();
   if (asked(call, "please-abort")) std::abort();
@@ -64,13 +71,22 @@ void misbehave(const emplace_call* call) {
 
 std::int32_t screen(void*, const emplace_call* call, emplace_verdicts* verdicts, emplace_error*) {
   if (asked(call, "please-filter")) misbehave(call);
+  if (asked(call, "please-refuse")) {
+    std::memset(verdicts->reasons, 1, call->candidate_count);
+    verdicts->count = call->candidate_count;
+    return EMPLACE_OK;
+  }
   for (std::uint32_t i = 0; i < call->candidate_count; ++i) verdicts->keep[i >> 6] |= std::uint64_t{1} << (i & 63);
   verdicts->count = call->candidate_count;
   return EMPLACE_OK;
 }
 
-std::int32_t explain(void*, const emplace_call*, std::uint32_t, std::uint8_t, emplace_refusal*, emplace_error*) {
-  return EMPLACE_OK;
+std::int32_t explain(void*, const emplace_call* call, std::uint32_t, std::uint8_t, emplace_refusal* refusal,
+                     emplace_error* error) {
+  refusal->wanted_kind = refusal->found_kind = EMPLACE_TEXT;
+  babble(refusal->code), babble(refusal->unit), babble(refusal->wanted_text), babble(refusal->found_text);
+  babble(error->message);
+  return asked(call, "please-throw") ? EMPLACE_FAILED : EMPLACE_OK;
 }
 
 std::int32_t evaluate(void*, const emplace_call* call, emplace_costs* costs, emplace_error* error) {
@@ -81,6 +97,8 @@ std::int32_t evaluate(void*, const emplace_call* call, emplace_costs* costs, emp
   if (asked(call, "please-short")) costs->count -= 1;
   if (asked(call, "please-boast")) costs->count = 0x7fffffff;
   if (asked(call, "please-quality")) costs->quality[0] = 77;
+  if (asked(call, "please-babble")) babble(error->message);
+  if (asked(call, "please-babble")) return EMPLACE_FAILED;
   if (!asked(call, "please-fail")) return EMPLACE_OK;
   std::memset(error->message, 'x', sizeof error->message);  // without an end
   return EMPLACE_FAILED;

@@ -25,7 +25,7 @@ Catalogue load_catalogue() {
   const CheckedPlugin checked = found_or_throw(check_plugin(settings, {.path = "libemplace_nova.so"}));
   const auto library = found_or_throw(LibraryFile::read(checked.manifest.library));
   const auto plugin = found_or_throw(
-      LoadedPlugin::load({checked.manifest, checked.configuration, library, kNeverLateUs, monotonic_tick()}));
+      LoadedPlugin::load({{checked.manifest, checked.configuration, library}, kNeverLateUs, monotonic_tick()}));
   Catalogue catalogue;
   for (const ManifestRule& rule : plugin->manifest().filters) {
     catalogue.filters.push_back(make_filter(plugin, rule, std::make_shared<CallCounts>()));

@@ -61,6 +61,8 @@ struct VmRow {
   std::vector<std::uint32_t> cells = {};
   Spread spread = {};
   std::optional<Uuid> claim = {};
+  std::string failure = {};                  // why its last start, move or delete failed; empty: it did not
+  double vcpus_max = 0, memory_max_mib = 0;  // as its hypervisor reports; 0: not known
 };
 
 struct GroupRow {

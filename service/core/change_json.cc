@@ -112,6 +112,9 @@ void write(Writer& w, const VmRow& row) {
     w.EndObject();
   }
   if (row.claim) put(w, "claim", to_string(*row.claim));
+  if (!row.failure.empty()) put(w, "failure", row.failure);
+  if (row.vcpus_max > 0) put(w, "vcpus_max", row.vcpus_max);
+  if (row.memory_max_mib > 0) put(w, "memory_max_mib", row.memory_max_mib);
 }
 
 void write(Writer& w, const GroupRow& row) {
@@ -334,6 +337,9 @@ Change read_vm(Fields& v) {
     row.spread.domain = spread->text("domain");
   }
   row.claim = v.uuid("claim");
+  row.failure = v.text("failure");
+  row.vcpus_max = v.number("vcpus_max");
+  row.memory_max_mib = v.number("memory_max_mib");
   return row;
 }
 

@@ -76,6 +76,9 @@ VmRow vm_row(const Picture& picture, std::uint32_t vm) {
   row.spread.group = code_text(picture, vms::spread_group, vm);
   row.spread.domain = code_text(picture, vms::spread_domain, vm);
   row.claim = picture[vms::claim].get(vm);
+  row.failure = picture[vms::failure].get(vm).value_or("");
+  row.vcpus_max = picture[vms::vcpus_max].get(vm).value_or(0);
+  row.memory_max_mib = picture[vms::memory_max_mib].get(vm).value_or(0);
   return row;
 }
 

@@ -2,6 +2,7 @@
 // what is known of a name belongs to one row, its holder: of the vms with that name the one with the least id, those
 // that are only expected last. So it depends on the rows that there are, and not on the order in which they came.
 #include <tuple>
+#include <utility>
 
 #include "service/core/change_steps.h"
 
@@ -203,10 +204,27 @@ void make_expected(PictureBuilder& picture, std::uint32_t vm) {
   for (const auto column : {vms::source, vms::project, vms::numa_nodes, vms::spread_by, vms::spread_domain}) {
     picture.clear(column, vm);
   }
-  for (const auto column : {vms::vcpus, vms::memory_mib, vms::disk_gib}) picture.clear(column, vm);
+  for (const auto column : {vms::vcpus, vms::memory_mib, vms::disk_gib, vms::vcpus_max, vms::memory_max_mib}) {
+    picture.clear(column, vm);
+  }
+  picture.clear(vms::failure, vm);
   picture.clear(vms::id, vm);
   picture.clear(vms::cells, vm);
   picture.set(vms::state, vm, static_cast<std::uint32_t>(VmState::kExpected));
+}
+
+// What is seldom known; a value that is there already is not written again.
+void set_reported(PictureBuilder& picture, std::uint32_t vm, const VmRow& row) {
+  if (row.failure.empty()) {
+    if (!picture.get_text(vms::failure, vm).empty()) picture.clear(vms::failure, vm);
+  } else {
+    picture.set(vms::failure, vm, row.failure);
+  }
+  for (const auto& [column, value] :
+       {std::pair(vms::vcpus_max, row.vcpus_max), std::pair(vms::memory_max_mib, row.memory_max_mib)}) {
+    if (value > 0) picture.set(column, vm, value);
+    if (value <= 0 && picture.get(column, vm)) picture.clear(column, vm);
+  }
 }
 
 // ---- edges
@@ -280,6 +298,7 @@ void apply_row(PictureBuilder& picture, const VmRow& row) {
   picture.set(vms::spread_by, vm, static_cast<std::uint32_t>(row.spread.by));
   set_key(picture, Index::kVmsBySpreadGroup, vms::spread_group, vm, code_of(picture, row.spread.group));
   set_or_clear(picture, vms::spread_domain, vm, code_of(picture, row.spread.domain));
+  set_reported(picture, vm, row);
   replace_use(picture, before, use_of(picture, vm));
   if (!row.claim) settle(picture, row.name);
 }

@@ -11,9 +11,11 @@
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "service/core/change.h"
+#include "service/core/operations.h"
 #include "service/core/picture.h"
 #include "service/core/request.h"
 #include "service/core/result.h"
@@ -113,9 +115,15 @@ class Claims {
   // The vm is there: held → confirmed, the vm gets this host and state. Confirming twice is no error. kNotFound, or kConflict
   // "emplace.claim.expired". `event_seq` of the change is returned.
   virtual Result<std::int64_t> confirm(const Uuid& claim, VmState state, Deadline deadline) = 0;
-  // Gives the resources back; releasing what is gone is kNotFound. `failure` not empty: the vm is kept, as failed.
+  // Gives the resources back; releasing what is gone is kNotFound. `failure` not empty: the vm is kept, as failed, or
+  // where it was if it was to move.
   virtual Result<std::int64_t> give_back(const Uuid& claim, std::string failure, Deadline deadline) = 0;
   virtual Result<Claim> claim(const Uuid& id, Deadline deadline) = 0;
+  // Why the vm of a held claim is not there yet, though it was tried; nobody else is told of it by default.
+  virtual Result<void> note(const Uuid& claim, const std::string& failure, Deadline deadline) {
+    std::ignore = std::tie(claim, failure, deadline);
+    return {};
+  }
 };
 
 // ---- what was answered to schedulers that take hosts themselves (service/observe)
@@ -136,6 +144,42 @@ class Reservations {
   // Calls `decide` with the latest picture as it is without the earlier reservations of `vms`, and reserves what it returns
   // instead of them, before anybody else decides here. A vm that is on its host already, or has no id, reserves nothing.
   virtual void reserve(std::span<const Uuid> vms, std::uint32_t ttl_s, const Decide& decide) = 0;
+};
+
+// ---- what hypervisors report (service/observe → service/store)
+
+// What a hypervisor says about one domain.
+struct DomainSeen {
+  Uuid id;
+  std::string name;
+  VmState state = VmState::kRunning;
+  double vcpus = 0, memory_mib = 0;          // as it runs; of one that is off, as it would start
+  std::optional<Uuid> claim = {};            // from our metadata
+  bool nova = false;                         // carries Nova's metadata: never touched
+  double vcpus_max = 0, memory_max_mib = 0;  // what it may grow to, also after a restart; 0: not known
+  std::optional<double> disk_gib = {};       // of its disks together, as the guest sees them
+};
+
+// What is on a host now, as far as it differs from a picture, which may lag: the store compares it again, under lock,
+// with what it has. Nobody's order is overwritten by it.
+struct VmReport {
+  std::string host;
+  std::vector<DomainSeen> seen = {};
+  std::set<Uuid> arrived = {};          // of those: no longer where the store has them
+  std::vector<DomainSeen> copies = {};  // they run elsewhere too, and count here as vms of source "duplicate" (copy_id)
+  std::vector<Uuid> gone = {};
+};
+
+class Sightings {
+ public:
+  virtual ~Sightings() = default;
+  // What a host has; the operator's word about its state stays, one that was down is enabled. The event_seq is
+  // returned.
+  virtual Result<std::int64_t> host_seen(HostRow host, Deadline deadline) = 0;
+  virtual Result<std::int64_t> host_lost(const std::string& host, Deadline deadline) = 0;  // enabled → down
+  // A vm that moves stays as it is until its move has ended. A vm that others made (source found, nova, duplicate) is
+  // removed when it is gone, one of ours is stopped.
+  virtual Result<std::int64_t> vms_seen(VmReport report, Deadline deadline) = 0;
 };
 
 // What the service as a whole needs of the store: besides claims, the inventory, decisions, events, idempotency.
@@ -174,7 +218,7 @@ struct StoreState {
   std::int64_t committed_batches = 0, committed_claims = 0;
 };
 
-class Store : public Claims {
+class Store : public Claims, public Operations, public Sightings {
  public:
   // One transaction: all changes, their events, or none. Upserts by name or id (a vm without an id: by name, else a new id).
   // kInvalid naming row and field for references to unknown hosts or groups; kConflict for removing a host with vms, a group
@@ -225,23 +269,18 @@ struct MoveProgress {
   double fraction = 0;  // 0..1 of the bytes
   double total_mib = 0, remaining_mib = 0, dirty_mib_per_s = 0;
   double downtime_ms = 0;
+  std::optional<VmState> left_in = {};  // how the vm was seen on its source after a move that failed
 };
-// What a hypervisor says about one domain.
-struct DomainSeen {
-  Uuid id;
-  std::string name;
-  VmState state = VmState::kRunning;
-  double vcpus = 0, memory_mib = 0;
-  std::optional<Uuid> claim = {};  // from our metadata
-  bool nova = false;               // carries Nova's metadata: never touched
-};
-
 using Done = std::function<void(Result<void>)>;
 
 class Hypervisors {
  public:
   virtual ~Hypervisors() = default;
   virtual bool drives(const std::string& host) const = 0;  // a configured libvirt host?
+  // Whether an order can be carried out, as far as that is known without asking a host: kInvalid naming field, wanted
+  // and found.
+  virtual Result<void> check(const StartOrder&) const { return {}; }
+  virtual Result<void> check(const MoveOrder&) const { return {}; }
   // These return at once; the work is done on the host's own thread and `done` is called there exactly once, also when the
   // host does not answer (with our deadline). Acts are idempotent: starting what runs with the same claim succeeds.
   virtual void start(StartOrder order, Done done) = 0;

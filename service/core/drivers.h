@@ -17,6 +17,8 @@ class Drivers : public Hypervisors {
   explicit Drivers(std::vector<Hypervisors*> all) : all_(std::move(all)) {}
 
   bool drives(const std::string& host) const override { return of(host).drives(host); }
+  Result<void> check(const StartOrder& order) const override { return of(order.claim.host).check(order); }
+  Result<void> check(const MoveOrder& order) const override { return of(order.from).check(order); }
   void start(StartOrder order, Done done) override {
     Hypervisors& driver = of(order.claim.host);
     driver.start(std::move(order), std::move(done));

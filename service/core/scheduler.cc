@@ -7,6 +7,7 @@
 #include "service/core/cells.h"
 #include "service/core/explanation.h"
 #include "service/core/failpoint.h"
+#include "service/core/recovery.h"
 
 namespace emplace {
 namespace {
@@ -184,7 +185,9 @@ void Scheduler::start(StartOrder order) {
     if (fail_at(started ? "start.done" : "start.failed")) return;
     // A host that did not answer may be running the vm: the claim stays, and recover() asks the host again.
     if (!started) {
-      if (!is_unknown(started.error())) std::ignore = claims.give_back(claim.id, started.error().message, deadline);
+      const std::string& why = started.error().message;
+      is_unknown(started.error()) ? void(claims.note(claim.id, why, deadline))
+                                  : void(claims.give_back(claim.id, why, deadline));
       return;
     }
     const auto confirmed = claims.confirm(claim.id, VmState::kRunning, deadline);
@@ -198,7 +201,7 @@ Result<void> Scheduler::recover(Store& store, Deadline deadline) {
   const auto unfinished = store.unfinished_starts(deadline);
   if (!unfinished) return tl::unexpected(unfinished.error());
   for (const StartOrder& order : *unfinished) start(order);
-  return {};
+  return end_forsaken(store, hypervisors_, ambient_.now_us(), deadline);
 }
 
 }  // namespace emplace

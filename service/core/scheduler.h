@@ -74,8 +74,8 @@ class Scheduler {
                               std::shared_ptr<const Picture> picture, std::int64_t now_us,
                               std::span<const PinnedInstance> pinned = {}) const;
 
-  // Finishes or gives back the starts that a stopped service or an unreachable host left behind. Idempotent, but for one
-  // replica at a time.
+  // Finishes or gives back the starts that a stopped service or an unreachable host left behind, and ends the moves and
+  // deletes of stopped services. Idempotent, but for one replica at a time.
   Result<void> recover(Store& store, Deadline deadline);
 
  private:

@@ -132,44 +132,47 @@ inline constexpr Column<double>        zero_pages{63};
 inline constexpr Column<double>        distinct_pages{64};    // without the zero page
 inline constexpr Column<std::int64_t>  sample_rate{65};       // hashes are = 0 mod rate
 inline constexpr Column<SpanU64>       page_samples{66};      // sorted hashes, observed
+inline constexpr Column<Utf8>          failure{67};           // why its last start, move or delete failed
+inline constexpr Column<double>        vcpus_max{68};         // what it may grow to without a new definition
+inline constexpr Column<double>        memory_max_mib{69};
 }  // namespace vms
 
 namespace groups {
-inline constexpr Column<std::uint8_t>  alive{67};
-inline constexpr Column<Utf8>          name{68};
-inline constexpr Column<std::uint32_t> policy{69};            // GroupPolicy
-inline constexpr Column<double>        max_per_host{70};      // anti-affinity: at most so many members on one host
-inline constexpr Column<std::int64_t>  generation{71};
+inline constexpr Column<std::uint8_t>  alive{70};
+inline constexpr Column<Utf8>          name{71};
+inline constexpr Column<std::uint32_t> policy{72};            // GroupPolicy
+inline constexpr Column<double>        max_per_host{73};      // anti-affinity: at most so many members on one host
+inline constexpr Column<std::int64_t>  generation{74};
 }  // namespace groups
 
 namespace aggregates {
-inline constexpr Column<std::uint8_t>  alive{72};
-inline constexpr Column<Utf8>          name{73};
-inline constexpr Column<Utf8>          metadata{74};          // JSON object of strings
+inline constexpr Column<std::uint8_t>  alive{75};
+inline constexpr Column<Utf8>          name{76};
+inline constexpr Column<Utf8>          metadata{77};          // JSON object of strings
 }  // namespace aggregates
 
 namespace traffic {
-inline constexpr Column<std::uint8_t>  alive{75};
-inline constexpr Column<std::uint32_t> a{76};                 // row of vms
-inline constexpr Column<std::uint32_t> b{77};
-inline constexpr Column<double>        bytes_per_s{78};       // both directions together, observed
+inline constexpr Column<std::uint8_t>  alive{78};
+inline constexpr Column<std::uint32_t> a{79};                 // row of vms
+inline constexpr Column<std::uint32_t> b{80};
+inline constexpr Column<double>        bytes_per_s{81};       // both directions together, observed
 }  // namespace traffic
 
 namespace data_sources {
-inline constexpr Column<std::uint8_t>  alive{79};
-inline constexpr Column<std::uint32_t> vm{80};
-inline constexpr Column<std::uint32_t> source{81};            // code
-inline constexpr Column<double>        bytes_per_s{82};       // observed
+inline constexpr Column<std::uint8_t>  alive{82};
+inline constexpr Column<std::uint32_t> vm{83};
+inline constexpr Column<std::uint32_t> source{84};            // code
+inline constexpr Column<double>        bytes_per_s{85};       // observed
 }  // namespace data_sources
 
 namespace source_hosts {
-inline constexpr Column<std::uint8_t>  alive{83};
-inline constexpr Column<std::uint32_t> source{84};            // code
-inline constexpr Column<std::uint32_t> host{85};
+inline constexpr Column<std::uint8_t>  alive{86};
+inline constexpr Column<std::uint32_t> source{87};            // code
+inline constexpr Column<std::uint32_t> host{88};
 }  // namespace source_hosts
 // clang-format on
 
-inline constexpr int kColumnCount = 86;
+inline constexpr int kColumnCount = 89;
 
 struct ColumnSchema {
   Table table;

@@ -7,6 +7,7 @@
 
 #include "service/store/events.h"
 #include "service/store/ledger_sql.h"
+#include "service/store/operations.h"
 #include "service/store/records.h"
 #include "service/store/sql.h"
 #include "service/store/stored_claim.h"
@@ -40,18 +41,22 @@ constexpr sql::Statement kDeleteClaims{"delete_claims", "DELETE FROM claims WHER
 // A vm that is there now; of a moved one the claim that started it stays.
 constexpr sql::Statement kPlaceVms{
     "place_claimed_vms",
-    "INSERT INTO vms (id, name, host_id, state, source, project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, cells,"
+    "INSERT INTO vms (id, name, host_id, state, source, project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, "
+    "cells,"
     " spread_by, spread_group, spread_domain, claim_id, started, definition)"
     " SELECT c.vm, c.vm_name, c.host_id, p.state, h.source, c.project, c.group_id, c.vcpus, c.memory_mib, c.disk_gib,"
     " c.numa_nodes, c.cells, c.spread_by, c.spread_group, c.spread_domain, CASE WHEN NOT c.move THEN c.id END,"
     " c.start, CASE WHEN NOT c.move THEN c.definition END"
-    " FROM unnest($1::uuid[], $2::text[]) AS p (id, state) JOIN claims c ON c.id = p.id JOIN hosts h ON h.id = c.host_id"
+    " FROM unnest($1::uuid[], $2::text[]) AS p (id, state) JOIN claims c ON c.id = p.id JOIN hosts h ON h.id = "
+    "c.host_id"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, host_id = excluded.host_id, state = excluded.state,"
-    " source = excluded.source, project = excluded.project, group_id = excluded.group_id, vcpus = excluded.vcpus,"
+    " project = excluded.project, group_id = excluded.group_id, vcpus = excluded.vcpus,"
     " memory_mib = excluded.memory_mib, disk_gib = excluded.disk_gib, numa_nodes = excluded.numa_nodes,"
     " cells = excluded.cells, spread_by = excluded.spread_by, spread_group = excluded.spread_group,"
+    " source = CASE WHEN excluded.claim_id IS NULL THEN vms.source ELSE excluded.source END,"
     " spread_domain = excluded.spread_domain, claim_id = coalesce(excluded.claim_id, vms.claim_id),"
-    " started = vms.started OR excluded.started, definition = coalesce(excluded.definition, vms.definition), failure = ''"};
+    " started = vms.started OR excluded.started, definition = coalesce(excluded.definition, vms.definition), failure = "
+    "''"};
 
 constexpr sql::Statement kFailVms{
     "fail_claimed_vms",
@@ -110,10 +115,12 @@ class Batch {
   void release(StoredClaim& stored);
   void forget(const StoredClaim& stored, const std::string& host);
   void insert_claims();
+  void store_operations();
 
   struct Taken {
     const ClaimOrder* order;
     Claim claim;
+    Uuid runner;  // one for all: a store is of one process
   };
 
   pqxx::work& transaction_;
@@ -129,6 +136,7 @@ class Batch {
   std::size_t act_ = 0;  // that is being decided
   std::vector<Taken> taken_;
   std::vector<std::pair<Uuid, std::string>> confirmed_, failed_;  // claim, and the vm's state or why it failed
+  OperationEnds ended_, stayed_;  // failed operations; vms that were to move, and why they are still where they were
   std::vector<Uuid> deleted_, expired_;
   std::vector<DecisionRecord> decisions_;
   std::vector<KeyedAnswer> answers_;
@@ -294,7 +302,7 @@ VmRow Batch::claim_row(const ClaimOrder& order, const Claim& claim) const {
 
 void Batch::enter(const TakeAct& act, const std::vector<Claim>& claims) {
   for (std::size_t i = 0; i < claims.size(); ++i) {
-    taken_.push_back({&act.orders[i], claims[i]});
+    taken_.push_back({&act.orders[i], claims[i], act.runner});
     changes_.push_back(claim_row(act.orders[i], claims[i]));
   }
   done_.claims += static_cast<std::int64_t>(claims.size());
@@ -335,6 +343,10 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
   VmRow vm = stored.vm;
   vm.state = act.state;
   vm.claim.reset();
+  vm.failure.clear();
+  vm.vcpus_max = stored.placed_vcpus_max;
+  vm.memory_max_mib = stored.placed_memory_max_mib;
+  if (stored.move && !stored.placed_source.empty()) vm.source = stored.placed_source;
   changes_.push_back(std::move(vm));
   changes_.push_back(VmRemoved{stored.vm.id, act.claim});
   stored.claim.state = "confirmed";
@@ -361,13 +373,19 @@ Result<ClaimsTaken> Batch::decide(const GiveBackAct& act) {
   release(stored);
   stored.claim.state = "gone";
   deleted_.push_back(act.claim);
-  if (act.failure.empty() || stored.move || !stored.placed_on.empty()) return ClaimsTaken{};
+  ended_.emplace_back(act.claim, act.failure.empty() ? "its claim was given back" : act.failure);
+  if (act.failure.empty()) return ClaimsTaken{};
+  if (stored.move || !stored.placed_on.empty()) {
+    stayed_.emplace_back(stored.vm.id, act.failure);
+    return ClaimsTaken{};
+  }
   failed_.emplace_back(act.claim, act.failure);
   VmRow vm = stored.vm;
   vm.host.clear();
   vm.cells.clear();
   vm.state = VmState::kFailed;
   vm.claim.reset();
+  vm.failure = act.failure;
   changes_.push_back(std::move(vm));
   return ClaimsTaken{};
 }
@@ -384,7 +402,7 @@ Result<ClaimsTaken> Batch::decide(const ExpireAct& act) {
 void Batch::insert_claims() {
   sql::Array ids, vms, names, hosts, projects, groups, vcpus, memory_mib, disk_gib, nodes, cells, by, spread_groups, domains,
       starts, moves, definitions, generations, expiries;
-  for (const auto& [order, claim] : taken_) {
+  for (const auto& [order, claim, runner] : taken_) {
     const VmRequest& vm = order->vm;
     ids.add(claim.id);
     vms.add(vm.id);
@@ -429,6 +447,37 @@ void run_on_claims(pqxx::work& transaction, const sql::Statement& statement, con
   if (!ids.empty()) sql::run(transaction, statement, sql::array_of(ids));
 }
 
+// Begun and ended with their claims; a claim that somebody else acts on has none.
+void Batch::store_operations() {
+  std::vector<Operation> begun;
+  Uuid runner;
+  for (const Taken& taken : taken_) {
+    if (!taken.order->start && !taken.order->move) continue;
+    const Claim& claim = taken.claim;
+    const auto from = placed_.find(claim.vm);
+    runner = taken.runner;
+    begun.push_back({.id = claim.id,
+                     .kind = taken.order->move ? "move" : "start",
+                     .vm = claim.vm,
+                     .vm_name = claim.vm_name,
+                     .host = claim.host,
+                     .from = from == placed_.end() ? std::string() : from->second});
+  }
+  OperationEnds succeeded, lost, failed;
+  const auto is_operation = [&](const Uuid& claim) { return stored_.at(claim).start || stored_.at(claim).move; };
+  for (const auto& [id, state] : confirmed_)
+    if (is_operation(id)) succeeded.emplace_back(id, "");
+  for (const Uuid& id : expired_)
+    if (is_operation(id)) lost.emplace_back(id, "its time ran out before anybody could say how it ended");
+  for (const auto& end : ended_)
+    if (is_operation(end.first)) failed.push_back(end);
+  insert_operations(transaction_, begun, runner);
+  end_operations(transaction_, succeeded, "succeeded");
+  end_operations(transaction_, lost, "unknown");
+  end_operations(transaction_, failed, "failed");
+  for (VmRow& vm : put_failures(transaction_, stayed_)) changes_.push_back(std::move(vm));
+}
+
 void Batch::store(std::vector<std::size_t>& answered) {
   for (const std::size_t place : insert_answers(transaction_, answers_)) answered.push_back(answer_acts_[place]);
   if (!answered.empty()) return;
@@ -447,6 +496,7 @@ void Batch::store(std::vector<std::size_t>& answered) {
   run_on_claims(transaction_, kExpireClaims, expired_);
   run_on_claims(transaction_, kDeleteClaims, deleted_);
   if (!taken_.empty()) insert_claims();
+  store_operations();
   if (!changes_.empty()) store_ledger(transaction_, ledger_);
   if (!vm_ids.empty())
     for (const auto& row : sql::run(transaction_, kDropExpected, sql::array(vm_names), sql::array_of(vm_ids)))

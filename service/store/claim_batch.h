@@ -19,6 +19,7 @@ namespace emplace {
 struct TakeAct {
   std::vector<ClaimOrder> orders;
   std::function<ClaimRecords(std::span<const Claim>)> records;
+  Uuid runner = {};  // the process that will start or move the vms
 };
 struct ConfirmAct {
   Uuid claim;

@@ -1,5 +1,6 @@
 #include "service/store/inventory_sql.h"
 
+#include "service/store/operations.h"
 #include "service/store/rows.h"
 #include "service/store/sql.h"
 
@@ -422,6 +423,7 @@ std::set<std::string> groups_with_members(pqxx::work& transaction, const std::se
 }
 
 void remove_vms(pqxx::work& transaction, const std::set<Uuid>& vms) {
+  end_operations_of(transaction, sql::array_of(vms));
   sql::run(transaction, kRemoveClaimsOfVms, sql::array_of(vms));
   sql::run(transaction, kRemoveVms, sql::array_of(vms));
 }

@@ -11,12 +11,14 @@
 #include "service/store/events.h"
 #include "service/store/housekeeping.h"
 #include "service/store/inventory.h"
+#include "service/store/operations.h"
 #include "service/store/pooling.h"
 #include "service/store/profiles.h"
 #include "service/store/records.h"
 #include "service/store/reservations.h"
 #include "service/store/rows.h"
 #include "service/store/session_pool.h"
+#include "service/store/sightings.h"
 #include "service/store/sql.h"
 #include "service/store/stored_claim.h"
 #include "service/store/vm_json.h"
@@ -49,6 +51,7 @@ struct PostgresStore::Parts {
   explicit Parts(StoreOptions given)
       : options(std::move(given)),
         address(options.connection, options.schema, options.replica),
+        runner(options.new_uuid()),
         health(options.now_us),
         pool(address, options.sessions, watch, health),
         committer(address, watch, health, [this] { bells.ring(); }) {}
@@ -64,6 +67,7 @@ struct PostgresStore::Parts {
 
   void keep_house(PostgresStore& store);
   void house_round(PostgresStore& store, int round);
+  void say_that_we_live();
   void delete_old_rows(const Lease& lease);
   void compare_clocks();
   Result<Written> write(std::function<Result<InventoryWritten>(pqxx::work&)> work, std::optional<KeyedAnswer> answer,
@@ -71,6 +75,7 @@ struct PostgresStore::Parts {
 
   const StoreOptions options;
   const Address address;
+  const Uuid runner;  // this process, among those that carry out operations
   Watch watch;
   Health health;
   Doorbells bells;
@@ -165,6 +170,7 @@ void PostgresStore::Parts::delete_old_rows(const Lease& lease) {
                             .answers_us = 0,
                             .claims_us = kDay_us};
   const auto done = pool.write<bool>(Clock::now() + 30s, [lease, retention](pqxx::work& transaction) -> Result<bool> {
+    delete_old_operations(transaction);
     return delete_old(transaction, lease, retention);
   });
   if (!done) options.log(LogLevel::kWarn, fmt::format("msg=\"old rows were not deleted\" error=\"{}\"", done.error().message));
@@ -186,10 +192,18 @@ void PostgresStore::Parts::compare_clocks() {
                     static_cast<double>(clock_ahead_us) / 1e6));
 }
 
+void PostgresStore::Parts::say_that_we_live() {
+  std::ignore = pool.write<bool>(Clock::now() + 5s, [id = runner, replica = options.replica](pqxx::work& transaction) {
+    hear_of(transaction, id, replica);
+    return Result<bool>(true);
+  });
+}
+
 void PostgresStore::Parts::house_round(PostgresStore& store, int round) {
   if (!health.refused().empty() && check_pooling(address, Clock::now() + 2s)) health.allow();
   compare_clocks();
   const auto lease = store.hold_lease(kHouse, 10, Clock::now() + 1s);
+  if (round % 5 == 0) say_that_we_live();
   if (round % 60 == 0) {
     const auto count = pool.read<std::int64_t>(Clock::now() + 10s, [](pqxx::work& transaction) -> Result<std::int64_t> {
       return count_answers(transaction);
@@ -222,7 +236,7 @@ void PostgresStore::Parts::keep_house(PostgresStore& store) {
 Result<ClaimsTaken> PostgresStore::take(std::vector<ClaimOrder> orders,
                                         std::function<ClaimRecords(std::span<const Claim>)> records, Deadline deadline) {
   if (orders.empty()) return fail(ErrorCode::kInternal, "no claim was ordered");
-  return parts_->committer.run(TakeAct{std::move(orders), std::move(records)}, deadline);
+  return parts_->committer.run(TakeAct{std::move(orders), std::move(records), parts_->runner}, deadline);
 }
 
 Result<std::int64_t> PostgresStore::confirm(const Uuid& claim, VmState state, Deadline deadline) {
@@ -383,6 +397,104 @@ StoreState PostgresStore::state() const {
           .queued_claims = counts.queued,
           .committed_batches = counts.batches,
           .committed_claims = counts.claims};
+}
+
+Result<void> PostgresStore::note(const Uuid& claim, const std::string& failure, Deadline deadline) {
+  return parts_
+      ->write(
+          [claim, failure](pqxx::work& transaction) -> Result<InventoryWritten> {
+            InventoryWritten written;
+            if (!note_claim(transaction, claim, failure)) return written;
+            note_errors(transaction, {{claim, failure}});
+            for (StoredClaim& stored : read_claims(transaction, {claim}))
+              written.events.push_back(std::move(stored.vm));
+            return written;
+          },
+          {}, deadline)
+      .map([](const Written&) {});
+}
+
+Result<Operation> PostgresStore::operation(const Uuid& id, Deadline deadline) {
+  return parts_->pool.read<Operation>(deadline, [id](pqxx::work& transaction) -> Result<Operation> {
+    auto found = read_operation(transaction, id);
+    if (found.empty()) return fail(ErrorCode::kNotFound, fmt::format("no operation {}", to_string(id)));
+    return std::move(found.front());
+  });
+}
+
+Result<std::vector<Operation>> PostgresStore::operations(const OperationFilter& filter, Deadline deadline) {
+  return parts_->pool.read<std::vector<Operation>>(deadline,
+                                                   [filter](pqxx::work& transaction) -> Result<std::vector<Operation>> {
+                                                     return read_operations(transaction, filter);
+                                                   });
+}
+
+Result<void> PostgresStore::begin(Operation operation, Deadline deadline) {
+  return parts_->pool
+      .write<bool>(
+          deadline,
+          [operation = std::move(operation), runner = parts_->runner](pqxx::work& transaction) -> Result<bool> {
+            insert_operations(transaction, {operation}, runner);
+            return true;
+          })
+      .map([](bool) {});
+}
+
+Result<std::int64_t> PostgresStore::end(const Uuid& id, const std::string& state, const std::string& error,
+                                        Deadline deadline) {
+  return parts_
+      ->write(
+          [id, state, error](pqxx::work& transaction) -> Result<InventoryWritten> {
+            InventoryWritten written;
+            const auto running = read_operation(transaction, id);
+            if (running.empty() || running.front().state != "running") return written;
+            end_operations(transaction, {{id, error}}, state);
+            if (state != "failed") return written;
+            for (VmRow& vm : put_failures(transaction, {{running.front().vm, error}}))
+              written.events.push_back(std::move(vm));
+            return written;
+          },
+          {}, deadline)
+      .map([](const Written& written) { return written.event_seq; });
+}
+
+Result<void> PostgresStore::note_progress(const Uuid& id, double progress, Deadline deadline) {
+  return parts_->pool
+      .write<bool>(deadline,
+                   [id, progress](pqxx::work& transaction) -> Result<bool> {
+                     emplace::note_progress(transaction, id, progress);
+                     return true;
+                   })
+      .map([](bool) {});
+}
+
+Result<std::vector<Operation>> PostgresStore::forsaken(Deadline deadline) {
+  return parts_->pool.read<std::vector<Operation>>(
+      deadline, [](pqxx::work& transaction) -> Result<std::vector<Operation>> { return read_forsaken(transaction); });
+}
+
+Result<std::int64_t> PostgresStore::host_seen(HostRow host, Deadline deadline) {
+  return parts_
+      ->write([host = std::move(host), new_uuid = parts_->options.new_uuid](
+                  pqxx::work& transaction) { return write_host_seen(transaction, host, new_uuid); },
+              {}, deadline)
+      .map([](const Written& written) { return written.event_seq; });
+}
+
+Result<std::int64_t> PostgresStore::host_lost(const std::string& host, Deadline deadline) {
+  return parts_
+      ->write(
+          [host](pqxx::work& transaction) -> Result<InventoryWritten> { return write_host_lost(transaction, host); },
+          {}, deadline)
+      .map([](const Written& written) { return written.event_seq; });
+}
+
+Result<std::int64_t> PostgresStore::vms_seen(VmReport report, Deadline deadline) {
+  return parts_
+      ->write([report = std::move(report)](
+                  pqxx::work& transaction) -> Result<InventoryWritten> { return write_vms_seen(transaction, report); },
+              {}, deadline)
+      .map([](const Written& written) { return written.event_seq; });
 }
 
 }  // namespace emplace

@@ -78,6 +78,7 @@ class PostgresStore final : public Store {
   Result<std::int64_t> confirm(const Uuid& claim, VmState state, Deadline deadline) override;
   Result<std::int64_t> give_back(const Uuid& claim, std::string failure, Deadline deadline) override;
   Result<Claim> claim(const Uuid& id, Deadline deadline) override;
+  Result<void> note(const Uuid& claim, const std::string& failure, Deadline deadline) override;
 
   Result<Written> write(std::vector<Change> changes, std::optional<std::int64_t> if_match,
                         std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) override;
@@ -102,6 +103,18 @@ class PostgresStore final : public Store {
   Result<std::int64_t> release(std::vector<Uuid> vms, Deadline deadline) override;
   StoreState state() const override;
   DatabaseState database() const;
+
+  Result<Operation> operation(const Uuid& id, Deadline deadline) override;
+  Result<std::vector<Operation>> operations(const OperationFilter& filter, Deadline deadline) override;
+  Result<void> begin(Operation operation, Deadline deadline) override;
+  Result<std::int64_t> end(const Uuid& id, const std::string& state, const std::string& error,
+                           Deadline deadline) override;
+  Result<void> note_progress(const Uuid& id, double progress, Deadline deadline) override;
+  Result<std::vector<Operation>> forsaken(Deadline deadline) override;
+
+  Result<std::int64_t> host_seen(HostRow host, Deadline deadline) override;
+  Result<std::int64_t> host_lost(const std::string& host, Deadline deadline) override;
+  Result<std::int64_t> vms_seen(VmReport report, Deadline deadline) override;
 
  private:
   struct Parts;

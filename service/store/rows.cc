@@ -22,9 +22,10 @@ constexpr sql::Statement kHostsNamed{"hosts_named", SELECT_HOSTS "WHERE h.name =
 constexpr sql::Statement kHostPage{"host_page", SELECT_HOSTS "WHERE h.id > $1 ORDER BY h.id LIMIT $2"};
 #undef SELECT_HOSTS
 
-#define SELECT_VMS                                                                                                  \
-  "SELECT v.id, v.name, coalesce(h.name, ''), v.state, v.source, v.project, coalesce(g.name, ''), v.vcpus,"         \
-  " v.memory_mib, v.disk_gib, v.numa_nodes, v.cells, v.spread_by, v.spread_group, v.spread_domain FROM vms v"       \
+#define SELECT_VMS                                                                                             \
+  "SELECT v.id, v.name, coalesce(h.name, ''), v.state, v.source, v.project, coalesce(g.name, ''), v.vcpus,"    \
+  " v.memory_mib, v.disk_gib, v.numa_nodes, v.cells, v.spread_by, v.spread_group, v.spread_domain, v.failure," \
+  " v.vcpus_max, v.memory_max_mib FROM vms v"                                                                  \
   " LEFT JOIN hosts h ON h.id = v.host_id LEFT JOIN groups g ON g.id = v.group_id "
 constexpr sql::Statement kVmsById{"vms_by_id", SELECT_VMS "WHERE v.id = ANY($1::uuid[])"};
 constexpr sql::Statement kVmPage{"vm_page", SELECT_VMS "WHERE v.id > $1::uuid ORDER BY v.id LIMIT $2"};
@@ -83,19 +84,23 @@ HostRow to_host(const pqxx::row& row) {
 }
 
 VmRow to_vm(const pqxx::row& row) {
-  return {.id = sql::uuid(row[0]),
-          .name = sql::text(row[1]),
-          .host = sql::text(row[2]),
-          .state = parse_vm_state(sql::text(row[3])).value_or(VmState::kFailed),
-          .source = sql::text(row[4]),
-          .project = sql::text(row[5]),
-          .group = sql::text(row[6]),
-          .vcpus = sql::f64(row[7]),
-          .memory_mib = sql::f64(row[8]),
-          .disk_gib = sql::f64(row[9]),
-          .numa_nodes = static_cast<std::uint32_t>(sql::i64(row[10])),
-          .cells = sql::u32s(row[11]),
-          .spread = {parse_spread_by(sql::text(row[12])).value_or(SpreadBy::kNone), sql::text(row[13]), sql::text(row[14])}};
+  return {
+      .id = sql::uuid(row[0]),
+      .name = sql::text(row[1]),
+      .host = sql::text(row[2]),
+      .state = parse_vm_state(sql::text(row[3])).value_or(VmState::kFailed),
+      .source = sql::text(row[4]),
+      .project = sql::text(row[5]),
+      .group = sql::text(row[6]),
+      .vcpus = sql::f64(row[7]),
+      .memory_mib = sql::f64(row[8]),
+      .disk_gib = sql::f64(row[9]),
+      .numa_nodes = static_cast<std::uint32_t>(sql::i64(row[10])),
+      .cells = sql::u32s(row[11]),
+      .spread = {parse_spread_by(sql::text(row[12])).value_or(SpreadBy::kNone), sql::text(row[13]), sql::text(row[14])},
+      .failure = sql::text(row[15]),
+      .vcpus_max = sql::f64(row[16]),
+      .memory_max_mib = sql::f64(row[17])};
 }
 
 PageSampleRow to_sample(const pqxx::row& row) {

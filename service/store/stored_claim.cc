@@ -5,17 +5,21 @@
 namespace emplace {
 namespace {
 
-#define SELECT_CLAIMS                                                                                             \
-  "SELECT c.id, c.vm, c.vm_name, h.name, c.cells, c.state, c.expires_at_us, c.generation, h.source, c.project,"   \
-  " coalesce(g.name, ''), c.vcpus, c.memory_mib, c.disk_gib, c.numa_nodes, c.spread_by, c.spread_group,"          \
-  " c.spread_domain, c.start, c.move, c.definition, coalesce(o.name, ''), v.vcpus, v.memory_mib, v.disk_gib,"     \
-  " v.cells FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"               \
+#define SELECT_CLAIMS                                                                                           \
+  "SELECT c.id, c.vm, c.vm_name, h.name, c.cells, c.state, c.expires_at_us, c.generation, h.source, c.project," \
+  " coalesce(g.name, ''), c.vcpus, c.memory_mib, c.disk_gib, c.numa_nodes, c.spread_by, c.spread_group,"        \
+  " c.spread_domain, c.start, c.move, c.definition, coalesce(o.name, ''), v.vcpus, v.memory_mib, v.disk_gib,"   \
+  " v.cells, coalesce(v.source, ''), coalesce(v.vcpus_max, 0), coalesce(v.memory_max_mib, 0), c.failure"        \
+  " FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"                     \
   " LEFT JOIN vms v ON v.id = c.vm LEFT JOIN hosts o ON o.id = v.host_id "
 
 constexpr sql::Statement kById{"claims_by_id", SELECT_CLAIMS "WHERE c.id = ANY($1::uuid[])"};
 constexpr sql::Statement kHeld{"claims_held",
                                SELECT_CLAIMS "WHERE c.state = 'held' AND c.id > $1::uuid ORDER BY c.id LIMIT $2"};
 constexpr sql::Statement kStarts{"claims_to_start", SELECT_CLAIMS "WHERE c.state = 'held' AND c.start ORDER BY c.id"};
+constexpr sql::Statement kNote{
+    "note_claim",
+    "UPDATE claims SET failure = $2 WHERE id = $1::uuid AND state = 'held' AND failure <> $2 RETURNING id"};
 constexpr sql::Statement kExpired{
     "claims_expired", "SELECT id FROM claims WHERE state = 'held' AND NOT start AND expires_at_us <= " SQL_NOW_US
                       " ORDER BY expires_at_us LIMIT $1"};
@@ -29,18 +33,30 @@ StoredClaim to_claim(const pqxx::row& row) {
            .generation = sql::i64(row[7])};
   stored.start = sql::boolean(row[18]);
   stored.move = sql::boolean(row[19]);
-  stored.vm = {.id = claim.vm, .name = claim.vm_name, .host = claim.host,
-               .state = stored.start ? VmState::kStarting : VmState::kClaimed, .source = sql::text(row[8]),
-               .project = sql::text(row[9]), .group = sql::text(row[10]), .vcpus = sql::f64(row[11]),
-               .memory_mib = sql::f64(row[12]), .disk_gib = sql::f64(row[13]),
-               .numa_nodes = static_cast<std::uint32_t>(sql::i64(row[14])), .cells = claim.cells,
-               .spread = {parse_spread_by(sql::text(row[15])).value_or(SpreadBy::kNone), sql::text(row[16]), sql::text(row[17])},
-               .claim = claim.id};
+  stored.vm = {
+      .id = claim.vm,
+      .name = claim.vm_name,
+      .host = claim.host,
+      .state = stored.start ? VmState::kStarting : VmState::kClaimed,
+      .source = sql::text(row[8]),
+      .project = sql::text(row[9]),
+      .group = sql::text(row[10]),
+      .vcpus = sql::f64(row[11]),
+      .memory_mib = sql::f64(row[12]),
+      .disk_gib = sql::f64(row[13]),
+      .numa_nodes = static_cast<std::uint32_t>(sql::i64(row[14])),
+      .cells = claim.cells,
+      .spread = {parse_spread_by(sql::text(row[15])).value_or(SpreadBy::kNone), sql::text(row[16]), sql::text(row[17])},
+      .claim = claim.id,
+      .failure = sql::text(row[29])};
   stored.definition = sql::text(row[20]);
   stored.placed_on = sql::text(row[21]);
   if (stored.placed_on.empty()) return stored;
   stored.placed = {sql::f64(row[22]), sql::f64(row[23]), sql::f64(row[24])};
   stored.placed_cells = sql::u32s(row[25]);
+  stored.placed_source = sql::text(row[26]);
+  stored.placed_vcpus_max = sql::f64(row[27]);
+  stored.placed_memory_max_mib = sql::f64(row[28]);
   return stored;
 }
 
@@ -60,6 +76,9 @@ std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& a
 }
 std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction) {
   return to_claims(sql::run(transaction, kStarts));
+}
+bool note_claim(pqxx::work& transaction, const Uuid& id, const std::string& failure) {
+  return !sql::run(transaction, kNote, to_string(id), failure).empty();
 }
 std::vector<Uuid> read_expired(pqxx::work& transaction, std::size_t limit) {
   std::vector<Uuid> ids;

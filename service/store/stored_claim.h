@@ -19,11 +19,15 @@ struct StoredClaim {
   std::string placed_on;
   Amounts placed = {};
   std::vector<std::uint32_t> placed_cells = {};
+  std::string placed_source = {};
+  double placed_vcpus_max = 0, placed_memory_max_mib = 0;
 };
 
 std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<Uuid>& ids);
 std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit);
 std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction);
+// Why the vm of a held claim is not there yet; whether that is news.
+bool note_claim(pqxx::work& transaction, const Uuid& id, const std::string& failure);
 std::vector<Uuid> read_expired(pqxx::work& transaction, std::size_t limit);
 
 }  // namespace emplace

@@ -58,6 +58,19 @@ class DeafStore : public Store {
   Result<std::int64_t> reserve(std::vector<ReservedVm>, Deadline) override { return 0; }
   Result<std::int64_t> release(std::vector<Uuid>, Deadline) override { return 0; }
   StoreState state() const override { return {.connected = true, .message = ""}; }
+  Result<Operation> operation(const Uuid&, Deadline) override {
+    return fail(ErrorCode::kNotFound, "no such operation");
+  }
+  Result<std::vector<Operation>> operations(const OperationFilter&, Deadline) override {
+    return std::vector<Operation>();
+  }
+  Result<void> begin(Operation, Deadline) override { return {}; }
+  Result<std::int64_t> end(const Uuid&, const std::string&, const std::string&, Deadline) override { return 1; }
+  Result<void> note_progress(const Uuid&, double, Deadline) override { return {}; }
+  Result<std::vector<Operation>> forsaken(Deadline) override { return std::vector<Operation>(); }
+  Result<std::int64_t> host_seen(HostRow, Deadline) override { return 1; }
+  Result<std::int64_t> host_lost(const std::string&, Deadline) override { return 1; }
+  Result<std::int64_t> vms_seen(VmReport, Deadline) override { return 1; }
 };
 
 // Decides, and forgets.

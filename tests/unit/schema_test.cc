@@ -103,6 +103,9 @@ TEST(Schema, NamesTheColumnsOfVmsAndTheRest) {
   EXPECT_COLUMN(vms, distinct_pages);
   EXPECT_COLUMN(vms, sample_rate);
   EXPECT_COLUMN(vms, page_samples);
+  EXPECT_COLUMN(vms, failure);
+  EXPECT_COLUMN(vms, vcpus_max);
+  EXPECT_COLUMN(vms, memory_max_mib);
   EXPECT_COLUMN(groups, alive);
   EXPECT_COLUMN(groups, name);
   EXPECT_COLUMN(groups, policy);

@@ -115,9 +115,14 @@ int end_of_output(int code) {
 
 Reports reports_to(observe::Keeper& keeper) {
   Reports reports;
-  reports.connected = [&](const std::string& host, bool fresh) { keeper.connected(host, fresh); };
+  reports.connected = [&](const std::string& host, bool fresh, const std::string& identity) {
+    keeper.connected(host, fresh, identity);
+  };
   reports.disconnected = [&](const std::string& host, const std::string& reason) { keeper.disconnected(host, reason); };
-  reports.inventory = [&](const HostRow& host) { keeper.inventory(host); };
+  reports.looking = [&](const std::string& host) { keeper.looking(host); };
+  reports.inventory = [&](const HostRow& host, const std::vector<std::string>& shared) {
+    keeper.inventory(host, shared);
+  };
   reports.domains = [&](const std::string& host, const std::vector<DomainSeen>& all) { keeper.domains(host, all); };
   reports.domain = [&](const std::string& host, const DomainEvent& event) {
     event.seen ? keeper.domain_seen(host, *event.seen) : keeper.domain_gone(host, event.id);
@@ -241,7 +246,7 @@ std::optional<std::int64_t> load_anew(PostgresStore& store, observe::Observer& o
 
 // One replica at a time finishes what was left behind.
 void recover(Scheduler& scheduler, PostgresStore& store) {
-  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(8);
   const auto lease = store.hold_lease("recover", 2 * kRecoverEvery.count(), deadline);
   if (!lease || !*lease) return;
   if (const auto done = scheduler.recover(store, deadline); !done) log_line("warn", fmt::format("event=recover error=\"{}\"", done.error().message));
@@ -306,7 +311,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
   // Hypervisors report to the keeper, which acts through them.
   EventLoop libvirt_events;
   std::promise<Hypervisors*> promised_hosts;
-  observe::Keeper keeper(observer, store, promised_hosts.get_future().share(), log_line);
+  observe::Findings findings(wall_clock_us, log_line);
+  observe::Keeper keeper(observer, store, promised_hosts.get_future().share(), findings, log_line);
   const auto tail = store.tail(
       *loaded,
       [&](std::span<const Event> events) {
@@ -354,6 +360,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .plugins = [&] { return plugin_states(*plugins.get()); },
                  .check_options = [&](std::string_view part) { return plugins.get()->check_options(part); },
                  .hypervisor_states = [&] { return hypervisor_states(hosts); },
+                 .findings = [&] { return findings.all(); },
                  .sources = [&] { return source_states(cloud->get()); },
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,
                  .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },

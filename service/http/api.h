@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "service/core/doors.h"
+#include "service/core/finding.h"
 #include "service/core/rule_book.h"
 #include "service/core/scheduler.h"
 #include "service/http/auth.h"
@@ -95,6 +96,7 @@ struct ApiParts {
   // empty: they are not looked at.
   std::function<Result<void>(std::string_view options)> check_options = {};
   std::function<std::vector<HypervisorState>()> hypervisor_states = {};
+  std::function<std::vector<Finding>()> findings = {};
   std::function<std::vector<SourceState>()> sources = {};
   TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none
   std::function<Counters()> server_counters = {};

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "service/core/change.h"
+#include "service/core/time_text.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 
@@ -16,6 +19,7 @@ void write_observed(const ApiRoom& room, JsonWriter& writer, const Picture& pict
     writer.close();
   };
   writer.key("observed").open();
+  if (host == kNoRow) return void(writer.close());
   write("cpu_util", hosts::cpu_util);
   write("memory_used_mib", hosts::memory_used_observed_mib);
   write("power_watts", hosts::power_watts);
@@ -24,14 +28,14 @@ void write_observed(const ApiRoom& room, JsonWriter& writer, const Picture& pict
 
 void write_amounts(JsonWriter& writer, std::string_view name, const Picture& picture, std::uint32_t host,
                    std::array<Column<double>, 3> columns) {
-  writer.key(name).open();
-  writer.number("vcpus", picture[columns[0]][host]);
-  writer.number("memory_mib", picture[columns[1]][host]);
-  writer.number("disk_gib", picture[columns[2]][host]).close();
+  const auto amount = [&](std::size_t i) { return host == kNoRow ? 0 : picture[columns[i]][host]; };
+  writer.key(name).open().number("vcpus", amount(0)).number("memory_mib", amount(1));
+  writer.number("disk_gib", amount(2)).close();
 }
 
 void write_cells(JsonWriter& writer, const Picture& picture, std::uint32_t host) {
   writer.key("numa").open_list();
+  if (host == kNoRow) return void(writer.close_list());
   const std::uint32_t first = picture[hosts::first_cell].get(host).value_or(0);
   const std::uint32_t count =
       picture[hosts::first_cell].valid(host) ? picture[hosts::cell_count].get(host).value_or(0) : 0;
@@ -51,9 +55,15 @@ void write_names(JsonWriter& writer, std::string_view key, const std::vector<std
   writer.close_list();
 }
 
-void write_host(const ApiRoom& room, JsonWriter& writer, const Picture& picture, std::uint32_t host) {
-  const HostRow row = host_row(picture, host);
-  writer.open().text("name", row.name).text("source", row.source).text("state", to_string(row.state));
+// A configured host that no connection has reached yet, so that the picture has no row of it.
+HostRow unreachable(std::string_view name) { return {.name = std::string(name), .source = "libvirt"}; }
+
+// `host`: kNoRow for an unreachable one.
+void write_host(const ApiRoom& room, JsonWriter& writer, const Picture& picture, std::string_view name,
+                std::uint32_t host) {
+  const HostRow row = host == kNoRow ? unreachable(name) : host_row(picture, host);
+  writer.open().text("name", row.name).text("source", row.source);
+  writer.text("state", host == kNoRow ? "unreachable" : to_string(row.state));
   writer.text_or_null("zone", row.zone).text_or_null("rack", row.rack);
   write_names(writer, "aggregates", row.aggregates);
   write_names(writer, "traits", row.traits);
@@ -66,7 +76,7 @@ void write_host(const ApiRoom& room, JsonWriter& writer, const Picture& picture,
                 {hosts::vcpus_capacity, hosts::memory_capacity_mib, hosts::disk_capacity_gib});
   write_amounts(writer, "used", picture, host, {hosts::vcpus_used, hosts::memory_used_mib, hosts::disk_used_gib});
   write_amounts(writer, "free", picture, host, {hosts::vcpus_free, hosts::memory_free_mib, hosts::disk_free_gib});
-  writer.number("vm_count", picture[hosts::vm_count].get(host).value_or(0));
+  writer.number("vm_count", host == kNoRow ? 0 : picture[hosts::vm_count].get(host).value_or(0));
   write_cells(writer, picture, host);
   write_observed(room, writer, picture, host);
   writer.whole("generation", row.generation);
@@ -87,27 +97,77 @@ std::vector<HypervisorState> states_of(const ApiRoom& room) {
   return room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>();
 }
 
+void write_findings(const std::vector<Finding>& findings, JsonWriter& writer, std::string_view host) {
+  writer.key("findings").open_list();
+  for (const Finding& finding : findings) {
+    if (finding.host != host) continue;
+    writer.open()
+        .text("name", finding.name)
+        .text("text", finding.text)
+        .text("since", time_text(finding.since_us))
+        .close();
+  }
+  writer.close_list();
+}
+
+// What is known of hosts besides the picture, as of now.
+struct Beside {
+  std::vector<HypervisorState> states;
+  std::vector<Finding> findings;
+
+  explicit Beside(const ApiRoom& room)
+      : states(states_of(room)), findings(room.parts.findings ? room.parts.findings() : std::vector<Finding>()) {}
+  void write(JsonWriter& writer, std::string_view host) const {
+    write_hypervisor(states, writer, host);
+    write_findings(findings, writer, host);
+  }
+  bool is_unreachable(const Picture& picture, std::string_view host) const {
+    return picture.find_host(host) == kNoRow && std::any_of(states.begin(), states.end(), [&](const auto& state) {
+             return state.host == host && !state.connected;
+           });
+  }
+};
+
+struct Listed {
+  std::string name;
+  std::uint32_t row = kNoRow;
+};
+
+// By name, one more than the page has when there are more.
+std::vector<Listed> listed_hosts(const Picture& picture, const Beside& beside, const Page& page) {
+  std::vector<Listed> listed;
+  const auto name = [&](std::uint32_t row) { return picture[hosts::name][row]; };
+  for (const std::uint32_t row : rows_after(
+           picture.rows(Table::kHosts), name_marker(page.marker), page.limit,
+           [&](std::uint32_t one) { return is_alive(picture, hosts::alive, one); }, name)) {
+    listed.push_back({std::string(name(row)), row});
+  }
+  for (const HypervisorState& state : beside.states) {
+    if (state.host > page.marker && beside.is_unreachable(picture, state.host)) listed.push_back({state.host});
+  }
+  std::sort(listed.begin(), listed.end(), [](const Listed& a, const Listed& b) { return a.name < b.name; });
+  if (listed.size() > page.limit + 1) listed.resize(page.limit + 1);
+  return listed;
+}
+
 Result<Response> list_hosts(const ApiRoom& room, const Exchange& exchange) {
   const auto page = page_of(room, exchange);
   if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
-  const auto name = [&](std::uint32_t row) { return (*picture)[hosts::name][row]; };
-  auto rows = rows_after(
-      picture->rows(Table::kHosts), name_marker(page->marker), page->limit,
-      [&](std::uint32_t row) { return is_alive(*picture, hosts::alive, row); }, name);
-  const bool more = rows.size() > page->limit;
-  if (more) rows.pop_back();
-  const auto states = states_of(room);
+  const Beside beside(room);
+  auto listed = listed_hosts(*picture, beside, *page);
+  const bool more = listed.size() > page->limit;
+  if (more) listed.pop_back();
   JsonWriter writer;
   writer.open().key("hosts").open_list();
-  for (const std::uint32_t row : rows) {
-    write_host(room, writer, *picture, row);
-    write_hypervisor(states, writer, name(row));
+  for (const Listed& host : listed) {
+    write_host(room, writer, *picture, host.name, host.row);
+    beside.write(writer, host.name);
     writer.close();
   }
   writer.close_list();
   write_staleness(room, writer);
-  write_next(writer, "/v1/hosts", *page, rows.empty() ? "" : name(rows.back()), more);
+  write_next(writer, "/v1/hosts", *page, listed.empty() ? "" : listed.back().name, more);
   writer.close();
   return json_response(writer.take());
 }
@@ -115,14 +175,16 @@ Result<Response> list_hosts(const ApiRoom& room, const Exchange& exchange) {
 Result<Response> show_host_named(const ApiRoom& room, std::string_view name) {
   const auto picture = room.parts.pictures.latest();
   const std::uint32_t row = picture->find_host(name);
-  if (row == kNoRow) return fail(ErrorCode::kNotFound, "no host " + json_text(name));
+  const Beside beside(room);
+  if (row == kNoRow && !beside.is_unreachable(*picture, name))
+    return fail(ErrorCode::kNotFound, "no host " + json_text(name));
   JsonWriter writer;
-  write_host(room, writer, *picture, row);
-  write_hypervisor(states_of(room), writer, name);
+  write_host(room, writer, *picture, name, row);
+  beside.write(writer, name);
   write_staleness(room, writer);
   writer.close();
   Response response = json_response(writer.take());
-  response.headers.emplace_back("ETag", etag((*picture)[hosts::generation].get(row).value_or(0)));
+  if (row != kNoRow) response.headers.emplace_back("ETag", etag((*picture)[hosts::generation].get(row).value_or(0)));
   return response;
 }
 

@@ -44,6 +44,9 @@ Result<Response> ready(const ApiRoom& room, const Exchange&) {
        room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>()) {
     if (!one.connected) warnings.push_back("host " + one.host + ": " + one.why);
   }
+  for (const auto& one : room.parts.findings ? room.parts.findings() : std::vector<Finding>()) {
+    if (one.name != "unreachable") warnings.push_back("host " + one.host + ": " + one.name + ": " + one.text);
+  }
   for (const auto& one : room.parts.sources ? room.parts.sources() : std::vector<SourceState>()) {
     if (one.why.empty()) continue;
     const double age_s = static_cast<double>(room.now_us() - one.good_at_us) / 1e6;

@@ -1,5 +1,7 @@
 #include "service/http/metrics.h"
 
+#include <map>
+
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -89,6 +91,11 @@ std::string Metrics::page(const ApiRoom& room) {
       to.gauge("emplace_http_refused", "Requests refused before a route", number(count),
                {{"status", std::to_string(status)}});
     }
+  }
+  std::map<std::string, int> findings;
+  for (const Finding& one : room.parts.findings ? room.parts.findings() : std::vector<Finding>()) ++findings[one.name];
+  for (const char* const name : {"duplicate_vm", "same_hypervisor", "shared_filesystem", "unreachable"}) {
+    to.gauge("emplace_findings", "What is wrong with hosts, by name", number(findings[name]), {{"name", name}});
   }
   for (const auto& source : room.parts.sources ? room.parts.sources() : std::vector<SourceState>()) {
     to.gauge("emplace_source_good", "1 when the last try to read this table went well", source.why.empty() ? 1 : 0,

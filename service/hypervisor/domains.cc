@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "service/core/failpoint.h"
@@ -141,7 +142,15 @@ Result<void> refuse_taken_name(const HostSession& session, const StartOrder& ord
 
 }  // namespace
 
-Result<DomainSeen> read_domain(virDomainPtr domain) {
+namespace {
+
+Result<DomainXml> read_xml(virDomainPtr domain, unsigned flags, const std::string& what) {
+  const LibvirtText text(virDomainGetXMLDesc(domain, flags));
+  if (text == nullptr) return libvirt_fail(what);
+  return read_domain_xml(text.get());
+}
+
+Result<DomainSeen> read_domain(virDomainPtr domain, std::vector<DiskXml>& disks) {
   DomainSeen seen;
   seen.id = uuid_of(domain);
   const std::string what = "domain " + to_string(seen.id);
@@ -149,27 +158,43 @@ Result<DomainSeen> read_domain(virDomainPtr domain) {
   int state = VIR_DOMAIN_NOSTATE, reason = 0;
   if (virDomainGetInfo(domain, &info) != 0 || virDomainGetState(domain, &state, &reason, 0) != 0)
     return libvirt_fail(what);
-  const LibvirtText text(virDomainGetXMLDesc(domain, 0));
-  if (text == nullptr) return libvirt_fail(what);
-  const auto xml = read_domain_xml(text.get());
+  const auto xml = read_xml(domain, 0, what);
   if (!xml) return tl::unexpected<Error>(xml.error());
   seen.name = xml->name;
   seen.state = state_of(state, reason);
   seen.vcpus = info.nrVirtCpu;
-  seen.memory_mib = static_cast<double>(info.maxMem) / 1024;
+  seen.memory_mib = std::ceil(static_cast<double>(info.memory) / 1024);
+  seen.vcpus_max = xml->vcpus_max;
+  seen.memory_max_mib = xml->memory_max_mib;
   seen.claim = xml->claim;
   seen.nova = xml->nova;
+  disks = xml->disks;
+  if (state == VIR_DOMAIN_SHUTOFF) return seen;
+  // What it will be when it starts again may have been defined anew.
+  if (const auto next = read_xml(domain, VIR_DOMAIN_XML_INACTIVE, what)) {
+    seen.vcpus_max = std::max(seen.vcpus_max, next->vcpus_max);
+    seen.memory_max_mib = std::max(seen.memory_max_mib, next->memory_max_mib);
+  }
   return seen;
 }
 
-Result<std::vector<DomainSeen>> list_domains(const HostSession& session) {
+}  // namespace
+
+Result<DomainSeen> read_domain(virDomainPtr domain) {
+  std::vector<DiskXml> disks;
+  return read_domain(domain, disks);
+}
+
+Result<std::vector<DomainSeen>> list_domains(const HostSession& session, std::vector<DiskSeen>& disks) {
   virDomainPtr* array = nullptr;
   const int count = virConnectListAllDomains(session.get(), &array, 0);
   if (count < 0) return libvirt_fail("domains of host " + session.host);
   std::vector<DomainSeen> all;
   for (const Domain& domain : take_handles<Domain>(array, count)) {
-    auto seen = read_domain(domain.get());
+    std::vector<DiskXml> of_xml;
+    auto seen = read_domain(domain.get(), of_xml);
     if (seen) {
+      seen->disk_gib = read_disks(domain.get(), of_xml, disks);
       all.push_back(std::move(*seen));
     } else if (seen.error().code != ErrorCode::kNotFound) {
       return tl::unexpected<Error>(seen.error());

@@ -11,12 +11,15 @@
 
 #include "service/core/doors.h"
 #include "service/hypervisor/session.h"
+#include "service/hypervisor/storage.h"
 
 namespace emplace {
 
+// Without its disks.
 Result<DomainSeen> read_domain(virDomainPtr domain);
-// All domains, running or only defined; one that vanishes meanwhile is left out.
-Result<std::vector<DomainSeen>> list_domains(const HostSession& session);
+// All domains, running or only defined, with their disks, each of which is added to `disks`; one that vanishes
+// meanwhile is left out.
+Result<std::vector<DomainSeen>> list_domains(const HostSession& session, std::vector<DiskSeen>& disks);
 // Nothing: there is no such domain.
 Result<std::optional<DomainSeen>> find_domain(virConnectPtr connection, const Uuid& vm);
 

@@ -268,7 +268,7 @@ void Host::went_up(std::uint64_t worker, const HostSession& session) {
     status_.hypervisor = session.hypervisor;
     status_.last_error.clear();
   }
-  gate_->pass([&](const Reports& reports) { reports.connected(config_.name, session.test); });
+  gate_->pass([&](const Reports& reports) { reports.connected(config_.name, session.test, session.identity); });
 }
 
 // Back-off after a failure; acts that come meanwhile are told at once.
@@ -360,20 +360,22 @@ bool Host::serve_one(std::uint64_t worker, HostSession& session) {
 }
 
 bool Host::look(std::uint64_t worker, HostSession& session) {
-  std::optional<Result<HostRow>> row;
+  std::optional<Result<Inventory>> inventory;
   std::optional<Result<std::vector<DomainSeen>>> all;
   const std::string what = fmt::format("inventory not read within {} s", seconds(options_->act_deadline));
+  gate_->pass([&](const Reports& reports) { reports.looking(config_.name); });
   const bool still = guarded(worker, what, options_->act_deadline, [&] {
-    row = read_inventory(session, config_);
-    all = list_domains(session);
+    std::vector<DiskSeen> disks;
+    all = list_domains(session, disks);
+    inventory = read_inventory(session, config_, disks);
   });
   if (!still) return false;
   {
     const Lock lock(mutex_);
-    status_.last_error = !*row ? row->error().message : !*all ? all->error().message : std::string();
+    status_.last_error = !*inventory ? inventory->error().message : !*all ? all->error().message : std::string();
   }
   gate_->pass([&](const Reports& reports) {
-    if (*row) reports.inventory(**row);
+    if (*inventory) reports.inventory((*inventory)->row, (*inventory)->shared_filesystems);
     if (*all) reports.domains(config_.name, **all);
   });
   return true;

@@ -89,6 +89,35 @@ LibvirtHosts::~LibvirtHosts() {
 
 bool LibvirtHosts::drives(const std::string& host) const { return hosts_.count(host) != 0; }
 
+Result<void> LibvirtHosts::check(const StartOrder& order) const {
+  const std::string& name = order.claim.vm_name;
+  if (name.empty() || name.find('/') != std::string::npos) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("vm.name: wanted a name without \"/\" for a domain of libvirt's, found \"{}\"", name));
+  }
+  if (order.vm.vcpus < 1)
+    return fail(ErrorCode::kInvalid,
+                fmt::format("vm.vcpus: wanted at least 1 to start a vm, found {}", order.vm.vcpus));
+  if (order.vm.memory_mib < 1) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("vm.memory_mib: wanted at least 1 to start a vm, found {}", order.vm.memory_mib));
+  }
+  const auto domain_template = template_of(*options_, order.vm.domain_template);
+  if (!domain_template) return tl::unexpected(domain_template.error());
+  HostSession anywhere{order.claim.host};
+  anywhere.capabilities.arch = "x86_64";
+  const auto xml = domain_xml(anywhere, order, *domain_template);
+  return xml ? Result<void>() : tl::unexpected(xml.error());
+}
+
+Result<void> LibvirtHosts::check(const MoveOrder& order) const {
+  const auto options = read_move_options(order.options);
+  if (!options) return tl::unexpected(options.error());
+  const auto to = hosts_.find(order.to);
+  if (to == hosts_.end() || options->direct) return {};
+  return peer_uri(*options, to->second->config()).map([](const std::string&) {});
+}
+
 Deadline LibvirtHosts::act_deadline() const { return std::chrono::steady_clock::now() + options_->act_deadline; }
 
 // On another thread, as every answer: the caller may hold what its `done` takes.
@@ -177,7 +206,8 @@ Result<std::vector<DomainSeen>> LibvirtHosts::domains(const std::string& host, D
   submit(
       host, "domains of host " + host, deadline,
       [asked](HostSession& session, const Act&) {
-        auto all = list_domains(session);
+        std::vector<DiskSeen> disks;
+        auto all = list_domains(session, disks);
         if (all) asked->all = std::move(*all);
         return all ? Result<void>() : tl::unexpected<Error>(all.error());
       },

@@ -30,6 +30,9 @@ class LibvirtHosts : public Hypervisors {
   ~LibvirtHosts() override;
 
   bool drives(const std::string& host) const override;
+  // The template and what it makes of the vm; the options. The host is not asked, and need not be named.
+  Result<void> check(const StartOrder& order) const override;
+  Result<void> check(const MoveOrder& order) const override;
   void start(StartOrder order, Done done) override;
   void destroy(const std::string& host, const Uuid& vm, std::optional<Uuid> claim, Done done) override;
   void shut_down(const std::string& host, const Uuid& vm, Done done) override;

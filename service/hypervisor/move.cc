@@ -91,8 +91,10 @@ void run_call(const std::shared_ptr<Call>& call, const std::string& what) {
   }).detach();
 }
 
-unsigned long flags_of(const MoveOptions& options) {
-  unsigned long flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
+// A domain without a definition has none afterwards either.
+unsigned long flags_of(const MoveOptions& options, bool is_persistent) {
+  unsigned long flags = VIR_MIGRATE_LIVE;
+  if (is_persistent) flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
   if (!options.direct) flags |= VIR_MIGRATE_PEER2PEER;
   if (options.copy_storage) flags |= VIR_MIGRATE_NON_SHARED_DISK;
   if (options.unsafe) flags |= VIR_MIGRATE_UNSAFE;
@@ -111,6 +113,13 @@ class Migration {
         what_(fmt::format("move of vm {} from host {} to host {}", job.order.vm_name, job.from.name, job.to.name)) {}
 
   Result<void> carry_out() {
+    const auto moved = attempt();
+    if (!moved) tell_where_it_was_left();
+    return moved;
+  }
+
+ private:
+  Result<void> attempt() {
     const auto moved_before = look_before();
     if (!moved_before) return tl::unexpected<Error>(moved_before.error());
     if (*moved_before) return {};
@@ -122,7 +131,14 @@ class Migration {
     return judge(ended);
   }
 
- private:
+  void tell_where_it_was_left() {
+    const auto here = find_domain(source_.get(), job_.order.vm);
+    if (!here || !*here || job_.abandoned()) return;
+    MoveProgress left;
+    left.left_in = (*here)->state;
+    job_.progress(left);
+  }
+
   // true: it runs on the destination already.
   Result<bool> look_before() const {
     const auto here = find_domain(source_.get(), job_.order.vm);
@@ -144,12 +160,12 @@ class Migration {
 
   Result<std::shared_ptr<Call>> prepare() const {
     auto call = std::make_shared<Call>();
-    call->flags = flags_of(job_.options);
     auto source = open_session(job_.from, job_.hypervisor);
     if (!source) return tl::unexpected<Error>(source.error());
     call->source = std::move(source->connection);
     call->domain = domain_of(call->source.get(), job_.order.vm);
     if (call->domain == nullptr) return libvirt_fail(what_);
+    call->flags = flags_of(job_.options, virDomainIsPersistent(call->domain.get()) != 0);
     if (auto addressed = address(*call); !addressed) return tl::unexpected<Error>(addressed.error());
     const auto& bandwidth = job_.options.bandwidth_mib_s;
     if (bandwidth && !call->parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH, static_cast<unsigned long long>(*bandwidth))) {

@@ -1,9 +1,9 @@
 // Move: the live migration of one vm between two of our hosts, with connections and threads of its own, so that minutes
 // of copying hold up no other act on either host.
 //
-// It counts as done only once the domain was seen running on the destination and no longer at the source; then it is
-// persistent there and undefined here. libvirt's own return code is not believed in either direction: what is seen
-// decides. When time is up the job is aborted, and the error says where the vm is.
+// It counts as done only once the domain was seen running on the destination and no longer at the source; then it has
+// its definition there, if it had one, and none here. libvirt's own return code is not believed in either direction:
+// what is seen decides. When time is up the job is aborted, and the error says where the vm is.
 #pragma once
 
 #include <chrono>

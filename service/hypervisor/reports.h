@@ -26,13 +26,17 @@ struct DomainEvent {
 
 struct Reports {
   // After each connection and before any other report of it. fresh_state: the domains of before are gone (test:///
-  // state dies with its connection).
-  std::function<void(const std::string& host, bool fresh_state)> connected = [](const auto&, bool) {};
+  // state dies with its connection). identity: what the libvirtd says of itself; two hosts that are one say the same,
+  // two that were cloned may; empty: it is like no other.
+  std::function<void(const std::string& host, bool fresh_state, const std::string& identity)> connected =
+      [](const auto&, bool, const auto&) {};
   // A connection failed or was lost, or its host does not answer; once per change of the reason.
   std::function<void(const std::string& host, const std::string& reason)> disconnected = [](const auto&, const auto&) {
   };
-  // After connected, then every poll.
-  std::function<void(const HostRow& host)> inventory = [](const auto&) {};
+  // After connected, then every poll: before the host is looked at, and what was seen.
+  std::function<void(const std::string& host)> looking = [](const auto&) {};
+  std::function<void(const HostRow& host, const std::vector<std::string>& shared_filesystems)> inventory =
+      [](const auto&, const auto&) {};
   std::function<void(const std::string& host, const std::vector<DomainSeen>& all)> domains = [](const auto&,
                                                                                                 const auto&) {};
   // Soon after a lifecycle event.

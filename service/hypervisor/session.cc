@@ -8,11 +8,12 @@
 #include <string_view>
 #include <utility>
 
+#include "service/hypervisor/storage.h"
+
 namespace emplace {
 namespace {
 
 constexpr double kKibPerMib = 1024;
-constexpr double kBytesPerGib = 1024.0 * 1024 * 1024;
 constexpr double kCellTolerance = 0.02;  // of the host's memory: firmware and kernel take some of it from the cells
 
 std::int64_t now_us() {
@@ -31,6 +32,19 @@ std::string describe(virConnectPtr connection) {
   virConnectGetLibVersion(connection, &library);
   return fmt::format("{} {}, libvirt {}", type == nullptr ? "?" : type, version_text(hypervisor),
                      version_text(library));
+}
+
+// "qemu:///system", "qemu+unix:///system?socket=...": no machine between "//" and "/".
+bool is_local(const std::string& uri) { return uri.find(":///") != std::string::npos; }
+
+// Host uuids and names are not always set, and not always different: all that a host says of itself stands for it. The
+// test driver's hosts are their connection's own, but for the default one.
+std::string identity_of(const HostSession& session, const std::string& uri, const std::string& capabilities) {
+  if (session.test) return uri == "test:///default" ? uri : std::string();
+  const LibvirtText name(virConnectGetHostname(session.get()));
+  const LibvirtText firmware(virConnectGetSysinfo(session.get(), 0));
+  return fmt::format("{}\n{}\n{}\n{}", session.capabilities.host_uuid, name == nullptr ? "" : name.get(),
+                     firmware == nullptr ? "" : firmware.get(), capabilities);
 }
 
 struct NodeMemory {
@@ -89,17 +103,23 @@ std::optional<double> cpu_util(HostSession& session) {
   return std::min(1.0, busy / all);
 }
 
-Result<double> pools_gib(const HostSession& session) {
-  virStoragePoolPtr* array = nullptr;
-  const int count = virConnectListAllStoragePools(session.get(), &array, VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE);
-  if (count < 0 && libvirt_code() == VIR_ERR_NO_SUPPORT) return 0.0;
-  if (count < 0) return libvirt_fail("storage pools of host " + session.host);
-  double gib = 0;
-  for (const Pool& pool : take_handles<Pool>(array, count)) {
-    virStoragePoolInfo info{};
-    if (virStoragePoolGetInfo(pool.get(), &info) == 0) gib += static_cast<double>(info.capacity) / kBytesPerGib;
-  }
-  return std::floor(gib);
+// Whole GiB that change only when they are off by one, so that a file that grows and shrinks makes no news.
+double steady_gib(double before_gib, double bytes) {
+  const double gib = bytes / kBytesPerGib;
+  return gib <= before_gib && gib > before_gib - 2 ? before_gib : std::ceil(gib);
+}
+
+Result<void> take_storage(HostSession& session, const HostConfig& host, const std::vector<DiskSeen>& disks,
+                          Inventory& inventory) {
+  if (host.disk_gib) return inventory.row.disk_gib = *host.disk_gib, Result<void>();
+  const auto pools = read_pools(session);
+  if (!pools) return tl::unexpected<Error>(pools.error());
+  Storage storage = sum_up(*pools, disks);
+  session.files_gib = steady_gib(session.files_gib, storage.files_bytes);
+  inventory.row.disk_gib = std::floor(storage.capacity_bytes / kBytesPerGib);
+  inventory.row.disk_reserved_gib += session.files_gib;
+  inventory.shared_filesystems = std::move(storage.shared_filesystems);
+  return {};
 }
 
 // Cells that sum up; then the host's memory is what they have together.
@@ -149,25 +169,27 @@ Result<HostSession> open_session(const HostConfig& host, const HypervisorOptions
   auto capabilities = read_capabilities_xml(xml.get());
   if (!capabilities) return tl::unexpected<Error>(capabilities.error());
   session.capabilities = std::move(*capabilities);
+  session.local = is_local(host.uri);
+  session.identity = identity_of(session, host.uri, xml.get());
   return session;
 }
 
-Result<HostRow> read_inventory(HostSession& session, const HostConfig& host) {
+Result<Inventory> read_inventory(HostSession& session, const HostConfig& host, const std::vector<DiskSeen>& disks) {
   virNodeInfo info{};
   if (virNodeGetInfo(session.get(), &info) != 0) return libvirt_fail("inventory of host " + host.name);
   const auto memory = read_memory(session, info);
   if (!memory) return tl::unexpected<Error>(memory.error());
-  HostRow row = configured(host);
+  Inventory inventory{configured(host)};
+  HostRow& row = inventory.row;
   row.vcpus = static_cast<double>(info.cpus);
   row.memory_mib = std::floor(memory->total_mib);
   take_cells(session.capabilities, row);
-  const auto disk = host.disk_gib ? Result<double>(*host.disk_gib) : pools_gib(session);
-  if (!disk) return tl::unexpected<Error>(disk.error());
-  row.disk_gib = *disk;
+  if (const auto taken = take_storage(session, host, disks, inventory); !taken)
+    return tl::unexpected<Error>(taken.error());
   row.cpu_util = cpu_util(session);
   row.memory_used_observed_mib = memory->used_mib;
   row.observed_at_us = now_us();
-  return row;
+  return inventory;
 }
 
 }  // namespace emplace

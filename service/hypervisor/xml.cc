@@ -6,6 +6,8 @@
 #include <QString>
 #include <QStringList>
 #include <QXmlStreamReader>
+#include <algorithm>
+#include <cmath>
 
 namespace emplace {
 namespace {
@@ -46,12 +48,55 @@ std::string element_text(QXmlStreamReader& reader) {
   return reader.readElementText(QXmlStreamReader::SkipChildElements).trimmed().toStdString();
 }
 
+double mebibytes(QXmlStreamReader& reader) {
+  const QString unit = reader.attributes().value(QLatin1String("unit")).toString();
+  const double amount = QString::fromStdString(element_text(reader)).toDouble();
+  const double kib = unit == QLatin1String("bytes") || unit == QLatin1String("b") ? 1.0 / 1024
+                     : unit == QLatin1String("MiB") || unit == QLatin1String("M") ? 1024
+                     : unit == QLatin1String("GiB") || unit == QLatin1String("G") ? 1024.0 * 1024
+                                                                                  : 1;
+  return std::ceil(amount * kib / 1024);
+}
+
+// One <disk> on its way: kept when the domain's end of it is reached and it turned out to be one.
+struct DiskReading {
+  DiskXml disk;
+  bool counts = false;
+};
+
+void end_disk(DiskReading& reading, DomainXml& domain) {
+  if (reading.counts && !reading.disk.target.empty() && !reading.disk.path.empty())
+    domain.disks.push_back(reading.disk);
+  reading = {};
+}
+
+void read_disk_element(const std::string& path, const QXmlStreamReader& reader, DiskReading& reading,
+                       DomainXml& domain) {
+  const auto attribute = [&](const char* name) { return text_of(reader.attributes().value(QLatin1String(name))); };
+  if (path == "domain/devices/disk") {
+    end_disk(reading, domain);
+    const std::string device = attribute("device");
+    reading.counts = device.empty() || device == "disk";
+  }
+  if (path == "domain/devices/disk/readonly") reading.counts = false;
+  if (path == "domain/devices/disk/target") reading.disk.target = attribute("dev");
+  if (path != "domain/devices/disk/source") return;
+  for (const char* const one : {"file", "dev", "name", "volume"}) {
+    if (reading.disk.path.empty()) reading.disk.path = attribute(one);
+  }
+}
+
 // Returns whether the element was read to its end.
 bool read_domain_element(const std::string& path, QXmlStreamReader& reader, DomainXml& domain) {
   if (path == "domain") domain.type = text_of(reader.attributes().value(QLatin1String("type")));
   if (starts_with(path, "domain/metadata/")) read_metadata(reader, domain);
   if (path == "domain/name") return domain.name = element_text(reader), true;
   if (path == "domain/uuid") return domain.id = parse_uuid(element_text(reader)), true;
+  if (path == "domain/vcpu") return domain.vcpus_max = QString::fromStdString(element_text(reader)).toDouble(), true;
+  if (path == "domain/memory" || path == "domain/maxMemory") {
+    domain.memory_max_mib = std::max(domain.memory_max_mib, mebibytes(reader));
+    return true;
+  }
   return false;
 }
 
@@ -62,6 +107,7 @@ struct Guest {
 
 bool read_capability(const std::string& path, QXmlStreamReader& reader, CapabilitiesXml& host, Guest& guest) {
   const auto attribute = [&](const char* name) { return reader.attributes().value(QLatin1String(name)); };
+  if (path == "capabilities/host/uuid") return host.host_uuid = element_text(reader), true;
   if (path == "capabilities/host/cpu/arch") return host.arch = element_text(reader), true;
   if (path == "capabilities/host/topology/cells/cell") host.cells.push_back({attribute("id").toUInt()});
   if (!host.cells.empty() && path == "capabilities/host/topology/cells/cell/cpus/cpu") {
@@ -84,10 +130,13 @@ bool read_capability(const std::string& path, QXmlStreamReader& reader, Capabili
 
 Result<DomainXml> read_domain_xml(const std::string& xml) {
   DomainXml domain;
+  DiskReading disk;
   const auto read = walk(xml, [&](const std::string& path, QXmlStreamReader& reader) {
+    read_disk_element(path, reader, disk, domain);
     return read_domain_element(path, reader, domain);
   });
   if (!read) return tl::unexpected<Error>(read.error());
+  end_disk(disk, domain);
   return domain;
 }
 
@@ -99,6 +148,18 @@ Result<CapabilitiesXml> read_capabilities_xml(const std::string& xml) {
   });
   if (!read) return tl::unexpected<Error>(read.error());
   return host;
+}
+
+Result<PoolXml> read_pool_xml(const std::string& xml) {
+  PoolXml pool;
+  const auto read = walk(xml, [&](const std::string& path, QXmlStreamReader& reader) {
+    if (path == "pool") pool.type = text_of(reader.attributes().value(QLatin1String("type")));
+    if (path != "pool/target/path") return false;
+    pool.path = element_text(reader);
+    return true;
+  });
+  if (!read) return tl::unexpected<Error>(read.error());
+  return pool;
 }
 
 Result<std::string> escape_xml(const std::string& text) {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <tuple>
 
+#include "service/core/sighting.h"
+
 namespace emplace::observe {
 namespace {
 
@@ -30,11 +32,6 @@ bool same_report(const HostRow& a, const HostRow& b) {
                                         });
 }
 
-bool has_source(const Picture& picture, std::uint32_t vm, std::string_view source) {
-  const auto code = picture[vms::source].get(vm);
-  return code && picture.text(*code) == source;
-}
-
 bool has_claim(const Picture& picture, const Uuid& vm) {
   for (const auto& entry : picture.index(Index::kVmsById).find(vm.low())) {
     if (picture[vms::id][entry.row] == vm && picture[vms::claim].valid(entry.row)) return true;
@@ -42,30 +39,24 @@ bool has_claim(const Picture& picture, const Uuid& vm) {
   return false;
 }
 
-VmRow found_vm(const std::string& host, const DomainSeen& seen) {
-  VmRow row;
-  row.id = seen.id;
-  row.name = seen.name;
-  row.host = host;
-  row.state = seen.state;
-  row.source = seen.nova ? "nova" : "found";
-  row.vcpus = seen.vcpus;
-  row.memory_mib = seen.memory_mib;
-  return row;
-}
-
 }  // namespace
 
-void Keeper::write(std::vector<Change> changes, const std::string& host) {
-  if (changes.empty()) return;
-  const auto written = store_.write(std::move(changes), std::nullopt, std::nullopt, soon());
-  // The next poll reports the same again, so nothing is lost.
-  if (!written)
-    log_("warn", fmt::format("event=report_not_written host={} error=\"{}\"", host, written.error().message));
+// The next poll reports the same again, so nothing is lost.
+void Keeper::complain(const std::string& host, const Error& error) {
+  log_("warn", fmt::format("event=report_not_written host={} error=\"{}\"", host, error.message));
 }
 
-void Keeper::connected(const std::string& host, bool fresh_state) {
+void Keeper::write(VmReport report) {
+  if (report.seen.empty() && report.copies.empty() && report.gone.empty()) return;
+  const std::string host = report.host;
+  const auto written = store_.vms_seen(std::move(report), soon());
+  if (!written) complain(host, written.error());
+}
+
+void Keeper::connected(const std::string& host, bool fresh_state, const std::string& identity) {
   log_("info", fmt::format("event=host_connected host={}", host));
+  roster_.connected(host, identity);
+  findings_.replace(host, "unreachable", {});
   if (fresh_state) remake(host);
 }
 
@@ -107,104 +98,138 @@ bool Keeper::is_being_remade(const Uuid& vm) const {
 
 void Keeper::disconnected(const std::string& host, const std::string& reason) {
   log_("warn", fmt::format("event=host_disconnected host={} error=\"{}\"", host, reason));
-  const auto picture = pictures_.latest();
-  const std::uint32_t row = picture->find_host(host);
-  // An operator's own word about the host (disabled, maintenance) stays.
-  if (row == kNoRow || (*picture)[hosts::state][row] != static_cast<std::uint32_t>(HostState::kEnabled)) return;
-  std::ignore = store_.set_host_state(host, HostState::kDown, std::nullopt, soon());
+  roster_.lost(host);
+  findings_.replace(host, "unreachable", {reason});
+  for (const char* const seen_by_looking : {"duplicate_vm", "same_hypervisor"})
+    findings_.replace(host, seen_by_looking, {});
+  lose(host);
 }
 
-void Keeper::inventory(const HostRow& seen) {
+void Keeper::lose(const std::string& host) {
+  if (const auto written = store_.host_lost(host, soon()); !written) complain(host, written.error());
+}
+
+// Whether it is another name of a libvirtd that has one; then it takes no vms, and what is on it is seen under the
+// other.
+bool Keeper::is_second_name(const std::string& host) {
+  const std::string first = roster_.same_as(host);
+  std::vector<std::string> texts;
+  if (!first.empty()) texts.push_back("this is the libvirtd of host " + first + "; it is counted once, there");
+  for (const std::string& other : roster_.named_again(host))
+    texts.push_back("host " + other + " is the libvirtd of this host; it is counted once, here");
+  findings_.replace(host, "same_hypervisor", texts);
+  return !first.empty();
+}
+
+void Keeper::inventory(const HostRow& seen, const std::vector<std::string>& shared_filesystems) {
+  findings_.replace(seen.name, "shared_filesystem", shared_filesystems);
+  if (is_second_name(seen.name)) return;
   const auto picture = pictures_.latest();
   const std::uint32_t row = picture->find_host(seen.name);
-  HostRow next = seen;
-  next.state = HostState::kEnabled;
   if (row != kNoRow) {
     const HostRow known = host_row(*picture, row);
-    if (known.state != HostState::kDown) next.state = known.state;
-    next.cpu_util = known.cpu_util;
-    next.memory_used_observed_mib = known.memory_used_observed_mib;
-    next.power_watts = known.power_watts;
-    next.observed_at_us = known.observed_at_us;
-    next.nova_state = known.nova_state;
-    if (same_report(known, next)) return;
+    HostRow next = seen;
+    next.state = known.state;
+    if (known.state != HostState::kDown && same_report(known, next)) return;
   }
-  write({std::move(next)}, seen.name);
+  if (const auto written = store_.host_seen(seen, soon()); !written) complain(seen.name, written.error());
 }
 
-// Whether the store has the claim that a domain was started for; this picture may lag behind. Where it does not, the
-// claim was given back, and the domain is there all the same.
-bool Keeper::is_known(const DomainSeen& seen) {
-  if (!seen.claim) return false;
-  const auto claim = store_.claim(*seen.claim, soon());
-  return claim || claim.error().code != ErrorCode::kNotFound;
-}
-
-std::optional<Change> Keeper::change_for(const Picture& picture, const std::string& host, const DomainSeen& seen) {
-  const auto entries = picture.index(Index::kVmsById).find(seen.id.low());
+void Keeper::consider(const Picture& picture, const DomainSeen& seen, VmReport& report) {
   const std::uint32_t vm = picture.find_vm(seen.id);
-  // Only a claim yet: whoever starts it will confirm it.
-  if (vm == kNoRow && !entries.empty()) return std::nullopt;
-  if (vm == kNoRow) return is_known(seen) ? std::nullopt : std::optional<Change>(found_vm(host, seen));
-  VmRow row = vm_row(picture, vm);
-  // Who moves it holds a claim, which ends with the move, or by itself when its mover has died.
-  const bool moving = row.state == VmState::kMigrating && has_claim(picture, row.id);
-  if (moving || is_being_remade(row.id)) return std::nullopt;
-  if (row.host == host) {
-    set_state(row, seen.state);
-    return std::nullopt;
+  if (is_being_remade(seen.id)) return;
+  if (vm == kNoRow) {
+    // Only a claim yet: whoever starts it will confirm it.
+    if (!has_claim(picture, seen.id)) report.seen.push_back(seen);
+    return;
   }
-  if (seen.state != VmState::kRunning) return std::nullopt;
-  row.host = host;
-  row.state = seen.state;
-  return row;
-}
-
-// Only the state: writing the whole row would bring a vm back that was deleted meanwhile.
-void Keeper::set_state(const VmRow& vm, VmState state) {
-  if (vm.state == state) return;
-  const auto written = store_.set_vm_state(vm.id, state, soon());
-  if (written || written.error().code == ErrorCode::kNotFound) return;
-  log_("warn", fmt::format("event=report_not_written vm={} error=\"{}\"", to_string(vm.id), written.error().message));
-}
-
-std::optional<Change> Keeper::change_for_gone(const Picture& picture, std::uint32_t vm) {
   const VmRow row = vm_row(picture, vm);
-  if (has_source(picture, vm, "found") || has_source(picture, vm, "nova")) return VmRemoved{row.id, std::nullopt};
-  const bool settled = row.state == VmState::kRunning && !is_being_remade(row.id);
-  if (has_source(picture, vm, "libvirt") && settled) set_state(row, VmState::kStopped);
-  return std::nullopt;
+  if (row.host == report.host) {
+    if (!is_as_seen(row, seen)) report.seen.push_back(seen);
+  } else if (seen.state == VmState::kRunning && !roster_.runs(seen.id, row.host)) {
+    report.seen.push_back(seen);
+    report.arrived.insert(seen.id);
+  } else if (seen.state == VmState::kRunning && !roster_.runs_also(seen.id, report.host).empty()) {
+    const std::uint32_t copy = picture.find_vm(copy_id(seen.id, report.host));
+    if (copy == kNoRow || !is_as_seen(vm_row(picture, copy), seen)) report.copies.push_back(seen);
+  }
+}
+
+void Keeper::consider_gone(const Picture& picture, const Uuid& id, VmReport& report) {
+  const std::uint32_t vm = picture.find_vm(id);
+  if (vm == kNoRow || is_being_remade(id) || vm_row(picture, vm).host != report.host) return;
+  // Of those that stay when they are gone, a stopped one has nothing to tell.
+  const VmRow row = vm_row(picture, vm);
+  if (row.source == "libvirt" && row.state != VmState::kRunning && row.state != VmState::kMigrating) return;
+  report.gone.push_back(id);
+}
+
+// A vm that came to the host while it was looked at may be missing in the list: only what was there before counts.
+void Keeper::consider_missing(const Picture& picture, std::span<const DomainSeen> all, VmReport& report) {
+  const auto before = roster_.before(report.host);
+  const std::uint32_t host = before ? before->find_host(report.host) : kNoRow;
+  if (host == kNoRow) return;
+  std::set<Uuid> there;
+  for (const DomainSeen& seen : all) {
+    there.insert(seen.id);
+    if (seen.state == VmState::kRunning) there.insert(copy_id(seen.id, report.host));
+  }
+  // A copy ends where the vm itself is.
+  for (const DomainSeen& seen : all) {
+    const std::uint32_t vm = picture.find_vm(seen.id);
+    if (vm != kNoRow && vm_row(picture, vm).host == report.host) there.erase(copy_id(seen.id, report.host));
+  }
+  for (const auto& entry : before->index(Index::kVmsByHost).find(host)) {
+    const auto id = (*before)[vms::id].get(entry.row);
+    if (!id || (*before)[vms::claim].valid(entry.row) || there.contains(*id)) continue;
+    consider_gone(picture, *id, report);
+  }
+}
+
+void Keeper::find_duplicates(const std::string& host, std::span<const DomainSeen> all) {
+  std::vector<std::string> texts;
+  for (const DomainSeen& seen : all) {
+    for (const std::string& other : roster_.runs_also(seen.id, host)) {
+      texts.push_back(
+          fmt::format("vm {} ({}) also runs on host {}; it counts on both", seen.name, to_string(seen.id), other));
+    }
+  }
+  findings_.replace(host, "duplicate_vm", texts);
 }
 
 void Keeper::domains(const std::string& host, std::span<const DomainSeen> all) {
+  roster_.list(host, all);
+  find_duplicates(host, is_second_name(host) ? std::span<const DomainSeen>() : all);
   const auto picture = pictures_.latest();
-  const std::uint32_t host_row_number = picture->find_host(host);
-  if (host_row_number == kNoRow) return;  // the next poll comes after its inventory
-  std::vector<Change> changes;
-  std::set<Uuid> seen_ids;
-  for (const DomainSeen& seen : all) {
-    seen_ids.insert(seen.id);
-    if (auto change = change_for(*picture, host, seen)) changes.push_back(std::move(*change));
+  const std::uint32_t row = picture->find_host(host);
+  if (row == kNoRow) return;  // the next poll comes after its inventory
+  if (!roster_.same_as(host).empty()) {
+    if ((*picture)[hosts::state].get(row) == static_cast<std::uint32_t>(HostState::kEnabled)) lose(host);
+    return;
   }
-  for (const auto& entry : picture->index(Index::kVmsByHost).find(host_row_number)) {
-    const auto id = (*picture)[vms::id].get(entry.row);
-    if (!id || (*picture)[vms::claim].valid(entry.row) || seen_ids.contains(*id)) continue;
-    if (auto change = change_for_gone(*picture, entry.row)) changes.push_back(std::move(*change));
-  }
-  write(std::move(changes), host);
+  VmReport report{host};
+  for (const DomainSeen& seen : all) consider(*picture, seen, report);
+  consider_missing(*picture, all, report);
+  write(std::move(report));
 }
 
 void Keeper::domain_seen(const std::string& host, const DomainSeen& seen) {
+  roster_.see(host, seen);
   const auto picture = pictures_.latest();
-  if (picture->find_host(host) == kNoRow) return;
-  if (auto change = change_for(*picture, host, seen)) write({std::move(*change)}, host);
+  if (picture->find_host(host) == kNoRow || !roster_.same_as(host).empty()) return;
+  VmReport report{host};
+  consider(*picture, seen, report);
+  write(std::move(report));
 }
 
 void Keeper::domain_gone(const std::string& host, const Uuid& id) {
+  roster_.miss(host, id);
+  if (!roster_.same_as(host).empty()) return;
   const auto picture = pictures_.latest();
-  const std::uint32_t vm = picture->find_vm(id);
-  if (vm == kNoRow || vm_row(*picture, vm).host != host) return;
-  if (auto change = change_for_gone(*picture, vm)) write({std::move(*change)}, host);
+  VmReport report{host};
+  consider_gone(*picture, id, report);
+  consider_gone(*picture, copy_id(id, host), report);
+  write(std::move(report));
 }
 
 }  // namespace emplace::observe

@@ -99,7 +99,15 @@ void NovaHosts::shut_down(const std::string& host, const Uuid& vm, Done done) {
       std::move(done), [] {});
 }
 
+// Where it goes may not be known yet.
 Result<void> NovaHosts::check(const MoveOrder& order) const {
+  if (!order.to.empty()) {
+    if (auto hosts = check_hosts(order); !hosts) return hosts;
+  }
+  return read_job(order).map([](const LiveMigrationJob&) {});
+}
+
+Result<void> NovaHosts::check_hosts(const MoveOrder& order) const {
   const std::string what = fmt::format("move of vm {} from host {} to host {}", order.vm_name, order.from, order.to);
   for (const std::string& host : {order.from, order.to}) {
     if (!drives(host)) return fail(ErrorCode::kNotFound, fmt::format("{}: OpenStack has no host {}", what, host));
@@ -113,7 +121,7 @@ Result<void> NovaHosts::check(const MoveOrder& order) const {
 }
 
 Result<void> NovaHosts::carry_out(MoveOrder order, std::function<void(const MoveProgress&)> progress) {
-  if (auto can = check(order); !can) return can;
+  if (auto can = check_hosts(order); !can) return can;
   auto job = read_job(std::move(order));
   if (!job) return tl::unexpected(job.error());
   job->progress = std::move(progress);

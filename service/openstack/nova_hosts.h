@@ -28,6 +28,7 @@ class NovaHosts : public Hypervisors {
   void stop();
 
   bool drives(const std::string& host) const override { return doors_.lists(host); }
+  Result<void> check(const MoveOrder& order) const override;
   void start(StartOrder order, Done done) override;
   void destroy(const std::string& host, const Uuid& vm, std::optional<Uuid> claim, Done done) override;
   void shut_down(const std::string& host, const Uuid& vm, Done done) override;
@@ -37,7 +38,7 @@ class NovaHosts : public Hypervisors {
  private:
   struct Moves;
 
-  Result<void> check(const MoveOrder& order) const;
+  Result<void> check_hosts(const MoveOrder& order) const;
   Result<void> carry_out(MoveOrder order, std::function<void(const MoveProgress&)> progress);
   void run(std::function<Result<void>()> work, Done done, std::function<void()> afterwards);
 

@@ -71,13 +71,13 @@ std::string foreign_domain(const std::string& name, const Uuid& id, const std::s
 
 Reports Recorder::reports() {
   Reports reports;
-  reports.connected = [this](const std::string& host, bool fresh) {
+  reports.connected = [this](const std::string& host, bool fresh, const std::string&) {
     note(host, [&](News& news) { news.connected.push_back(fresh); });
   };
   reports.disconnected = [this](const std::string& host, const std::string& reason) {
     note(host, [&](News& news) { news.disconnected.push_back(reason); });
   };
-  reports.inventory = [this](const HostRow& row) {
+  reports.inventory = [this](const HostRow& row, const std::vector<std::string>&) {
     note(row.name, [&](News& news) { news.inventory.push_back(row); });
   };
   reports.domains = [this](const std::string& host, const std::vector<DomainSeen>& all) {

@@ -299,6 +299,50 @@ TEST(LibvirtHosts, RefusesATemplateThatGivesAnotherIdentity) {
   EXPECT_EQ(domains(hosts, "h1")->size(), 1u);
 }
 
+TEST(LibvirtHosts, SaysBeforeAStartWhatItWouldRefuse) {
+  Door door;
+  const LibvirtHosts hosts(event_loop(), {test_host(door.dir, "h1")}, quick(), door.recorder.reports());
+  const auto refusal = [&](const std::function<void(StartOrder&)>& spoil) {
+    StartOrder wanted = order("h1", 1, 1);
+    spoil(wanted);
+    const auto checked = hosts.check(wanted);
+    return checked ? std::string("none") : checked.error().message.substr(0, checked.error().message.find(':'));
+  };
+  EXPECT_EQ(refusal([](StartOrder&) {}), "none");
+  EXPECT_EQ(refusal([](StartOrder& wanted) { wanted.claim.vm_name = "a/b"; }), "vm.name");
+  EXPECT_EQ(refusal([](StartOrder& wanted) { wanted.claim.vm_name = ""; }), "vm.name");
+  EXPECT_EQ(refusal([](StartOrder& wanted) { wanted.vm.memory_mib = 0; }), "vm.memory_mib");
+  EXPECT_EQ(refusal([](StartOrder& wanted) { wanted.vm.vcpus = 0; }), "vm.vcpus");
+  EXPECT_EQ(refusal([](StartOrder& wanted) { wanted.vm.domain_template = "gone"; }), "vm.template");
+  EXPECT_EQ(refusal([](StartOrder& wanted) { wanted.vm.parameters["nic"] = "x"; }), "vm.parameters.nic");
+}
+
+TEST(LibvirtHosts, SaysBeforeAMoveWhatItWouldRefuse) {
+  Door door;
+  const LibvirtHosts hosts(event_loop(), {test_host(door.dir, "h1"), test_host(door.dir, "h2")}, quick(),
+                           door.recorder.reports());
+  const auto code = [&](MoveOrder wanted) {
+    wanted.from = "h1";
+    const auto checked = hosts.check(wanted);
+    return checked ? std::string("none") : checked.error().message.substr(0, checked.error().message.find(':'));
+  };
+  EXPECT_EQ(code({.options = {{"timeout_s", "5"}}}), "none");
+  EXPECT_EQ(code({.options = {{"timeout_s", "soon"}}}), "options.timeout_s");
+  EXPECT_EQ(code({.options = {{"speed", "1"}}}), "options.speed");
+  EXPECT_NE(code({.to = "h2"}), "none") << "h2 has no URI for others";
+}
+
+TEST(LibvirtHosts, ReportsHowFarADomainMayGrow) {
+  Door door;
+  LibvirtHosts hosts(event_loop(), {test_host(door.dir, "h1")}, quick(), door.recorder.reports());
+  ASSERT_TRUE(start(hosts, order("h1", 1, 1)));
+  const auto all = domains(hosts, "h1");
+  ASSERT_TRUE(all && all->size() == 1u);
+  EXPECT_EQ((*all)[0].vcpus_max, 1);
+  EXPECT_EQ((*all)[0].memory_max_mib, 256);
+  EXPECT_EQ((*all)[0].memory_mib, 256);
+}
+
 TEST(LibvirtHosts, CarriesLibvirtsCodeAndMessage) {
   Door door;
   LibvirtHosts hosts(event_loop(), {test_host(door.dir, "h1")}, quick(), door.recorder.reports());
@@ -327,7 +371,8 @@ TEST(StartDomain, TakesNoFurtherStepOnceItsCallerWasAnswered) {
         start_domain(*session, order("h1", 1, 101), *default_template, [&] { return asked++ >= steps; });
     ASSERT_FALSE(started);
     EXPECT_EQ(started.error().code, ErrorCode::kTimeout);
-    const auto left = list_domains(*session);
+    std::vector<DiskSeen> disks;
+    const auto left = list_domains(*session, disks);
     for (const DomainSeen& seen : *left) EXPECT_EQ(seen.state, VmState::kStopped);
   }
   EXPECT_TRUE(start_domain(*session, order("h1", 1, 101), *default_template, [] { return false; }))

@@ -36,6 +36,29 @@ TEST(DomainXml, DoesNotTakeADescriptionForMetadata) {
   EXPECT_FALSE(domain->claim);
 }
 
+TEST(DomainXml, ReadsWhatItMayGrowToAndItsDisks) {
+  const auto domain = read_domain_xml(
+      "<domain><name>n</name><memory unit='KiB'>524288</memory><currentMemory unit='KiB'>262144</currentMemory>"
+      "<maxMemory slots='4' unit='GiB'>2</maxMemory><vcpu current='2'>8</vcpu><devices>"
+      "<disk type='file' device='cdrom'><source file='/iso'/><target dev='sda'/></disk>"
+      "<disk type='file'><source file='/a'/><target dev='vda'/></disk>"
+      "<disk type='block' device='disk'><source dev='/dev/x'/><target dev='vdb'/></disk>"
+      "<disk type='file' device='disk'><source file='/shared'/><target dev='vdc'/><readonly/></disk>"
+      "<disk type='file' device='disk'><target dev='vdd'/></disk></devices></domain>");
+  ASSERT_TRUE(domain) << domain.error().message;
+  EXPECT_EQ(domain->vcpus_max, 8);
+  EXPECT_EQ(domain->memory_max_mib, 2048);
+  ASSERT_EQ(domain->disks.size(), 2u);
+  EXPECT_EQ(domain->disks[0].target + domain->disks[0].path, "vda/a");
+  EXPECT_EQ(domain->disks[1].target + domain->disks[1].path, "vdb/dev/x");
+}
+
+TEST(PoolXml, ReadsTypeAndTarget) {
+  const auto pool = read_pool_xml("<pool type='dir'><name>n</name><target><path>/p</path></target></pool>");
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_EQ(pool->type + ' ' + pool->path, "dir /p");
+}
+
 TEST(DomainXml, NamesTheLineOfBrokenXml) {
   const auto domain = read_domain_xml("<domain>\n<name>a</domain>");
   ASSERT_FALSE(domain);

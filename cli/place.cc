@@ -144,15 +144,11 @@ bool was_placed(const Json& answer) {
 }
 
 void wait_until_running(Session& session, const Json& claim, double timeout_s) {
-  const Json vm = wait_for_vm(session.client(), claim.need("vm").string(), timeout_s, [](const Json& seen) {
-    const std::string state = seen["state"].string();
-    return state == "running" || state == "failed" || state == "placed";
-  });
-  if (vm["state"].string() == "failed") {
-    throw Failure(kFailed, fmt::format("{} did not start: {}", vm["name"].text(), printable(vm["failure"].text())));
-  }
-  if (!session.json)
-    fmt::print("started     {} is {} on {}\n", vm["name"].text(), vm["state"].text(), vm["host"].text());
+  const Json started = wait_for_operation(session.client(), claim.need("id").string(), timeout_s);
+  const std::string name = started["vm_name"].text();
+  if (started["state"].string() != "succeeded")
+    throw Failure(kFailed, fmt::format("{} did not start: {}", name, printable(started["error"].text())));
+  if (!session.json) fmt::print("started     {} is running on {}\n", name, started["host"].text());
 }
 
 std::vector<Json> claims_of(const Json& answer) {

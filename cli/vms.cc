@@ -13,19 +13,27 @@ namespace emplace::cli {
 
 namespace {
 
+constexpr double kDeleteTimeout_s = 120;
+
+// What a hypervisor sees of a vm: its state, or all that differs, or why it does not say.
+std::string seen_text(const Json& verified) {
+  if (!verified["why"].is_null()) return verified["why"].text();
+  std::string differences;
+  for (const Json& one : verified["differences"].items()) differences += (differences.empty() ? "" : "; ") + one.text();
+  return differences.empty() ? verified["seen"].text() : differences;
+}
+
 // What the hypervisors say now beside what the service believes. A vm on a static host has nobody to ask.
 void print_verified(Session& session, const std::vector<Json>& vms) {
   Table table({"VM", "STATE", "HOST", "SEEN", "AGREES"});
   std::size_t agree = 0, differ = 0;
   for (const Json& vm : vms) {
     const Json verified = vm["verified"];
-    const Json why = verified["why"];
     const bool asked = !verified.is_null();
     const bool agrees = verified["agrees"].truth();
     agree += asked && agrees ? 1 : 0;
     differ += asked && !agrees ? 1 : 0;
-    table.row({vm["name"].text(), vm["state"].text(), vm["host"].text(),
-               why.is_null() ? verified["seen"].text() : why.text(),
+    table.row({vm["name"].text(), vm["state"].text(), vm["host"].text(), seen_text(verified),
                !asked   ? "not asked"
                : agrees ? "yes"
                         : "NO"});
@@ -59,16 +67,6 @@ void show_vm(Session& session, const std::string& name) {
   }
 }
 
-namespace {
-
-// The vm is where it should be and nothing goes on with it any more.
-bool has_settled(const Json& vm) {
-  const std::string state = vm["state"].string();
-  return state != "migrating" && state != "starting" && state != "claimed";
-}
-
-}  // namespace
-
 void migrate_vm(Session& session, const VmOptions& options) {
   Client& client = session.client();
   const Json vm = find_vm(client, options.vm);
@@ -92,10 +90,11 @@ void migrate_vm(Session& session, const VmOptions& options) {
                vm["name"].text());
     return;
   }
-  const Json moved = wait_for_vm(client, id, options.timeout_s, has_settled);
-  if (moved["host"].string() != to) {
-    throw Failure(kFailed, fmt::format("{} is still on {} ({}); the service's log says why", vm["name"].text(),
-                                       moved["host"].text(), moved["state"].text()));
+  const Json ended = wait_for_operation(client, order.need("claim").string(), options.timeout_s);
+  const Json moved = client.ask({.target = path_of("vms", id)});
+  if (ended["state"].string() != "succeeded") {
+    throw Failure(kFailed, fmt::format("{} is on {} ({}): {}", vm["name"].text(), moved["host"].text(),
+                                       moved["state"].text(), printable(ended["error"].text())));
   }
   if (session.json) return print_json(moved);
   fmt::print("{} moved from {} to {} ({})\n", vm["name"].text(), from, to, moved["state"].text());
@@ -105,6 +104,12 @@ void delete_vm(Session& session, const VmOptions& options) {
   Client& client = session.client();
   const Json vm = find_vm(client, options.vm);
   const Json answer = client.ask({.method = "DELETE", .target = path_of("vms", vm.need("id").string())});
+  if (answer["operation"].is_string()) {
+    const Json ended = wait_for_operation(client, answer["operation"].string(), kDeleteTimeout_s);
+    if (ended["state"].string() != "succeeded")
+      throw Failure(kFailed,
+                    fmt::format("{} was not deleted: {}", vm["name"].text(), printable(ended["error"].text())));
+  }
   if (session.json) return print_json(answer);
   fmt::print("{} is deleted\n", vm["name"].text());
 }
@@ -131,16 +136,16 @@ Json find_vm(Client& client, const std::string& vm) {
   return client.ask({.target = path_of("vms", found.front().need("id").string())});
 }
 
-Json wait_for_vm(Client& client, const std::string& id, double timeout_s,
-                 const std::function<bool(const Json&)>& done) {
+Json wait_for_operation(Client& client, const std::string& id, double timeout_s) {
   using std::chrono::steady_clock;
   const auto deadline = steady_clock::now() + std::chrono::duration<double>(timeout_s);
   while (true) {
-    const Json vm = client.ask({.target = path_of("vms", id)});
-    if (done(vm)) return vm;
+    const Json operation = client.ask({.target = path_of("operations", id)});
+    if (operation["state"].string() != "running") return operation;
     if (steady_clock::now() > deadline) {
-      throw Failure(kFailed,
-                    fmt::format("{} is still {} after {}", vm["name"].text(), vm["state"].text(), age(timeout_s)));
+      const std::string why = operation["error"].is_null() ? "" : ": " + printable(operation["error"].text());
+      throw Failure(kFailed, fmt::format("the {} of {} is not over after {}{}", operation["kind"].text(),
+                                         operation["vm_name"].text(), age(timeout_s), why));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }

@@ -9,7 +9,8 @@ bool is_uuid(const std::string& text);
 // The vm of that uuid or name. Failure{kNotFound}; Failure{kBadInput} when the name is not unique.
 Json find_vm(Client& client, const std::string& vm);
 
-// Polls the vm until `done` says so or the time is over (Failure{kFailed} naming the vm's state).
-Json wait_for_vm(Client& client, const std::string& id, double timeout_s, const std::function<bool(const Json&)>& done);
+// Polls a start, move or delete until it has ended, however it did, or the time is over (Failure{kFailed} that says
+// what keeps it).
+Json wait_for_operation(Client& client, const std::string& id, double timeout_s);
 
 }  // namespace emplace::cli

@@ -16,6 +16,7 @@ namespace {
 ApiRoutes all_routes() {
   ApiRoutes routes;
   add_operation_routes(routes);
+  add_progress_routes(routes);
   add_placement_routes(routes);
   add_decision_routes(routes);
   add_host_routes(routes);

@@ -5,6 +5,7 @@
 #include "service/core/request_json.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
+#include "service/http/placing.h"
 
 namespace emplace::http {
 namespace {
@@ -68,17 +69,6 @@ Result<Response> show_claim(const ApiRoom& room, const Exchange& exchange) {
   const auto claim = room.parts.store.claim(*id, room.deadline());
   if (!claim) return tl::unexpected(claim.error());
   return json_response(claim_json(*claim));
-}
-
-// The refusal of the store in one sentence.
-std::string sentence(const emplace::Refusal& why) {
-  const auto text = [](const RuleValue& value) {
-    if (const auto* number = std::get_if<double>(&value)) return json_number(*number);
-    if (const auto* words = std::get_if<std::string>(&value)) return *words;
-    return std::string("-");
-  };
-  return why.code + ": wanted " + text(why.wanted) + ", found " + text(why.found) +
-         (why.unit.empty() ? "" : " " + why.unit);
 }
 
 Result<Response> take_claim(const ApiRoom& room, const Exchange& exchange, const std::optional<IdempotencyKey>& key) {

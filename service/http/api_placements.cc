@@ -4,6 +4,7 @@
 #include "service/core/failpoint.h"
 #include "service/core/request_json.h"
 #include "service/http/api_route.h"
+#include "service/http/listing.h"
 #include "service/http/metrics.h"
 #include "service/http/placing.h"
 
@@ -87,8 +88,26 @@ Result<Response> place(const ApiRoom& room, const Exchange& exchange, const Orde
   // What a key remembers was written with the claim, so this must be the same bytes.
   Response response =
       json_response(answer_json(*placement, claimed ? Staleness{} : staleness_of(room)), started ? 202 : 200);
-  if (started) response.headers.emplace_back("Location", "/v1/vms/" + to_string(placement->instances.front().vm.id));
+  if (started) {
+    response.headers.emplace_back("Location", "/v1/operations/" + to_string(placement->instances.front().claim->id));
+  }
   return response;
+}
+
+// What the hypervisors can say of a start before there is a host for it.
+Result<void> check_start(const ApiRoom& room, const PlacementRequest& request, const Picture& picture) {
+  if (!request.options.start) return {};
+  for (std::uint32_t host = 0; host < picture.rows(Table::kHosts); ++host) {
+    const std::string name(picture[hosts::name].get(host).value_or(""));
+    if (!is_alive(picture, hosts::alive, host) || !room.parts.hypervisors.drives(name)) continue;
+    StartOrder order{{}, instance_of(request, 0)};
+    order.claim.id = room.parts.ambient.new_uuid();
+    order.claim.vm = order.vm.id.is_zero() ? order.claim.id : order.vm.id;
+    order.claim.vm_name = order.vm.name;
+    order.claim.host = name;
+    return room.parts.hypervisors.check(order);
+  }
+  return {};
 }
 
 Result<Order> order_of(const ApiRoom& room, const Exchange& exchange) {
@@ -96,6 +115,7 @@ Result<Order> order_of(const ApiRoom& room, const Exchange& exchange) {
   auto request = parse_placement(exchange.request->body, picture.get());
   if (!request) return tl::unexpected(request.error());
   if (auto limited = start_only_where_driven(*request, *picture); !limited) return tl::unexpected(limited.error());
+  if (auto startable = check_start(room, *request, *picture); !startable) return tl::unexpected(startable.error());
   auto rules = room.parts.rule_book.find(request->options.profile);
   if (!rules) return tl::unexpected(rules.error());
   auto key = idempotency_key(exchange);

@@ -99,7 +99,8 @@ void write_staleness(const ApiRoom& room, JsonWriter& writer) {
 void write_next(JsonWriter& writer, std::string_view path, const Page& page, std::string_view last, bool more) {
   writer.key("next");
   if (!more) return void(writer.null());
-  writer.text(std::string(path) + "?limit=" + std::to_string(page.limit) + "&marker=" + percent_encoded(last));
+  const char* const joint = path.find('?') == std::string_view::npos ? "?" : "&";
+  writer.text(std::string(path) + joint + "limit=" + std::to_string(page.limit) + "&marker=" + percent_encoded(last));
 }
 
 // ---- idempotency

@@ -78,6 +78,7 @@ void add_filter_routes(ApiRoutes& routes);     // filter, weigh
 void add_destination_routes(ApiRoutes& routes);
 void add_external_routes(ApiRoutes& routes);
 void add_operation_routes(ApiRoutes& routes);  // versions, events, metrics, health
+void add_progress_routes(ApiRoutes& routes);   // what became of starts, moves, deletes
 
 // Runs `job` on a line thread; a full queue finishes with kUnavailable.
 void on_line(const ApiRoom& room, Finish finish, std::function<Result<Response>()> job);

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "service/core/change.h"
-#include "service/core/failpoint.h"
+#include "service/core/sighting.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 #include "service/http/moving.h"
@@ -47,6 +47,13 @@ void write_vm(JsonWriter& writer, const VmRow& vm) {
   }
   writer.key("claim");
   vm.claim ? writer.text(to_string(*vm.claim)) : writer.null();
+  writer.text_or_null("failure", vm.failure);
+  const auto known = [&](std::string_view name, double value) {
+    writer.key(name);
+    value > 0 ? writer.number(value) : writer.null();
+  };
+  known("vcpus_max", vm.vcpus_max);
+  known("memory_max_mib", vm.memory_max_mib);
 }
 
 // ---- verify: what the hypervisors say now
@@ -63,13 +70,16 @@ class Verification {
     }
     const Seen& seen = ask(vm.host);
     const auto found = seen.domains.find(vm.id);
-    const bool agrees = found != seen.domains.end() && found->second == vm.state;
+    const auto differ = found != seen.domains.end() ? differences(vm, found->second) : std::vector<std::string>();
+    const bool agrees = found != seen.domains.end() && differ.empty();
     ++(seen.why.empty() ? (agrees ? agree_ : differ_) : unreachable_);
     writer.open().key("agrees");
     seen.why.empty() ? writer.flag(agrees) : writer.null();
     writer.key("seen");
-    found != seen.domains.end() ? writer.text(to_string(found->second)) : writer.null();
-    writer.text_or_null("why", seen.why).close();
+    found != seen.domains.end() ? writer.text(to_string(found->second.state)) : writer.null();
+    writer.text_or_null("why", seen.why).key("differences").open_list();
+    for (const std::string& one : differ) writer.text(one);
+    writer.close_list().close();
   }
 
   void write_sum(JsonWriter& writer) const {
@@ -79,7 +89,7 @@ class Verification {
 
  private:
   struct Seen {
-    std::map<Uuid, VmState> domains;
+    std::map<Uuid, DomainSeen> domains;
     std::string why;  // when the host did not answer
   };
 
@@ -92,7 +102,7 @@ class Verification {
       seen.why = domains.error().message;
       return seen;
     }
-    for (const DomainSeen& one : *domains) seen.domains.emplace(one.id, one.state);
+    for (const DomainSeen& one : *domains) seen.domains.emplace(one.id, one);
     return seen;
   }
 
@@ -206,22 +216,13 @@ bool is_novas(const ApiRoom& room, const VmRow& vm) {
   return vm.source == "openstack" && !vm.claim && room.parts.sources && !room.parts.sources().empty();
 }
 
-// Powers the domain off. That it will stop is recorded first, so that nobody takes its end for news.
-Result<void> destroy_domain(const ApiRoom& room, const VmRow& vm, Deadline deadline) {
-  if (vm.host.empty() || !room.parts.hypervisors.drives(vm.host)) return {};
-  if (!vm.claim) {
-    const auto written = room.parts.store.set_vm_state(vm.id, VmState::kStopped, deadline);
-    if (!written) return tl::unexpected(written.error());
-    room.settle(written->event_seq);
-  }
-  return destroy_and_wait(room.parts.hypervisors, vm.host, vm.id, deadline);
-}
-
-Result<std::int64_t> forget(const ApiRoom& room, const VmRow& vm, Deadline deadline) {
-  if (vm.claim) return room.parts.store.give_back(*vm.claim, "", deadline);
-  const auto written = room.parts.store.write({VmRemoved{vm.id, {}}}, std::nullopt, std::nullopt, deadline);
-  if (!written) return tl::unexpected(written.error());
-  return written->event_seq;
+// The host takes its time: it goes on without the caller.
+Response accepted(const Removal& removal) {
+  JsonWriter writer;
+  writer.open().text("operation", to_string(removal.operation)).close();
+  Response response = json_response(writer.take(), 202);
+  response.headers.emplace_back("Location", "/v1/operations/" + to_string(removal.operation));
+  return response;
 }
 
 Result<Response> remove_vm(const ApiRoom& room, const Exchange& exchange) {
@@ -231,10 +232,10 @@ Result<Response> remove_vm(const ApiRoom& room, const Exchange& exchange) {
   if (is_novas(room, vm)) {
     return fail(ErrorCode::kConflict, "Nova owns vm " + to_string(vm.id) + ": delete it there", "emplace.vm.nova");
   }
-  const Deadline deadline = room.deadline();
-  if (const auto gone = destroy_domain(room, vm, deadline); !gone) return tl::unexpected(gone.error());
-  if (fail_at("delete.destroyed")) return fail(ErrorCode::kUnavailable, "the vm is destroyed, but not yet forgotten");
-  const auto event_seq = forget(room, vm, deadline);
+  const auto removal = start_removal(room, vm);
+  if (!removal) return tl::unexpected(removal.error());
+  if (removal->done.wait_until(room.deadline()) != std::future_status::ready) return accepted(*removal);
+  const auto event_seq = removal->done.get();
   if (!event_seq) return tl::unexpected(event_seq.error());
   room.settle(*event_seq);
   room.log("info", fmt::format("event=vm_removed request={} vm={} name={} host={} by={}", exchange.request->id,
@@ -256,7 +257,7 @@ Result<Response> post_migrate(const ApiRoom& room, const Exchange& exchange) {
     writer.open().text("vm", to_string(found->vm.id)).text("from", found->vm.host).text("to", moving->host);
     writer.text("claim", to_string(moving->id)).close();
     Response response = json_response(writer.take(), 202);
-    response.headers.emplace_back("Location", "/v1/vms/" + to_string(found->vm.id));
+    response.headers.emplace_back("Location", "/v1/operations/" + to_string(moving->id));
     if (*key) {
       const auto kept = room.parts.store.write({}, std::nullopt, remembering(*key, response), room.deadline());
       if (!kept)

@@ -60,10 +60,13 @@ class DrivenHosts(unittest.TestCase):
         return found
 
     def start(self, name, **fields):
-        answer = self.emplace.post("/v1/placements", {"vm": vm(name, vcpus=1, memory_mib=64, disk_gib=0, **fields), "start": True})
+        answer = self.emplace.post("/v1/placements", {"vm": vm(name, **{"vcpus": 1, "memory_mib": 64, "disk_gib": 0, **fields}), "start": True})
         self.assertEqual(answer.status, 202, answer)
-        self.assertEqual(answer.headers["location"], f"/v1/vms/{answer.json['claim']['vm']}")
+        self.assertEqual(answer.headers["location"], f"/v1/operations/{answer.json['claim']['id']}")
         return answer.json
+
+    def ended(self, operation):
+        return self.wait(lambda: (found := self.emplace.get(f"/v1/operations/{operation}").json)["state"] != "running" and found)
 
     def wait_for_state(self, path, state):
         return self.wait(lambda: (found := self.emplace.get(path).json).get("state") == state and found)
@@ -77,8 +80,33 @@ class DrivenHosts(unittest.TestCase):
         verified = self.emplace.get("/v1/vms?verify=true").json
         self.assertEqual((verified["verified"]["differ"], verified["verified"]["unreachable"]), (0, 0), verified)
         self.assertGreaterEqual(verified["verified"]["agree"], 1)
+        started = self.ended(placed["claim"]["id"])
+        self.assertEqual((started["kind"], started["state"], started["progress"], started["error"]), ("start", "succeeded", 1, None))
         self.assertEqual(self.emplace.call("DELETE", path).status, 204)
         self.assertEqual(self.emplace.get(path).status, 404)
+
+    def test_say_what_is_wrong_with_a_start_before_it_is_taken(self):
+        for wrong, field in (
+            ({"name": "a/b"}, "vm.name"),
+            ({"memory_mib": 0}, "vm.memory_mib"),
+            ({"vcpus": 0}, "vm.vcpus"),
+            ({"template": "gone"}, "vm.template"),
+            ({"parameters": {"nic": "x"}}, "vm.parameters.nic"),
+        ):
+            request = vm(**{"name": "wrong", "vcpus": 1, "memory_mib": 64, "disk_gib": 0, **wrong})
+            answer = self.emplace.post("/v1/placements", {"vm": request, "start": True})
+            self.assertEqual(answer.status, 400, (wrong, answer))
+            self.assertTrue(answer.json["detail"].startswith(field + ":"), answer)
+        self.assertEqual([one for one in self.emplace.items("/v1/vms", "vms") if one["name"] in ("a/b", "wrong")], [])
+
+    def test_start_a_name_once_on_each_host(self):
+        first, second = self.start("twin")["claim"], self.start("twin")["claim"]
+        self.assertNotEqual(first["host"], second["host"])
+        third = self.emplace.post("/v1/placements", {"vm": vm("twin", vcpus=1, memory_mib=64, disk_gib=0), "start": True})
+        self.assertEqual((third.status, third.json["code"]), (409, "emplace.vm.name_taken"), third)
+        for claim in (first, second):
+            self.ended(claim["id"])
+            self.assertEqual(self.emplace.call("DELETE", f"/v1/vms/{claim['vm']}").status, 204)
 
     def test_start_nothing_on_static_hosts(self):
         answer = self.emplace.post("/v1/placements", {"vm": vm("big", vcpus=40, memory_mib=64), "start": True})
@@ -96,26 +124,110 @@ class DrivenHosts(unittest.TestCase):
         path = f"/v1/vms/{placed['vm']}"
         self.wait_for_state(path, "running")
         other = {"t1": "t2", "t2": "t1"}[placed["host"]]
-        for wrong, status in (({"host": placed["host"]}, 400), ({"host": "s1"}, 409), ({"speed": 1}, 400)):
+        for wrong, status in (({"host": placed["host"]}, 400), ({"host": "s1"}, 409), ({"speed": 1}, 400),
+                              ({"options": {"speed": "1"}}, 400), ({"host": other, "options": {"timeout_s": "soon"}}, 400)):
             self.assertEqual(self.emplace.post(f"{path}:migrate", wrong).status, status, wrong)
-        moving = self.emplace.post(f"{path}:migrate", {})
+        moving = self.emplace.post(f"{path}:migrate", {"options": {"mode": "direct"}})
         self.assertEqual(moving.status, 202, moving)
+        self.assertEqual(moving.headers["location"], f"/v1/operations/{moving.json['claim']}")
         self.assertEqual((moving.json["from"], moving.json["to"]), (placed["host"], other))
         # libvirt's test driver can't migrate: the claim goes, the vm stays.
         self.wait(lambda: moving.json["claim"] not in [claim["id"] for claim in self.emplace.items("/v1/claims", "claims")])
         back = self.wait_for_state(path, "running")
         self.assertEqual(back["host"], placed["host"])
+        moved = self.ended(moving.json["claim"])
+        self.assertEqual((moved["kind"], moved["state"], moved["from"], moved["host"]), ("move", "failed", placed["host"], other))
+        self.assertTrue(moved["error"], moved)
+        self.assertEqual(self.emplace.get(path).json["failure"], moved["error"])
         self.assertEqual(self.emplace.call("DELETE", path).status, 204)
+        kinds = {one["kind"]: one["state"] for one in self.emplace.items(f"/v1/operations?vm={placed['vm']}", "operations")}
+        self.assertEqual(kinds, {"start": "succeeded", "move": "failed", "delete": "succeeded"})
+
+    def test_name_the_filters_when_a_vm_can_go_nowhere(self):
+        placed = self.start("big", vcpus=8)["claim"]
+        path = f"/v1/vms/{placed['vm']}"
+        self.ended(placed["id"])
+        other = {"t1": "t2", "t2": "t1"}[placed["host"]]
+        blocker = self.emplace.post("/v1/claims", {"vm": vm("blocker", vcpus=1, memory_mib=64, disk_gib=0), "host": other}).json
+        refused = self.emplace.post(f"{path}:migrate", {"options": {"mode": "direct"}})
+        self.assertEqual(refused.status, 409, refused)
+        self.assertIn(f"capacity refused {other} (capacity.vcpus: wanted 8, found 7", refused.json["detail"])
+        self.emplace.call("DELETE", f"/v1/claims/{blocker['id']}")
+        self.assertEqual(self.emplace.call("DELETE", path).status, 204)
+
+    def test_refuse_what_operations_are_not(self):
+        self.assertEqual(self.emplace.get("/v1/operations?state=lost").status, 400)
+        self.assertEqual(self.emplace.get("/v1/operations?vm=web-1").status, 400)
+        self.assertEqual(self.emplace.get("/v1/operations/5b0c9f1e-6a34-4b7e-9b8e-999999999999").status, 404)
 
     def test_that_are_dead_are_told_and_hold_up_nothing(self):
         ready = self.emplace.get("/readyz")
         self.assertEqual(ready.status, 200)
         self.assertTrue(any("dead" in warning for warning in ready.json["warnings"]), ready)
+        dead = next(host for host in self.hosts() if host["name"] == "dead")
+        self.assertEqual((dead["state"], dead["hypervisor"]["connected"]), ("unreachable", False), dead)
+        self.assertEqual([finding["name"] for finding in dead["findings"]], ["unreachable"])
+        self.assertEqual(self.emplace.get("/v1/hosts/dead").json["state"], "unreachable")
+        names = [host["name"] for host in self.emplace.get("/v1/hosts?limit=2").json["hosts"]]
+        self.assertEqual(names, ["dead", "s1"])
+        self.assertIn('emplace_findings{name="unreachable"} 1', self.emplace.get("/metrics").text)
 
     def test_are_not_changed_by_an_import(self):
         answer = self.emplace.post("/v1/inventory:import", {"hosts": [{"name": "t1", "vcpus": 1, "memory_mib": 1}]})
         self.assertEqual(answer.status, 400, answer)
         self.assertEqual(self.emplace.call("DELETE", "/v1/hosts/t1").status, 409)
+
+
+DOMAIN = """<domain type="test"><name>double</name><uuid>5b0c9f1e-6a34-4b7e-9b8e-000000000001</uuid>
+<memory>262144</memory><vcpu>2</vcpu><os><type>hvm</type></os></domain>"""
+
+
+class HostsWithTheSameVm(unittest.TestCase):
+    def test_count_it_on_both_and_say_so_once(self):
+        with tempfile.TemporaryDirectory() as directory:
+            node, config = (pathlib.Path(directory, name) for name in ("node.xml", "emplaced.toml"))
+            node.write_text(NODE.replace("</node>", DOMAIN + "</node>"))
+            hosts = "".join(f'[[host]]\nname = "{name}"\nuri = "test://{node}"\n' for name in ("d1", "d2"))
+            config.write_text("[libvirt]\npoll_s = 1\n" + hosts)
+            emplace = service.Service(["--config", str(config)])
+            try:
+                found = DrivenHosts.wait(lambda: (all_hosts := emplace.items("/v1/hosts", "hosts"))
+                                         and all(host["findings"] for host in all_hosts) and len(all_hosts) == 2 and all_hosts)
+                self.assertEqual([[one["name"] for one in host["findings"]] for host in found], [["duplicate_vm"]] * 2)
+                found = DrivenHosts.wait(lambda: (all_hosts := emplace.items("/v1/hosts", "hosts"))
+                                         and all(host["used"]["vcpus"] == 2 for host in all_hosts) and all_hosts)
+                self.assertEqual(sorted(one["source"] for one in emplace.items("/v1/vms", "vms")), ["duplicate", "found"])
+                warnings = emplace.get("/readyz").json["warnings"]
+                self.assertEqual(len([one for one in warnings if "duplicate_vm" in one]), 2, warnings)
+                before = self.newest(emplace)
+                time.sleep(3)  # three polls, which must write nothing
+                self.assertEqual(self.newest(emplace), before)
+            finally:
+                emplace.stop()
+
+    @staticmethod
+    def newest(emplace):
+        lines = emplace.get("/metrics").text.splitlines()
+        return next(line for line in lines if line.startswith("emplace_picture_event_seq"))
+
+
+class HostsThatAreOneLibvirtd(unittest.TestCase):
+    def test_are_counted_once(self):
+        with tempfile.TemporaryDirectory() as directory:
+            config = pathlib.Path(directory, "emplaced.toml")
+            hosts = "".join(f'[[host]]\nname = "{name}"\nuri = "test:///default"\n' for name in ("o1", "o2"))
+            config.write_text("[libvirt]\npoll_s = 1\n" + hosts)
+            emplace = service.Service(["--config", str(config)])
+            try:
+                states = DrivenHosts.wait(
+                    lambda: (found := {host["name"]: host for host in emplace.items("/v1/hosts", "hosts")})
+                    and len(found) == 2 and found["o2"]["state"] == "down" and found)
+                self.assertEqual(states["o1"]["state"], "enabled")
+                for host in states.values():
+                    self.assertEqual([one["name"] for one in host["findings"]], ["same_hypervisor"])
+                DrivenHosts.wait(lambda: [one["host"] for one in emplace.items("/v1/vms", "vms")] == ["o1"])
+            finally:
+                emplace.stop()
 
 
 if __name__ == "__main__":

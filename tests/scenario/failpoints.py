@@ -17,6 +17,9 @@ from service import ROOT, Service, scratch_directory
 
 NODE = """<node><cpu><nodes>1</nodes><sockets>1</sockets><cores>64</cores><threads>1</threads><active>64</active><mhz>2600</mhz>
 <model>x86_64</model></cpu><memory>268435456</memory></node>"""
+# A domain that only libvirt can refuse: what Emplace can see, it refuses before it starts anything.
+BROKEN = """<domain type="${domain_type}"><name>${name}</name><uuid>${uuid}</uuid><memory unit="nosuch">1</memory><vcpu>1</vcpu>
+<metadata><e:vm xmlns:e="https://emplace.dev/xmlns/1" claim="${claim}"/></metadata><os><type>hvm</type></os></domain>"""
 # A move whose service died gives its room back by itself: its own time, and what the service adds to it.
 MOVE_TIMEOUT_S = 1
 MOVE_ENDS_S = 150
@@ -99,7 +102,7 @@ class Walk:
         held = self.place("held", claim=True, ttl_s=3000)
         started = self.place("started", start=True)
         self.wait_for_state(started["vm"], "running")
-        failed = self.place("failed", start=True, vm={"template": "nosuch"})
+        failed = self.place("failed", start=True, vm={"template": "broken"})
         self.wait_for_state(failed["vm"], "failed")
         deleted = self.place("deleted", start=True)
         self.wait_for_state(deleted["vm"], "running")
@@ -107,7 +110,8 @@ class Walk:
         moved = self.place("moved", start=True)
         self.wait_for_state(moved["vm"], "running")
         # The test driver refuses to move; that takes the same way back as any failure.
-        self.until_answered("POST", f"/v1/vms/{moved['vm']}:migrate", {"options": {"timeout_s": str(MOVE_TIMEOUT_S)}},
+        options = {"mode": "direct", "timeout_s": str(MOVE_TIMEOUT_S)}
+        self.until_answered("POST", f"/v1/vms/{moved['vm']}:migrate", {"options": options},
                             done=lambda status: status == 202 or (status == 409 and not self.alive))  # moving already
         return [held], {started["vm"]: "running", failed["vm"]: "failed", deleted["vm"]: "gone", moved["vm"]: "running"}
 
@@ -155,9 +159,13 @@ def main():
         node = os.path.join(data, "node.xml")
         with open(node, "w", encoding="utf-8") as file:
             file.write(NODE)
+        broken = os.path.join(data, "broken.xml")
+        with open(broken, "w", encoding="utf-8") as file:
+            file.write(BROKEN)
         hosts = "".join(f'[[host]]\nname = "t{i}"\nuri = "test://{node}"\ndisk_gib = 1000\ncpu_allocation_ratio = 16.0\n' for i in (1, 2))
         with open(os.path.join(data, "emplaced.toml"), "w", encoding="utf-8") as file:
-            file.write(f'[service]\nlisten = "127.0.0.1:0"\ndata = "{data}"\n[libvirt]\npoll_s = 1\n{hosts}')
+            file.write(f'[service]\nlisten = "127.0.0.1:0"\ndata = "{data}"\n[libvirt]\npoll_s = 1\n'
+                       f'templates = {{ broken = "{broken}" }}\n{hosts}')
         later = {}
         for one in asked:
             point, _, act = one.partition(":")

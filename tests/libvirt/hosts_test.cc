@@ -321,15 +321,15 @@ TEST(LibvirtHosts, SaysBeforeAMoveWhatItWouldRefuse) {
   Door door;
   const LibvirtHosts hosts(event_loop(), {test_host(door.dir, "h1"), test_host(door.dir, "h2")}, quick(),
                            door.recorder.reports());
-  const auto code = [&](MoveOrder wanted) {
-    wanted.from = "h1";
+  const auto code = [&](Parameters options, std::string to = "") {
+    MoveOrder wanted{{}, "", "h1", std::move(to), std::move(options)};
     const auto checked = hosts.check(wanted);
     return checked ? std::string("none") : checked.error().message.substr(0, checked.error().message.find(':'));
   };
-  EXPECT_EQ(code({.options = {{"timeout_s", "5"}}}), "none");
-  EXPECT_EQ(code({.options = {{"timeout_s", "soon"}}}), "options.timeout_s");
-  EXPECT_EQ(code({.options = {{"speed", "1"}}}), "options.speed");
-  EXPECT_NE(code({.to = "h2"}), "none") << "h2 has no URI for others";
+  EXPECT_EQ(code({{"timeout_s", "5"}}), "none");
+  EXPECT_EQ(code({{"timeout_s", "soon"}}), "options.timeout_s");
+  EXPECT_EQ(code({{"speed", "1"}}), "options.speed");
+  EXPECT_NE(code({}, "h2"), "none") << "h2 has no URI for others";
 }
 
 TEST(LibvirtHosts, ReportsHowFarADomainMayGrow) {

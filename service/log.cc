@@ -3,6 +3,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "service/core/shown_text.h"
+
 namespace emplace {
 
 void log_line(std::string_view level, std::string_view line) {
@@ -12,7 +14,7 @@ void log_line(std::string_view level, std::string_view line) {
     made->flush_on(spdlog::level::info);
     return made;
   }();
-  logger->log(spdlog::level::from_str(std::string(level)), "level={} {}", level, line);
+  logger->log(spdlog::level::from_str(std::string(level)), "level={} {}", level, shown_text(line));
 }
 
 }  // namespace emplace

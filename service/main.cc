@@ -18,6 +18,7 @@
 #include "service/core/drivers.h"
 #include "service/core/rule_book.h"
 #include "service/core/scheduler.h"
+#include "service/core/shown_text.h"
 #include "service/http/api.h"
 #include "service/http/auth.h"
 #include "service/http/line_pool.h"
@@ -78,8 +79,8 @@ void store_log(LogLevel level, std::string_view line) {
 void log_nova(const Config& config) {
   for (const novaconf::Finding& finding : config.nova_findings) {
     log_line(finding.level == novaconf::Finding::Level::kNote ? "info" : "warn",
-             fmt::format("event=nova_conf file={} option={} what={}", json_text(config.nova_config), json_text(finding.about),
-                         json_text(finding.text)));
+             fmt::format("event=nova_conf file={} option={} what={}", log_text(config.nova_config),
+                         log_text(finding.about), log_text(finding.text)));
   }
 }
 
@@ -92,9 +93,10 @@ void log_plugins(const Plugins& plugins) {
 }
 
 void log_start(const Claim& claim, const Result<void>& started) {
-  log_line(started ? "info" : "warn",
-           fmt::format("event=start vm={} name={} host={} claim={} error={}", to_string(claim.vm), json_text(claim.vm_name),
-                       json_text(claim.host), to_string(claim.id), started ? "-" : json_text(started.error().message)));
+  log_line(
+      started ? "info" : "warn",
+      fmt::format("event=start vm={} name={} host={} claim={} error={}", to_string(claim.vm), log_text(claim.vm_name),
+                  log_text(claim.host), to_string(claim.id), started ? "-" : log_text(started.error().message)));
 }
 
 Ambient ambient() { return {wall_clock_us, monotonic_us, random_uuid, log_start}; }
@@ -206,8 +208,8 @@ void reload(const Config& running, const PluginSettings& settings, CurrentPlugin
     if (taken) log_nova(config);
     return taken;
   });
-  if (!done) return log_line("error", fmt::format("event=reload error=\"{}\"", done.error().message));
-  log_line("info", fmt::format("event=reload file={} profiles={} plugins={}", running.file, book.all().size(),
+  if (!done) return log_line("error", fmt::format("event=reload error={}", log_text(done.error().message)));
+  log_line("info", fmt::format("event=reload file={} profiles={} plugins={}", log_text(running.file), book.all().size(),
                                current.get()->status().size()));
 }
 
@@ -217,7 +219,7 @@ void take_profiles(std::span<const Event> events, RuleBook& book) {
     if (event.kind != kProfileEvent) continue;
     const auto profile = parse_profile(event.payload);
     const auto put = profile ? book.put(*profile) : Result<void>(tl::unexpected(profile.error()));
-    if (!put) log_line("error", fmt::format("event=profile error=\"{}\"", put.error().message));
+    if (!put) log_line("error", fmt::format("event=profile error={}", log_text(put.error().message)));
   }
 }
 
@@ -237,7 +239,7 @@ std::optional<std::int64_t> load_anew(PostgresStore& store, observe::Observer& o
   const auto profiles = seq ? profiles_of(config, store) : tl::unexpected(seq.error());
   const auto done = profiles ? book.replace(*profiles) : tl::unexpected(profiles.error());
   if (!done) {
-    log_line("error", fmt::format("event=events_lost action=try_again error=\"{}\"", done.error().message));
+    log_line("error", fmt::format("event=events_lost action=try_again error={}", log_text(done.error().message)));
     return std::nullopt;
   }
   log_line("error", fmt::format("event=events_lost action=loaded_anew had={} now={}", before, *seq));
@@ -249,7 +251,8 @@ void recover(Scheduler& scheduler, PostgresStore& store) {
   const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(8);
   const auto lease = store.hold_lease("recover", 2 * kRecoverEvery.count(), deadline);
   if (!lease || !*lease) return;
-  if (const auto done = scheduler.recover(store, deadline); !done) log_line("warn", fmt::format("event=recover error=\"{}\"", done.error().message));
+  if (const auto done = scheduler.recover(store, deadline); !done)
+    log_line("warn", fmt::format("event=recover error={}", log_text(done.error().message)));
 }
 
 // ---- the service
@@ -299,12 +302,15 @@ Result<void> serve(const Config& config, const std::string& connection) {
     auto opened = observe::History::open({.directory = (data / "history").string(),
                                           .replica = config.replica,
                                           .limit_bytes = std::uint64_t{config.history_mib} << 20,
-                                          .complain = [](const std::string& line) { log_line("warn", line); }});
+                                          .complain = [](const std::string& line) {
+                                            log_line("warn", fmt::format("event=history error={}", log_text(line)));
+                                          }});
     if (!opened) return tl::unexpected(opened.error());
     history = std::move(*opened);
   }
-  observe::Observer observer(*arena, config.replica, std::move(history), wall_clock_us,
-                             [](const std::string& line) { log_line("error", fmt::format("event=not_understood error=\"{}\"", line)); });
+  observe::Observer observer(*arena, config.replica, std::move(history), wall_clock_us, [](const std::string& line) {
+    log_line("error", fmt::format("event=not_understood error={}", log_text(line)));
+  });
   const auto loaded = load_picture(store, observer);
   if (!loaded) return tl::unexpected(loaded.error());
 

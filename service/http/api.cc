@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/event_feed.h"
 #include "service/http/metrics.h"
@@ -81,7 +82,7 @@ struct Api::Inside {
       Response response = result ? *std::move(result) : problem(result.error(), *exchange->request);
       if (!result && result.error().code == ErrorCode::kInternal) {
         room.log("error", fmt::format("event=defect request={} route=\"{} {}\" message={}", exchange->request->id,
-                                      route.method, route.pattern, json_text(result.error().message)));
+                                      route.method, route.pattern, log_text(result.error().message)));
       }
       stamp(kMinimumVersion, response);
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;

@@ -3,6 +3,7 @@
 #include "service/core/change.h"
 #include "service/core/explanation.h"
 #include "service/core/request_json.h"
+#include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 #include "service/http/placing.h"
@@ -95,7 +96,7 @@ Result<Response> take_claim(const ApiRoom& room, const Exchange& exchange, const
   const Claim& claim = taken->claims.front();
   room.log("info",
            fmt::format("event=claim request={} claim={} vm={} host={} by={}", exchange.request->id, to_string(claim.id),
-                       to_string(claim.vm), json_text(claim.host), exchange.identity.name));
+                       to_string(claim.vm), log_text(claim.host), log_text(exchange.identity.name)));
   Response response = json_response(claim_json(claim), 201);
   response.headers.emplace_back("Location", "/v1/claims/" + to_string(claim.id));
   return response;

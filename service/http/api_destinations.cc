@@ -6,6 +6,7 @@
 
 #include "service/core/explanation.h"
 #include "service/core/request_json.h"
+#include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/destinations.h"
 #include "service/http/metrics.h"
@@ -143,8 +144,8 @@ void report(const ApiRoom& room, const Request& request, const Destinations& mad
   room.log("info", fmt::format("event=destinations request={} global={} profile={} vm={} count={} host={} degraded={} "
                                "picture={}/{} event_seq={} took_us={}",
                                request.id, request.global_id.empty() ? "-" : request.global_id,
-                               json_text(placement.rules->profile.name), json_text(placement.request->vm.name),
-                               placement.request->options.count, json_text(host), made.degraded.size(),
+                               log_text(placement.rules->profile.name), log_text(placement.request->vm.name),
+                               placement.request->options.count, log_text(host), made.degraded.size(),
                                placement.version.replica, placement.version.version, placement.version.event_seq,
                                placement.took_us));
 }

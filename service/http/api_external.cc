@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/host_order.h"
 #include "service/http/metrics.h"
@@ -117,10 +118,10 @@ void report(const ApiRoom& room, const Request& request, const ExternalCall& cal
       "info",
       fmt::format("event=external request={} global={} profile={} intent={} vm={} hosts={} passed={} unknown={} "
                   "host={} took_us={} degraded={}",
-                  request.id, json_text(request.global_id.empty() ? call.asker : request.global_id), json_text(profile),
-                  name_of(call.intent), json_text(call.question.request.vm.name), call.question.hosts.size(),
-                  order.hosts.size(), order.unknown, json_text(order.hosts.empty() ? "-" : order.hosts.front()),
-                  took_us, json_text(texts_of(order.degraded))));
+                  request.id, log_text(request.global_id.empty() ? call.asker : request.global_id), log_text(profile),
+                  name_of(call.intent), log_text(call.question.request.vm.name), call.question.hosts.size(),
+                  order.hosts.size(), order.unknown, log_text(order.hosts.empty() ? "-" : order.hosts.front()), took_us,
+                  log_text(texts_of(order.degraded))));
 }
 
 Response answer_of(const HostOrder& order) {

@@ -7,6 +7,7 @@
 #include "service/core/decision.h"
 #include "service/core/explanation.h"
 #include "service/core/request_json.h"
+#include "service/core/shown_text.h"
 #include "service/core/time_text.h"
 #include "service/http/api_route.h"
 #include "service/http/host_states.h"
@@ -269,7 +270,7 @@ void report(const ApiRoom& room, const Request& request, const Question& questio
             std::size_t degraded) {
   room.log("info", fmt::format("event=filter request={} global={} profile={} hosts={} passed={} degraded={}",
                                request.id, request.global_id.empty() ? "-" : request.global_id,
-                               json_text(question.rules->profile.name), question.rows.size(), passed, degraded));
+                               log_text(question.rules->profile.name), question.rows.size(), passed, degraded));
 }
 
 bool passes(std::uint32_t row, const Screened& screened) { return row == kNoRow || screened.kept.has(row); }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "service/core/change.h"
+#include "service/core/shown_text.h"
 #include "service/core/time_text.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
@@ -212,8 +213,8 @@ Result<Response> patch_host(const ApiRoom& room, const Exchange& exchange) {
   const auto written = room.parts.store.set_host_state(name, state, *generation, room.deadline());
   if (!written) return tl::unexpected(written.error());
   room.settle(written->event_seq);
-  room.log("info", "event=host_state request=" + exchange.request->id + " host=" + json_text(name) +
-                       " state=" + std::string(to_string(state)) + " by=" + exchange.identity.name);
+  room.log("info", "event=host_state request=" + exchange.request->id + " host=" + log_text(name) +
+                       " state=" + std::string(to_string(state)) + " by=" + log_text(exchange.identity.name));
   return show_host_named(room, name);
 }
 

@@ -2,6 +2,7 @@
 
 #include "service/core/change.h"
 #include "service/core/inventory_json.h"
+#include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 
@@ -45,7 +46,7 @@ Result<Response> import(const ApiRoom& room, const Exchange& exchange, const std
   if (!written) return tl::unexpected(written.error());
   room.settle(written->event_seq);
   room.log("info", fmt::format("event=import request={} changes={} event_seq={} by={}", exchange.request->id, count,
-                               written->event_seq, exchange.identity.name));
+                               written->event_seq, log_text(exchange.identity.name)));
   return response;
 }
 

@@ -3,6 +3,7 @@
 #include "service/core/explanation.h"
 #include "service/core/failpoint.h"
 #include "service/core/request_json.h"
+#include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 #include "service/http/metrics.h"
@@ -36,8 +37,8 @@ void report(const ApiRoom& room, const Request& request, const Placement& placem
       fmt::format("event=decision request={} decision={} profile={} vm={} count={} host={} candidates={} front={} "
                   "claim={} picture={}/{} event_seq={} took_us={}",
                   request.id, placement.decision_id.is_zero() ? "-" : to_string(placement.decision_id),
-                  json_text(placement.rules->profile.name), json_text(first.vm.name), placement.request->options.count,
-                  json_text(first_host(first)), first.decision->costs.hosts.size(), first.decision->front.size(),
+                  log_text(placement.rules->profile.name), log_text(first.vm.name), placement.request->options.count,
+                  log_text(first_host(first)), first.decision->costs.hosts.size(), first.decision->front.size(),
                   claimed ? to_string(first.claim->id) : "-", placement.version.replica, placement.version.version,
                   placement.version.event_seq, placement.took_us));
 }

@@ -1,4 +1,5 @@
 #include "service/core/explanation.h"
+#include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 
 namespace emplace::http {
@@ -65,8 +66,8 @@ Result<Response> put_profile(const ApiRoom& room, const Exchange& exchange) {
   const auto stored = room.parts.store.put_profile(profile->name, profile_json(*profile), room.deadline());
   if (!stored) return tl::unexpected(stored.error());
   if (const auto put = room.parts.rule_book.put(*profile); !put) return tl::unexpected(put.error());
-  room.log("info", "event=profile request=" + exchange.request->id + " profile=" + json_text(profile->name) +
-                       " digest=" + digest(**rules) + " by=" + exchange.identity.name);
+  room.log("info", "event=profile request=" + exchange.request->id + " profile=" + log_text(profile->name) +
+                       " digest=" + digest(**rules) + " by=" + log_text(exchange.identity.name));
   return profile_response(**rules);
 }
 

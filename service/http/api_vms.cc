@@ -3,6 +3,7 @@
 #include <set>
 
 #include "service/core/change.h"
+#include "service/core/shown_text.h"
 #include "service/core/sighting.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
@@ -238,8 +239,9 @@ Result<Response> remove_vm(const ApiRoom& room, const Exchange& exchange) {
   const auto event_seq = removal->done.get();
   if (!event_seq) return tl::unexpected(event_seq.error());
   room.settle(*event_seq);
-  room.log("info", fmt::format("event=vm_removed request={} vm={} name={} host={} by={}", exchange.request->id,
-                               to_string(vm.id), json_text(vm.name), json_text(vm.host), exchange.identity.name));
+  room.log("info",
+           fmt::format("event=vm_removed request={} vm={} name={} host={} by={}", exchange.request->id,
+                       to_string(vm.id), log_text(vm.name), log_text(vm.host), log_text(exchange.identity.name)));
   return no_content();
 }
 
@@ -262,11 +264,11 @@ Result<Response> post_migrate(const ApiRoom& room, const Exchange& exchange) {
       const auto kept = room.parts.store.write({}, std::nullopt, remembering(*key, response), room.deadline());
       if (!kept)
         room.log("warn",
-                 "event=key_not_kept request=" + exchange.request->id + " why=" + json_text(kept.error().message));
+                 "event=key_not_kept request=" + exchange.request->id + " why=" + log_text(kept.error().message));
     }
     room.log("info", fmt::format("event=migrate request={} vm={} from={} to={} claim={} by={}", exchange.request->id,
-                                 to_string(found->vm.id), json_text(found->vm.host), json_text(moving->host),
-                                 to_string(moving->id), exchange.identity.name));
+                                 to_string(found->vm.id), log_text(found->vm.host), log_text(moving->host),
+                                 to_string(moving->id), log_text(exchange.identity.name)));
     return response;
   });
 }

@@ -10,6 +10,7 @@
 
 #include "service/core/explanation.h"
 #include "service/core/failpoint.h"
+#include "service/core/shown_text.h"
 #include "service/http/placing.h"
 
 namespace emplace::http {
@@ -133,8 +134,8 @@ void log_move(const Log& log, const Claim& claim, const Result<void>& moved, con
   const char* const outcome = is_unknown ? "unknown" : moved ? "true" : "false";
   const std::string why = !moved ? moved.error().message : recorded ? "" : recorded.error().message;
   log(moved && recorded ? "info" : "warn",
-      fmt::format("event=migrated vm={} to={} moved={} recorded={} why={}", to_string(claim.vm), json_text(claim.host),
-                  outcome, recorded.has_value(), json_text(why)));
+      fmt::format("event=migrated vm={} to={} moved={} recorded={} why={}", to_string(claim.vm), log_text(claim.host),
+                  outcome, recorded.has_value(), log_text(why)));
 }
 
 // Follows one move for the store: its progress, seldom; how it left the vm; and its end. Called by a hypervisor,

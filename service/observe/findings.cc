@@ -4,13 +4,13 @@
 
 #include <algorithm>
 
-#include "service/core/json.h"
+#include "service/core/shown_text.h"
 
 namespace emplace::observe {
 
 void Findings::replace(const std::string& host, const std::string& name, const std::vector<std::string>& texts) {
   const auto say = [&](const char* level, const char* event, const std::string& text) {
-    log_(level, fmt::format("event={} name={} host={} text={}", event, name, json_text(host), json_text(text)));
+    log_(level, fmt::format("event={} name={} host={} text={}", event, name, log_text(host), log_text(text)));
   };
   const std::lock_guard lock(mutex_);
   for (auto at = since_us_.lower_bound({host, name, ""}); at != since_us_.end();) {

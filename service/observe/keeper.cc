@@ -6,6 +6,7 @@
 #include <chrono>
 #include <tuple>
 
+#include "service/core/shown_text.h"
 #include "service/core/sighting.h"
 
 namespace emplace::observe {
@@ -43,7 +44,7 @@ bool has_claim(const Picture& picture, const Uuid& vm) {
 
 // The next poll reports the same again, so nothing is lost.
 void Keeper::complain(const std::string& host, const Error& error) {
-  log_("warn", fmt::format("event=report_not_written host={} error=\"{}\"", host, error.message));
+  log_("warn", fmt::format("event=report_not_written host={} error={}", log_text(host), log_text(error.message)));
 }
 
 void Keeper::write(VmReport report) {
@@ -54,7 +55,7 @@ void Keeper::write(VmReport report) {
 }
 
 void Keeper::connected(const std::string& host, bool fresh_state, const std::string& identity) {
-  log_("info", fmt::format("event=host_connected host={}", host));
+  log_("info", fmt::format("event=host_connected host={}", log_text(host)));
   roster_.connected(host, identity);
   findings_.replace(host, "unreachable", {});
   if (fresh_state) remake(host);
@@ -63,14 +64,14 @@ void Keeper::connected(const std::string& host, bool fresh_state, const std::str
 void Keeper::remake(const std::string& host) {
   const auto stored = store_.stored_vms(soon());
   if (!stored) {
-    return log_("error", fmt::format("event=vms_not_remade host={} error=\"{}\"", host, stored.error().message));
+    return log_("error", fmt::format("event=vms_not_remade host={} error={}", log_text(host), log_text(stored.error().message)));
   }
   std::vector<StartOrder> orders;
   for (const StoredVm& vm : *stored) {
     if (vm.order.claim.host == host && vm.state != VmState::kStopped) orders.push_back(vm.order);
   }
   if (orders.empty()) return;
-  log_("info", fmt::format("event=vms_remade_from_store host={} vms={}", host, orders.size()));
+  log_("info", fmt::format("event=vms_remade_from_store host={} vms={}", log_text(host), orders.size()));
   {
     const std::lock_guard lock(mutex_);
     for (const StartOrder& order : orders) being_remade_.insert(order.vm.id);
@@ -82,8 +83,8 @@ void Keeper::remake_one(const StartOrder& order, int tries) {
   hypervisors_.get()->start(order, [this, order, tries](Result<void> started) {
     if (!started && may_have_happened(started.error()) && tries > 1) return remake_one(order, tries - 1);
     if (!started) {
-      log_("error", fmt::format("event=vm_not_remade host={} vm={} error=\"{}\"", order.claim.host,
-                                to_string(order.vm.id), started.error().message));
+      log_("error", fmt::format("event=vm_not_remade host={} vm={} error={}", log_text(order.claim.host),
+                                to_string(order.vm.id), log_text(started.error().message)));
       std::ignore = store_.set_vm_state(order.vm.id, VmState::kFailed, soon());
     }
     const std::lock_guard lock(mutex_);
@@ -97,7 +98,7 @@ bool Keeper::is_being_remade(const Uuid& vm) const {
 }
 
 void Keeper::disconnected(const std::string& host, const std::string& reason) {
-  log_("warn", fmt::format("event=host_disconnected host={} error=\"{}\"", host, reason));
+  log_("warn", fmt::format("event=host_disconnected host={} error={}", log_text(host), log_text(reason)));
   roster_.lost(host);
   findings_.replace(host, "unreachable", {reason});
   for (const char* const seen_by_looking : {"duplicate_vm", "same_hypervisor"})

@@ -7,6 +7,8 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "service/core/shown_text.h"
+
 namespace emplace::observe {
 namespace {
 
@@ -240,14 +242,14 @@ void Mirror::confirm_claims(const Picture& picture, const std::vector<VmRow>& vm
       if (*claim == vm.id) continue;  // a reservation
       const auto confirmed = store_.confirm(*claim, vm.state, half_a_minute());
       if (confirmed || confirmed.error().code != ErrorCode::kUnavailable) continue;
-      log_("warn", fmt::format("event=claim_not_confirmed claim={} error=\"{}\"", to_string(*claim),
-                               confirmed.error().message));
+      log_("warn", fmt::format("event=claim_not_confirmed claim={} error={}", to_string(*claim),
+                               log_text(confirmed.error().message)));
     }
   }
   auto ended = ended_reservations(picture, vms);
   if (ended.empty()) return;
   if (const auto released = store_.release(std::move(ended), half_a_minute()); !released)
-    log_("warn", fmt::format("event=reservations_not_released error=\"{}\"", released.error().message));
+    log_("warn", fmt::format("event=reservations_not_released error={}", log_text(released.error().message)));
 }
 
 void Mirror::complain(const std::set<std::string>& hosts_refused) {
@@ -255,9 +257,9 @@ void Mirror::complain(const std::set<std::string>& hosts_refused) {
   hosts_refused_ = hosts_refused;
   for (const std::string& name : hosts_refused) {
     log_("error",
-         fmt::format("event=openstack_host_refused host=\"{}\" error=\"a libvirt host has that name, and stays: name "
+         fmt::format("event=openstack_host_refused host={} error=\"a libvirt host has that name, and stays: name "
                      "each host in one place, and delete the row of one that is no more\"",
-                     name));
+                     log_text(name)));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "service/core/scheduler.h"
+#include "service/core/shown_text.h"
 
 namespace emplace::observe {
 namespace {
@@ -136,8 +137,8 @@ Result<std::int64_t> ReservationBook::write() {
   if (!released.empty()) done = store_.release(std::move(released), deadline);
   if (done && !reserved.empty()) done = store_.reserve(std::move(reserved), deadline);
   if (!done)
-    log_("warn",
-         fmt::format("event=reservations_not_written vms={} error=\"{}\"", writing_.size(), done.error().message));
+    log_("warn", fmt::format("event=reservations_not_written vms={} error={}", writing_.size(),
+                             log_text(done.error().message)));
   return done;
 }
 

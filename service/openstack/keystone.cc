@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "service/core/json.h"
+#include "service/core/shown_text.h"
 
 namespace emplace::openstack {
 namespace {
@@ -85,14 +86,14 @@ Result<std::shared_ptr<const Token>> Keystone::token(Deadline deadline) {
     next_login_us_ = now_us_() + std::chrono::microseconds(delay).count();
     last_error_ = fresh.error();
     log_("error",
-         fmt::format("event=openstack_login error={} failures={} next_try_s={:.1f}", json_text(fresh.error().message),
+         fmt::format("event=openstack_login error={} failures={} next_try_s={:.1f}", log_text(fresh.error().message),
                      failures_, std::chrono::duration<double>(delay).count()));
     return tl::unexpected(fresh.error());
   }
   failures_ = 0;
   last_error_.reset();
   token_ = std::make_shared<const Token>(std::move(*fresh));
-  log_("info", fmt::format("event=openstack_login who={} lasts_s={}", json_text(name_of(options_.credentials)),
+  log_("info", fmt::format("event=openstack_login who={} lasts_s={}", log_text(name_of(options_.credentials)),
                            (token_->expires_at_us - now_us_()) / 1'000'000));
   return token_;
 }

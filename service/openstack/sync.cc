@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "service/core/json.h"
+#include "service/core/shown_text.h"
 
 namespace emplace::openstack {
 namespace {
@@ -90,7 +91,7 @@ void Sync::settle(Part part, const Result<void>& outcome) {
     if (stopping_ || error == before) return;
   }
   doors_.log(outcome ? "info" : "error",
-             fmt::format("event=openstack_sync part={} error={}", kNames[part], outcome ? "-" : json_text(error)));
+             fmt::format("event=openstack_sync part={} error={}", kNames[part], outcome ? "-" : log_text(error)));
 }
 
 template <typename Rows>
@@ -200,7 +201,7 @@ void Sync::hand_over() {
   if (rows.notes == notes_) return;
   notes_ = std::move(rows.notes);
   for (std::size_t i = 0; i < std::min(notes_.size(), kNotesLogged); ++i) {
-    doors_.log("warn", fmt::format("event=openstack_odd note={} of={}", json_text(notes_[i]), notes_.size()));
+    doors_.log("warn", fmt::format("event=openstack_odd note={} of={}", log_text(notes_[i]), notes_.size()));
   }
 }
 

@@ -21,6 +21,7 @@
 #include <optional>
 #include <vector>
 
+#include "service/core/shown_text.h"
 #include "service/store/child_process.h"
 
 // glibc 2.36 declares its functions without C linkage.
@@ -271,7 +272,8 @@ Result<void> EmbeddedPostgres::place_socket() {
     return fail(ErrorCode::kInvalid, fmt::format("can't make a directory for the socket: {}", std::strerror(errno)));
   socket_directory_ = name;
   own_socket_directory_ = true;
-  log_(LogLevel::kInfo, fmt::format("msg=\"the data directory's path is too long for a socket\" socket_directory={}", name));
+  log_(LogLevel::kInfo,
+       fmt::format("msg=\"the data directory's path is too long for a socket\" socket_directory={}", log_text(name)));
   return {};
 }
 
@@ -348,8 +350,8 @@ void EmbeddedPostgres::supervise(std::promise<bool> first_start) {
     if (pid > 0) waitpid(pid, &status, 0);
     if (!ran) return first_start.set_value(false);
     if (told_to_stop(0)) return;
-    log_(LogLevel::kError, fmt::format("msg=\"the embedded PostgreSQL ended, starting it again\" status={} log={}", status,
-                                       (directory_ / "pg.log").string()));
+    log_(LogLevel::kError, fmt::format("msg=\"the embedded PostgreSQL ended, starting it again\" status={} log={}",
+                                       status, log_text((directory_ / "pg.log").string())));
     if (told_to_stop(pause_ms)) return;
   }
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "service/core/failpoint.h"
+#include "service/core/shown_text.h"
 #include "service/store/events.h"
 #include "service/store/session.h"
 
@@ -156,7 +157,7 @@ void EventTail::run() {
       if (stopping_) return;
       if (pause_ms == 50)
         log_(LogLevel::kWarn,
-             fmt::format("msg=\"events are not followed for now\" after={} error=\"{}\"", last_, error.what()));
+             fmt::format("msg=\"events are not followed for now\" after={} error={}", last_, log_text(error.what())));
     }
     if (last_ != before) pause_ms = 50;
     if (!stopping_) wait(-1, pause_ms);

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "service/core/shown_text.h"
 #include "service/store/committer.h"
 #include "service/store/events.h"
 #include "service/store/housekeeping.h"
@@ -173,7 +174,9 @@ void PostgresStore::Parts::delete_old_rows(const Lease& lease) {
     delete_old_operations(transaction);
     return delete_old(transaction, lease, retention);
   });
-  if (!done) options.log(LogLevel::kWarn, fmt::format("msg=\"old rows were not deleted\" error=\"{}\"", done.error().message));
+  if (!done)
+    options.log(LogLevel::kWarn,
+                fmt::format("msg=\"old rows were not deleted\" error={}", log_text(done.error().message)));
 }
 
 // To within the time that the question took.
@@ -212,7 +215,9 @@ void PostgresStore::Parts::house_round(PostgresStore& store, int round) {
   }
   if (!lease || !*lease) return;
   const auto expired = store.expire_claims(Clock::now() + 5s);
-  if (!expired) options.log(LogLevel::kWarn, fmt::format("msg=\"claims were not expired\" error=\"{}\"", expired.error().message));
+  if (!expired)
+    options.log(LogLevel::kWarn,
+                fmt::format("msg=\"claims were not expired\" error={}", log_text(expired.error().message)));
   if (round % 10 == 0) delete_old_rows(**lease);
 }
 
@@ -226,7 +231,7 @@ void PostgresStore::Parts::keep_house(PostgresStore& store) {
     if (now.connected != connected)
       options.log(now.connected ? LogLevel::kInfo : LogLevel::kError,
                   now.connected ? std::string("msg=\"the database answers again\"")
-                                : fmt::format("msg=\"the database does not answer\" error=\"{}\"", now.message));
+                                : fmt::format("msg=\"the database does not answer\" error={}", log_text(now.message)));
     connected = now.connected;
     lock.lock();
     changed.wait_for(lock, 1s, [this] { return stopping; });

@@ -300,6 +300,7 @@ void read_root(Section& root, Config& config) {
   root.table("decision", [&](Section& s) {
     s.text("profile", config.profile);
     s.whole("history_mib", config.history_mib, 0, 1'000'000);
+    s.whole("answers_mib", config.answers_mib, 1, 65536);
     s.number("front_limit", config.front_limit, 0, 1);
   });
   root.table("libvirt", [&](Section& s) {

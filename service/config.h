@@ -54,7 +54,7 @@ struct Config {
   std::string database_url;  // empty: embedded
   std::string database_schema = "public";
   std::string tokens_file, policy_file;
-  std::uint32_t header_kib = 16, body_mib = 8, connections = 10000, requests_per_s = 0;
+  std::uint32_t header_kib = 16, body_mib = 8, answers_mib = 256, connections = 10000, requests_per_s = 0;
   std::string profile = "default";
   std::uint32_t history_mib = 1024;
   double front_limit = 0.25;

@@ -371,8 +371,10 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,
                  .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },
                  .log = [](std::string_view level, const std::string& line) { log_line(level, line); }});
-  auto server = http::Server::start(config.listen, server_limits(config),
-                                    [&](auto request, http::Reply reply) { api.handle(request, std::move(reply)); });
+  auto server = http::Server::start(
+      config.listen, server_limits(config),
+      [&](auto request, http::Reply reply) { api.handle(request, std::move(reply)); },
+      [](std::string_view level, const std::string& line) { log_line(level, line); });
   if (!server) return tl::unexpected(server.error());
   listening = server->get();
 

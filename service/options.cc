@@ -107,6 +107,7 @@ http::Limits server_limits(const Config& config) {
   limits.connections = config.connections;
   limits.framing.header_bytes = std::size_t{config.header_kib} << 10;
   limits.framing.body_bytes = std::size_t{config.body_mib} << 20;
+  limits.unsent_bytes = std::size_t{config.answers_mib} << 20;
   return limits;
 }
 

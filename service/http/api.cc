@@ -14,6 +14,8 @@
 namespace emplace::http {
 namespace {
 
+constexpr std::size_t kPresses = 2;
+
 ApiRoutes all_routes() {
   ApiRoutes routes;
   add_operation_routes(routes);
@@ -67,7 +69,7 @@ const std::string* Exchange::query(std::string_view name) const {
 struct Api::Inside {
   explicit Inside(ApiParts parts)
       : feed(parts.pictures, parts.store, parts.limits.heartbeat),
-        room{std::move(parts), feed, metrics},
+        room{std::move(parts), feed, metrics, presses},
         routes(all_routes()) {
     for (const ApiRoute& route : routes) {
       router.add(route.method, route.pattern,
@@ -135,18 +137,23 @@ struct Api::Inside {
     if (auto checked = check_query(route, *exchange->request); !checked) return finish(tl::unexpected(checked.error()));
     if (route.chooser) return route.chooser(room, exchange, finish);
     if (route.where == Where::kWorker) return finish(route.handler(room, *exchange));
-    on_line(room, finish, [this, &route, exchange] { return route.handler(room, *exchange); });
+    on_line(route.where == Where::kPress ? presses : room.parts.lines, finish,
+            [this, &route, exchange] { return route.handler(room, *exchange); });
   }
 
   Metrics metrics;
   EventFeed feed;
+  LinePool presses{kPresses};
   ApiRoom room;
   const ApiRoutes routes;
   Router router;
 };
 
 Api::Api(ApiParts parts) : inside_(std::make_unique<Inside>(std::move(parts))) {}
-Api::~Api() { inside_->room.parts.lines.stop(); }
+Api::~Api() {
+  inside_->room.parts.lines.stop();
+  inside_->presses.stop();
+}
 
 void Api::handle(const std::shared_ptr<const Request>& request, Reply reply) {
   const auto version = negotiate(*request);

@@ -64,9 +64,6 @@ struct SourceState {
   std::int64_t good_at_us = 0;  // when it was last read; 0: never
 };
 
-// What happened, for the log: one key=value line.
-using Log = std::function<void(std::string_view level, std::string line)>;
-
 struct ApiLimits {
   std::chrono::milliseconds deadline{10'000};  // of one call, unless the request names its own
   std::chrono::milliseconds read_own_write{

@@ -141,8 +141,8 @@ Result<Response> post_replay(const ApiRoom& room, const Exchange& exchange) {
 
 void add_decision_routes(ApiRoutes& routes) {
   routes.push_back({"GET", "/v1/decisions", Role::kReader, {"limit", "marker"}, Where::kLine, list_decisions});
-  routes.push_back({"GET", "/v1/decisions/{id}", Role::kReader, {"explain"}, Where::kLine, show_decision});
-  routes.push_back({"POST", "/v1/decisions/{id}:replay", Role::kReader, {}, Where::kLine, post_replay});
+  routes.push_back({"GET", "/v1/decisions/{id}", Role::kReader, {"explain"}, Where::kPress, show_decision});
+  routes.push_back({"POST", "/v1/decisions/{id}:replay", Role::kReader, {}, Where::kPress, post_replay});
 }
 
 }  // namespace emplace::http

@@ -244,7 +244,7 @@ Result<Response> remove_aggregate(const ApiRoom& room, const Exchange& exchange)
 
 void add_inventory_routes(ApiRoutes& routes) {
   routes.push_back({"POST", "/v1/inventory:import", Role::kAdmin, {}, Where::kLine, post_import});
-  routes.push_back({"GET", "/v1/inventory:export", Role::kOperator, {}, Where::kLine, export_all});
+  routes.push_back({"GET", "/v1/inventory:export", Role::kOperator, {}, Where::kPress, export_all});
   routes.push_back({"GET", "/v1/groups", Role::kReader, {"limit", "marker"}, Where::kWorker, list_groups});
   routes.push_back({"GET", "/v1/groups/{name}", Role::kReader, {}, Where::kWorker, show_group});
   routes.push_back({"PUT", "/v1/groups/{name}", Role::kPlanner, {}, Where::kLine, put_group});

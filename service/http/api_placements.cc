@@ -134,7 +134,8 @@ void post_placement(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
     order->key.reset();
     return finish(place(room, *exchange, *order));
   }
-  on_line(room, finish, [&room, exchange, order = *std::move(order)] {
+  const bool is_large = order->request->options.explain == ExplainLevel::kFull;
+  on_line(is_large ? room.presses : room.parts.lines, finish, [&room, exchange, order = *std::move(order)] {
     return once_stored(room, order.key, [&] { return place(room, *exchange, order); });
   });
 }

@@ -38,8 +38,8 @@ std::string percent_encoded(std::string_view text) {
 
 }  // namespace
 
-void on_line(const ApiRoom& room, Finish finish, std::function<Result<Response>()> job) {
-  const bool queued = room.parts.lines.submit([finish, job = std::move(job)] {
+void on_line(LinePool& lines, Finish finish, std::function<Result<Response>()> job) {
+  const bool queued = lines.submit([finish, job = std::move(job)] {
     try {
       finish(job());
     } catch (const std::exception& defect) {

@@ -29,6 +29,7 @@ struct ApiRoom {
   ApiParts parts;
   EventFeed& events;
   Metrics& metrics;
+  LinePool& presses;  // line threads for answers that may be large: few, so that few such are in the making at once
 
   std::int64_t now_us() const { return parts.ambient.now_us(); }
   Deadline deadline() const { return std::chrono::steady_clock::now() + parts.limits.deadline; }
@@ -53,7 +54,7 @@ struct Exchange {
 using ExchangePtr = std::shared_ptr<const Exchange>;
 using Finish = std::function<void(Result<Response>)>;
 
-enum class Where { kWorker, kLine };
+enum class Where { kWorker, kLine, kPress };
 
 struct ApiRoute {
   std::string method;
@@ -80,8 +81,8 @@ void add_external_routes(ApiRoutes& routes);
 void add_operation_routes(ApiRoutes& routes);  // versions, events, metrics, health
 void add_progress_routes(ApiRoutes& routes);   // what became of starts, moves, deletes
 
-// Runs `job` on a line thread; a full queue finishes with kUnavailable.
-void on_line(const ApiRoom& room, Finish finish, std::function<Result<Response>()> job);
+// Runs `job` on a thread of the pool; a full queue finishes with kUnavailable.
+void on_line(LinePool& lines, Finish finish, std::function<Result<Response>()> job);
 
 // ---- what several families need
 

@@ -185,7 +185,7 @@ void get_vms(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
   const auto verify = wants_verification(*exchange);
   if (!verify) return finish(tl::unexpected(verify.error()));
   if (!*verify) return finish(list_vms(room, *exchange, false));
-  on_line(room, finish, [&room, exchange] { return list_vms(room, *exchange, true); });
+  on_line(room.parts.lines, finish, [&room, exchange] { return list_vms(room, *exchange, true); });
 }
 
 struct Found {

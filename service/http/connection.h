@@ -11,9 +11,11 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
 
+#include "service/http/backlog.h"
 #include "service/http/framing.h"
+#include "service/http/output.h"
 #include "service/http/pipe.h"
 #include "service/http/wire.h"
 
@@ -28,12 +30,11 @@ struct Connection {
   std::string client;  // "address:port" or "unix"
   Framer framer;
   std::string input;  // read, but behind the request in hand
-  std::string output;
-  std::size_t sent = 0;        // of output
-  ReplyForm form;              // of the request in hand
-  std::shared_ptr<Pipe> pipe;  // when it is answered by a stream
-  // As counted among those of all connections: of the request in hand, and yet to be sent.
-  std::size_t body_bytes = 0, unsent_bytes = 0;
+  Output output;
+  ReplyForm form;                          // of the request in hand
+  std::shared_ptr<Pipe> pipe;              // when it is answered by a stream
+  std::size_t body_bytes = 0;              // of the request in hand, as counted among those of all connections
+  std::unique_ptr<Backlog::Part> waiting;  // of its output, once a client took its time
 
   bool admitted = true;      // false: beyond the connection limit, told so and closed
   bool busy = false;         // a request is in the handler
@@ -45,26 +46,27 @@ struct Connection {
 
   Framer::State phase = Framer::State::kIdle;
   Clock::time_point since = Clock::now();       // start of the phase, or of lingering
-  Clock::time_point progressed = Clock::now();  // last time the client took bytes
+  Clock::time_point progressed = Clock::now();  // last time the client had taken enough (note_sent)
+  std::size_t taken = 0;                        // bytes since then
 
-  std::size_t unsent() const { return output.size() - sent; }
-
-  void queue(std::string_view bytes) {
-    if (unsent() == 0) progressed = Clock::now();
-    output.append(bytes);
-    if (pipe) pipe->queued(bytes.size());
+  template <typename Piece>
+  void queue(Piece&& piece) {
+    if (output.size() == 0) start_progress();
+    output.push(std::forward<Piece>(piece));
   }
 
-  // Forgets what was sent once that is worth moving the rest. A connection may idle for long after a big answer: its
-  // memory must not.
-  void compact() {
-    if (sent < output.size() && sent < 256 * 1024) return;
-    output.erase(0, sent);
-    sent = 0;
-    if (output.empty() && output.capacity() > kKeptBytes) std::string().swap(output);
+  // A client makes progress when it takes a decent piece, or all there is: one that takes byte by byte does not.
+  void note_sent(std::size_t bytes) {
+    taken += bytes;
+    if (taken >= kProgressBytes || output.size() == 0) start_progress();
   }
 
-  static constexpr std::size_t kKeptBytes = 4 * 1024;
+  void start_progress() {
+    progressed = Clock::now();
+    taken = 0;
+  }
+
+  static constexpr std::size_t kProgressBytes = 64 * 1024;
 };
 
 }  // namespace emplace::http

@@ -8,62 +8,44 @@ namespace {
 // The writers' end of a stream.
 class WorkerStream : public Stream {
  public:
-  WorkerStream(Worker& worker, std::shared_ptr<Mailbox> mailbox, std::weak_ptr<Connection> connection,
-               std::shared_ptr<Pipe> pipe, bool chunked, std::size_t limit)
-      : worker_(worker),
-        mailbox_(std::move(mailbox)),
-        connection_(std::move(connection)),
-        pipe_(std::move(pipe)),
-        chunked_(chunked),
-        limit_(limit) {}
-
+  WorkerStream(Desk desk, std::shared_ptr<Pipe> pipe, std::size_t limit)
+      : desk_(std::move(desk)), pipe_(std::move(pipe)), limit_(limit) {}
   ~WorkerStream() override { finish(); }
 
-  bool write(std::string_view bytes) override {
-    if (bytes.empty()) return alive();
-    std::string chunk = chunked_ ? chunk_bytes(bytes) : std::string(bytes);
-    const auto room = pipe_->reserve(chunk.size(), limit_);
-    if (room == Pipe::Room::kTooMuch) post([](Worker& worker, const auto& c) { worker.drop_slow(c); });
-    if (room != Pipe::Room::kEnough) return false;
-    return post([chunk = std::move(chunk)](Worker& worker, const auto& c) { worker.continue_stream(c, chunk); });
+  using Stream::write;
+  bool write(Bytes bytes) override {
+    if (bytes->empty()) return alive();
+    const Pipe::Written written = pipe_->write(std::move(bytes), limit_);
+    if (written == Pipe::Written::kRing) desk_.post([pipe = pipe_](Worker& worker) { worker.continue_stream(pipe); });
+    return written != Pipe::Written::kClosed && alive();
   }
 
   void finish() override {
-    if (pipe_->shut()) post([](Worker& worker, const auto& c) { worker.end_stream(c); });
+    if (pipe_->shut()) desk_.post([pipe = pipe_](Worker& worker) { worker.continue_stream(pipe); });
   }
 
+  std::size_t unsent() const override { return pipe_->unsent(); }
   bool alive() const override { return pipe_->open(); }
-
   void on_close(std::function<void()> then) override { pipe_->on_close(std::move(then)); }
 
  private:
-  template <typename F>
-  bool post(F act) {
-    return mailbox_->post([worker = &worker_, weak = connection_, act = std::move(act)] {
-      worker->act(weak, [&](const auto& c) { act(*worker, c); });
-    });
-  }
-
-  Worker& worker_;
-  const std::shared_ptr<Mailbox> mailbox_;
-  const std::weak_ptr<Connection> connection_;
+  const Desk desk_;
   const std::shared_ptr<Pipe> pipe_;
-  const bool chunked_;
   const std::size_t limit_;
 };
 
 }  // namespace
 
 ConnectionLine::ConnectionLine(Worker& worker, const std::shared_ptr<Connection>& connection)
-    : worker_(worker),
-      mailbox_(worker.mailbox()),
+    : desk_{&worker, worker.mailbox()},
+      streams_{&worker.streams(), worker.streams().mailbox()},
       connection_(connection),
       form_(connection->form),
       stream_unsent_bytes_(worker.limits().stream_unsent_bytes) {}
 
 void ConnectionLine::answer(Response response) {
-  mailbox_->post([worker = &worker_, weak = connection_, response = std::move(response)] {
-    if (!worker->act(weak, [&](const auto& c) { worker->answer(c, response); })) worker->lose_answer();
+  desk_.post([weak = connection_, response = std::move(response)](Worker& worker) mutable {
+    if (!worker.act(weak, [&](const auto& c) { worker.answer(c, std::move(response)); })) worker.lose_answer();
   });
 }
 
@@ -73,14 +55,13 @@ void ConnectionLine::abandoned() {
 
 std::shared_ptr<Stream> ConnectionLine::open(Response head) {
   auto pipe = std::make_shared<Pipe>();
-  const bool posted = mailbox_->post([worker = &worker_, weak = connection_, pipe, head = std::move(head)] {
-    if (worker->act(weak, [&](const auto& c) { worker->start_stream(c, head, pipe); })) return;
-    worker->lose_answer();
+  const bool posted = desk_.post([weak = connection_, pipe, head = std::move(head)](Worker& worker) {
+    if (worker.act(weak, [&](const auto& c) { worker.start_stream(c, head, pipe); })) return;
+    worker.lose_answer();
     pipe->over();
   });
   if (!posted) pipe->over();
-  return std::make_shared<WorkerStream>(worker_, mailbox_, connection_, std::move(pipe), is_chunked(form_),
-                                        stream_unsent_bytes_);
+  return std::make_shared<WorkerStream>(streams_, std::move(pipe), stream_unsent_bytes_);
 }
 
 }  // namespace emplace::http

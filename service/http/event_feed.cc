@@ -7,24 +7,33 @@
 namespace emplace::http {
 namespace {
 
-constexpr std::size_t kBatch = 500;
-constexpr std::chrono::milliseconds kPatience{500};  // between looks at streams that joined or closed
+using std::chrono::milliseconds;
+
+constexpr std::size_t kEventsInPage = 500;
+constexpr std::size_t kPageBytes = 256 * 1024;  // a page ends with the event that makes it longer
+constexpr std::size_t kPagesKept = 16;
+constexpr std::size_t kFullBytes = 128 * 1024;         // a stream that has more to send gets nothing for now
+constexpr std::size_t kBytesGiven = 64 * 1024 * 1024;  // of pages that streams hold, all together
+constexpr milliseconds kPatience{500};                 // between looks at streams that joined or closed
+constexpr milliseconds kLook{20};                      // at streams that were full
 constexpr std::chrono::seconds kStoreDeadline{5};
 
-std::string text_of(const Event& event) {
-  return "id: " + std::to_string(event.seq) + "\nevent: " + event.kind + "\nat: " + time_text(event.at_us) +
-         "\ndata: " + event.payload + "\n\n";
+void append(std::string& page, const Event& event) {
+  page.append("id: ").append(std::to_string(event.seq)).append("\nevent: ").append(event.kind);
+  page.append("\nat: ").append(time_text(event.at_us)).append("\ndata: ").append(event.payload).append("\n\n");
 }
 
 std::string gap(std::int64_t after, std::int64_t next) {
   return "event: gap\ndata: {\"after\":" + std::to_string(after) + ",\"next\":" + std::to_string(next) + "}\n\n";
 }
 
-Deadline soon(std::chrono::milliseconds wait) { return std::chrono::steady_clock::now() + wait; }
+Deadline soon(milliseconds wait) { return std::chrono::steady_clock::now() + wait; }
+
+bool is_full(const Stream& stream) { return stream.unsent() > kFullBytes; }
 
 }  // namespace
 
-EventFeed::EventFeed(const Pictures& pictures, Store& store, std::chrono::milliseconds heartbeat)
+EventFeed::EventFeed(const Pictures& pictures, Store& store, milliseconds heartbeat)
     : pictures_(pictures),
       store_(store),
       heartbeat_(heartbeat),
@@ -59,7 +68,7 @@ std::size_t EventFeed::streams() const {
 }
 
 // False when the feed is closed.
-bool EventFeed::wait_for_new() {
+bool EventFeed::take_joining() {
   std::unique_lock lock(mutex_);
   if (listeners_.empty()) changed_.wait(lock, [this] { return closed_ || !joining_.empty(); });
   for (Listener& one : joining_) listeners_.push_back(std::move(one));
@@ -70,54 +79,107 @@ bool EventFeed::wait_for_new() {
 }
 
 void EventFeed::work() {
-  while (wait_for_new()) {
-    if (listeners_.empty()) continue;
-    const auto behind = std::min_element(listeners_.begin(), listeners_.end(),
-                                         [](const Listener& a, const Listener& b) { return a.seq < b.seq; });
-    if (pictures_.wait_for(behind->seq + 1, soon(std::min(kPatience, heartbeat_)))) send_new();
+  while (take_joining()) {
+    if (wait_for_new() && !send_new()) pause(kLook);
     if (std::chrono::steady_clock::now() >= next_beat_) beat();
   }
   for (const Listener& one : listeners_) one.stream->finish();
 }
 
-// What comes after `seq`; nothing when the store is away.
-std::optional<EventFeed::Batch> EventFeed::read(std::int64_t seq) {
-  auto events = store_.events_after(seq, kBatch, soon(kStoreDeadline));
-  if (events) return Batch{*std::move(events), false};
-  // Too long ago: the stream goes on with what comes next.
-  if (events.error().code == ErrorCode::kGone) return Batch{{}, true};
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, kPatience, [this] { return closed_; });
-  return std::nullopt;
-}
-
-void EventFeed::send(Listener& to, const Batch& batch, std::int64_t head) {
-  if (batch.gone) to.stream->write(gap(to.seq, head + 1));
-  for (const Event& event : batch.events) {
-    to.stream->write(text_of(event));
-    to.seq = event.seq;
-  }
-  if (batch.events.empty()) to.seq = head;
-}
-
-void EventFeed::send_new() {
-  std::map<std::int64_t, Batch> batches;  // by where a stream stands
+// Until there may be something for a stream; false when there was nothing for a moment.
+bool EventFeed::wait_for_new() {
+  if (listeners_.empty()) return false;
   const std::int64_t head = pictures_.latest()->version().event_seq;
+  const auto full = [](const Listener& one) { return is_full(*one.stream); };
+  const auto behind = [&](const Listener& one) { return one.seq != head && !full(one); };
+  if (std::any_of(listeners_.begin(), listeners_.end(), behind)) return true;
+  const bool any_full = std::any_of(listeners_.begin(), listeners_.end(), full);
+  return pictures_.wait_for(head + 1, soon(any_full ? kLook : std::min(kPatience, heartbeat_)));
+}
+
+void EventFeed::pause(milliseconds wait) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, wait, [this] { return closed_; });
+}
+
+// False when nothing could be sent.
+bool EventFeed::send_new() {
+  const std::int64_t head = pictures_.latest()->version().event_seq;
+  if (head < head_) pages_.clear();  // another database took this one's place
+  head_ = head;
+  bool any = false;
   for (Listener& one : listeners_) {
-    if (one.seq >= head) continue;
-    auto batch = batches.find(one.seq);
-    if (batch == batches.end()) {
-      auto read_now = read(one.seq);
-      if (!read_now) return;
-      batch = batches.emplace(one.seq, *std::move(read_now)).first;
-    }
-    send(one, batch->second, head);
+    if (one.seq == head || is_full(*one.stream)) continue;
+    const Sent sent = send(one, head);
+    if (sent == Sent::kStoreAway) break;
+    any = any || sent == Sent::kYes;
   }
+  return any;
+}
+
+EventFeed::Sent EventFeed::send(Listener& to, std::int64_t head) {
+  if (to.seq > head) {
+    // The picture may only lag behind that of the replica which the id is from.
+    if (!is_ahead_of_store(to.seq)) return Sent::kNotNow;
+    to.stream->write(gap(to.seq, head + 1));
+    to.seq = head;
+    return Sent::kYes;
+  }
+  const Page* page = known_page(to.seq);
+  if (!page) {
+    if (!may_hold_more()) return Sent::kNotNow;
+    auto fresh = read(to.seq, head);
+    if (!fresh) return Sent::kStoreAway;
+    given_.push_back(fresh->bytes);
+    pages_.push_back(*std::move(fresh));
+    if (pages_.size() > kPagesKept) pages_.pop_front();
+    page = &pages_.back();
+  }
+  to.stream->write(page->bytes);
+  to.seq = page->last;
+  return Sent::kYes;
+}
+
+const EventFeed::Page* EventFeed::known_page(std::int64_t seq) const {
+  const auto page = std::find_if(pages_.begin(), pages_.end(), [seq](const Page& one) { return one.after == seq; });
+  return page == pages_.end() ? nullptr : &*page;
+}
+
+bool EventFeed::may_hold_more() {
+  std::erase_if(given_, [](const auto& bytes) { return bytes.expired(); });
+  std::size_t held = 0;
+  for (const auto& weak : given_) {
+    if (const Bytes bytes = weak.lock()) held += bytes->size();
+  }
+  return held < kBytesGiven;
+}
+
+// Nothing when the store is away.
+std::optional<EventFeed::Page> EventFeed::read(std::int64_t seq, std::int64_t head) {
+  const auto events = store_.events_after(seq, kEventsInPage, soon(kStoreDeadline));
+  if (!events && events.error().code != ErrorCode::kGone) return std::nullopt;
+  // Too long ago: the stream goes on with what comes next.
+  std::string text = events ? "" : gap(seq, head + 1);
+  std::int64_t last = events && !events->empty() ? seq : head;
+  for (const Event& event : events ? *events : std::vector<Event>()) {
+    if (event.seq > head || text.size() >= kPageBytes) break;
+    append(text, event);
+    last = event.seq;
+  }
+  return Page{seq, last, std::make_shared<const std::string>(std::move(text))};
+}
+
+bool EventFeed::is_ahead_of_store(std::int64_t seq) {
+  const auto events = store_.events_after(seq - 1, 1, soon(kStoreDeadline));
+  return events && events->empty();
 }
 
 void EventFeed::beat() {
+  static const Bytes kBeat = std::make_shared<const std::string>(":\n\n");
   next_beat_ = std::chrono::steady_clock::now() + heartbeat_;
-  for (const Listener& one : listeners_) one.stream->write(":\n\n");
+  for (const Listener& one : listeners_) {
+    if (one.stream->unsent() == 0) one.stream->write(kBeat);
+  }
 }
 
 }  // namespace emplace::http

@@ -1,19 +1,21 @@
-// EventFeed: the server-sent event streams of GET /v1/events. One thread waits for the picture to take in new events,
-// reads them from the store once for all streams that stand at the same place, and writes them out; a stream that
-// resumes further back is brought up in pages. While the store is away streams only get heartbeats.
+// The EventFeed brings the store's events to server-sent event streams: one thread waits for the picture to have new
+// events, reads them from the store in pages, renders each page once, and gives the same bytes to all streams that
+// stand at the same place; one that resumes further back is brought up page by page. A stream that still has much to
+// send gets no more until its client has taken it, so that slow clients hold a bounded amount of memory, and fall back
+// instead of being cut off. While the store is away streams only get heartbeats.
 //
 //   id: 4711
 //   event: host
 //   data: {"kind":"host", ...}
 //
-// Retention is bounded: where events between two ids are gone, an event "gap" says so.
+// Retention is bounded: where events between two ids are gone, or an id is ahead of the store, an event "gap" says so.
 //
 // Threads: its own one; join() and close() from any.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
-#include <map>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,29 +43,41 @@ class EventFeed {
  private:
   struct Listener {
     std::shared_ptr<Stream> stream;
-    std::int64_t seq;
+    std::int64_t seq;  // of the last event that it was given
   };
-  struct Batch {
-    std::vector<Event> events;
-    bool gone;  // beyond retention
+  // What follows event `after`, up to event `last`, as it is sent.
+  struct Page {
+    std::int64_t after, last;
+    Bytes bytes;
   };
 
   void work();
-  void send_new();
-  std::optional<Batch> read(std::int64_t seq);
-  void send(Listener& to, const Batch& batch, std::int64_t head);
+  bool take_joining();
   bool wait_for_new();
+  void pause(std::chrono::milliseconds wait);
+  bool send_new();
+  // kNotNow: the picture lags behind, or streams hold all that they may.
+  enum class Sent { kYes, kNotNow, kStoreAway };
+  Sent send(Listener& to, std::int64_t head);
+  const Page* known_page(std::int64_t seq) const;
+  std::optional<Page> read(std::int64_t seq, std::int64_t head);
+  bool is_ahead_of_store(std::int64_t seq);
+  bool may_hold_more();
   void beat();
 
   const Pictures& pictures_;
   Store& store_;
   const std::chrono::milliseconds heartbeat_;
-  mutable std::mutex mutex_;  // guards joining_ and closed_
+  mutable std::mutex mutex_;  // guards joining_, count_ and closed_
   std::condition_variable changed_;
   std::vector<Listener> joining_;
   std::size_t count_ = 0;
   bool closed_ = false;
-  std::vector<Listener> listeners_;  // the thread's own
+  // The thread's own:
+  std::vector<Listener> listeners_;
+  std::deque<Page> pages_;                               // the last ones read, which other streams may want
+  std::vector<std::weak_ptr<const std::string>> given_;  // pages that streams may still hold
+  std::int64_t head_ = 0;                                // the picture's last event, when it was last looked at
   std::chrono::steady_clock::time_point next_beat_;
   std::thread thread_;
 };

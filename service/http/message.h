@@ -6,6 +6,7 @@
 // Threads: values; a Request is shared as `shared_ptr<const Request>` and never changes after it was handed out.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 namespace emplace::http {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
+using Bytes = std::shared_ptr<const std::string>;  // in memory once, however many connections send them
 
 struct Request {
   std::string method;                 // as sent: methods are case-sensitive

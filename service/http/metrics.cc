@@ -86,6 +86,9 @@ std::string Metrics::page(const ApiRoom& room) {
     to.gauge("emplace_http_unsent_bytes", "Of answers that clients have yet to take",
              number(counters.unsent_bytes_now));
     to.gauge("emplace_http_answers_lost", "Answers whose client had gone", number(counters.answers_lost));
+    to.gauge("emplace_http_answers_dropped", "Answers given up for the memory that they held unread",
+             number(counters.answers_dropped));
+    to.gauge("emplace_http_slow_closed", "Clients cut off because they took too little", number(counters.slow_closed));
     to.gauge("emplace_http_exceptions", "Exceptions that reached the border", number(counters.exceptions));
     for (const auto& [status, count] : counters.refused) {
       to.gauge("emplace_http_refused", "Requests refused before a route", number(count),

@@ -1,33 +1,59 @@
-// A Pipe is one stream as its two ends share it: writers on any thread, and the worker that owns the connection.
+// A Pipe is one stream as its two ends share it: writers on any thread, who leave bytes in it, and the worker that owns
+// the connection, which takes them out when the bell rings.
 //
-// Threads: all of it from any. Lifetime: shared by the connection and the Stream handle.
+// Threads: all of it from any, but for `connection`. Lifetime: shared by the connection and the Stream handle.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
+
+#include "service/http/message.h"
 
 namespace emplace::http {
 
+struct Connection;
+
 class Pipe {
  public:
-  enum class Room { kEnough, kTooMuch, kClosed };
+  enum class Written {
+    kRing,    // the worker must be told
+    kQueued,  // it has been told already
+    kClosed,
+  };
 
-  // Counts bytes that a writer is about to queue for the client. kTooMuch closes the pipe, and is said once.
-  Room reserve(std::size_t bytes, std::size_t limit) {
-    if (!open_) return Room::kClosed;
-    if (unsent_.fetch_add(bytes) + bytes <= limit) return Room::kEnough;
-    return shut() ? Room::kTooMuch : Room::kClosed;
+  // Queues bytes. If more than `limit` would wait for the client, the pipe is cut: it takes no more, and the worker
+  // must be told. What finds nothing waiting always goes.
+  Written write(Bytes bytes, std::size_t limit) {
+    const std::lock_guard lock(mutex_);
+    if (!open_) return Written::kClosed;
+    if (unsent() > 0 && unsent() + bytes->size() > limit) {
+      cut_ = true;
+      open_ = false;
+      return Written::kRing;
+    }
+    queued_ += bytes->size();
+    queue_.push_back(std::move(bytes));
+    return queue_.size() == 1 ? Written::kRing : Written::kQueued;
   }
 
-  // Counts bytes that the worker itself has queued.
-  void queued(std::size_t bytes) { unsent_.fetch_add(bytes); }
+  // What was queued since the last call.
+  std::vector<Bytes> take() {
+    const std::lock_guard lock(mutex_);
+    queued_ = 0;
+    return std::exchange(queue_, {});
+  }
 
-  void sent(std::size_t bytes) { unsent_.fetch_sub(bytes); }
+  // The worker says how much of what it took it has yet to send.
+  void note_unsent(std::size_t bytes) { taken_ = bytes; }
+  std::size_t unsent() const { return queued_ + taken_; }
 
   bool open() const { return open_; }
+  bool cut() const { return cut_; }  // its client fell behind
 
   // Takes no more writes; the callback comes later, with over(). True for the first caller.
   bool shut() { return open_.exchange(false); }
@@ -39,6 +65,7 @@ class Pipe {
     {
       const std::lock_guard lock(mutex_);
       over_ = true;
+      queue_.clear();
       then = std::exchange(on_close_, nullptr);
     }
     if (then) then();
@@ -55,10 +82,15 @@ class Pipe {
     then();
   }
 
+  std::weak_ptr<Connection> connection;  // the streams' worker's own
+
  private:
   std::atomic<bool> open_ = true;
-  std::atomic<std::size_t> unsent_ = 0;
-  std::mutex mutex_;
+  std::atomic<bool> cut_ = false;
+  std::atomic<std::size_t> queued_ = 0;  // in queue_
+  std::atomic<std::size_t> taken_ = 0;
+  std::mutex mutex_;  // guards what follows
+  std::vector<Bytes> queue_;
   std::function<void()> on_close_;
   bool over_ = false;
 };

@@ -21,9 +21,13 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
-  // Queues bytes for the client (a whole "data: ...\n\n" or a heartbeat ":\n\n"). False once the client has gone or the
-  // stream is finished; a client that leaves more than Limits::stream_unsent_bytes unread is disconnected.
-  virtual bool write(std::string_view bytes) = 0;
+  // Queues bytes for the client (whole "data: ...\n\n", or a heartbeat ":\n\n"), which many streams may share. False
+  // once the client has gone or the stream is finished; a client that leaves more than Limits::stream_unsent_bytes
+  // unread is disconnected.
+  virtual bool write(Bytes bytes) = 0;
+  bool write(std::string_view bytes) { return write(std::make_shared<const std::string>(bytes)); }
+  // Bytes written and not yet taken by the client.
+  virtual std::size_t unsent() const = 0;
   virtual void finish() = 0;
   virtual bool alive() const = 0;
 

@@ -13,9 +13,12 @@
 // Order: start, then stop (or destruction). stop() drains: no new connections, idle ones closed, requests that have
 // begun are finished and their connections closed, streams ended; what remains after drain_timeout_ms is cut.
 //
-// Threads: one accepts, `workers` read, call the handler and write. The handler runs on a worker: it answers at once
-// or hands its Reply to another thread, and must not block. port, counters and stop may be called from any thread but a
-// worker.
+// Answers that slow clients have yet to take hold a bounded amount of memory in all; over it the costliest are given
+// up.
+//
+// Threads: one accepts, `workers` read, call the handler and write, one more writes streams. The handler runs on a
+// worker: it answers at once or hands its Reply to another thread, and must not block. port, counters and stop may be
+// called from any thread but a worker.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +27,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "service/core/result.h"
 #include "service/http/framing.h"
@@ -40,9 +44,9 @@ struct Limits {
   int header_timeout_ms = 10'000;    // from a request's first byte to the end of its header: 408
   int body_timeout_ms = 30'000;      // from there to the end of its body: 408
   int idle_timeout_ms = 75'000;      // between requests: closed
-  int write_timeout_ms = 30'000;     // an answer or stream of which the client takes nothing: closed
+  int write_timeout_ms = 30'000;     // an answer or stream of which the client takes less than 64 KiB: closed
   int drain_timeout_ms = 10'000;
-  std::size_t unsent_bytes = 256 * 1024 * 1024;   // of all answers that clients have yet to take: 503 for a large one
+  std::size_t unsent_bytes = 256 * 1024 * 1024;   // of all answers that clients have yet to take (backlog.h)
   std::size_t stream_unsent_bytes = 1024 * 1024;  // a stream's backlog beyond which the client is disconnected
 };
 
@@ -54,8 +58,9 @@ struct Counters {
   std::uint64_t requests_now = 0;  // in handlers
   std::uint64_t streams_now = 0;
   std::uint64_t body_bytes_now = 0;  // of requests that come in or are in handlers; small ones are not counted
-  std::uint64_t unsent_bytes_now = 0;
+  std::uint64_t unsent_bytes_now = 0;    // of answers
   std::uint64_t answers_lost = 0;        // the client had gone
+  std::uint64_t answers_dropped = 0;     // for the memory that they held while their clients took their time
   std::uint64_t idle_closed = 0;         // by idle_timeout_ms
   std::uint64_t slow_closed = 0;         // by write_timeout_ms or stream_unsent_bytes
   std::uint64_t accept_failures = 0;     // out of descriptors or memory
@@ -64,12 +69,15 @@ struct Counters {
 };
 
 using Handler = std::function<void(std::shared_ptr<const Request>, Reply)>;
+// What happened, for the log: one key=value line.
+using Log = std::function<void(std::string_view level, std::string line)>;
 
 class Server {
  public:
   // `address`: "127.0.0.1:8790", "[::1]:0" (port 0 picks one), "localhost:8790" or "unix:/path". Errors: kInvalid for
   // an address that isn't one, kUnavailable if it can't be listened on.
-  static Result<std::unique_ptr<Server>> start(const std::string& address, const Limits& limits, Handler handler);
+  static Result<std::unique_ptr<Server>> start(const std::string& address, const Limits& limits, Handler handler,
+                                               Log log = {});
 
   ~Server();
   Server(const Server&) = delete;

@@ -27,7 +27,7 @@ class Tally {
   Count requests_now = 0;
   Count streams_now = 0;
   Count body_bytes_now = 0;
-  Count unsent_bytes_now = 0;
+  Count answers_dropped = 0;
   Count answers_lost = 0;
   Count idle_closed = 0;
   Count slow_closed = 0;
@@ -55,7 +55,7 @@ class Tally {
     result.requests_now = requests_now;
     result.streams_now = streams_now;
     result.body_bytes_now = body_bytes_now;
-    result.unsent_bytes_now = unsent_bytes_now;
+    result.answers_dropped = answers_dropped;
     result.answers_lost = answers_lost;
     result.idle_closed = idle_closed;
     result.slow_closed = slow_closed;

@@ -31,9 +31,8 @@ bool has_body(int status) { return status >= 200 && status != 204 && status != 3
 
 }  // namespace
 
-std::string answer_bytes(const Response& response, const ReplyForm& form, std::string_view date) {
+std::string answer_head_bytes(const Response& response, const ReplyForm& form, std::string_view date) {
   std::string out;
-  out.reserve(256 + response.body.size());
   append_start(out, response, form, date);
   if (has_body(response.status)) {
     if (!response.body.empty()) append_field(out, "Content-Type", response.content_type);
@@ -42,9 +41,10 @@ std::string answer_bytes(const Response& response, const ReplyForm& form, std::s
   if (!form.keep_alive) append_field(out, "Connection", "close");
   if (form.keep_alive && form.minor_version == 0) append_field(out, "Connection", "keep-alive");
   out.append("\r\n");
-  if (has_body(response.status) && !form.head) out.append(response.body);
   return out;
 }
+
+bool sends_body(const Response& response, const ReplyForm& form) { return has_body(response.status) && !form.head; }
 
 std::string stream_head_bytes(const Response& head, const ReplyForm& form, std::string_view date) {
   std::string out;
@@ -59,11 +59,10 @@ std::string stream_head_bytes(const Response& head, const ReplyForm& form, std::
 
 bool is_chunked(const ReplyForm& form) { return form.minor_version >= 1; }
 
-std::string chunk_bytes(std::string_view data) {
+std::string chunk_head(std::size_t bytes) {
   std::array<char, 24> size = {};
-  std::snprintf(size.data(), size.size(), "%zx\r\n", data.size());
-  std::string chunk = size.data();
-  return chunk.append(data).append("\r\n");
+  std::snprintf(size.data(), size.size(), "%zx\r\n", bytes);
+  return size.data();
 }
 
 // Not strftime, which speaks the process's locale.

@@ -1,6 +1,8 @@
 #include "service/http/worker.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -10,6 +12,8 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+
+#include "service/core/shown_text.h"
 
 namespace emplace::http {
 
@@ -46,9 +50,8 @@ std::string client_of(int fd) {
 
 }  // namespace
 
-Worker::Worker(const std::shared_ptr<tcp::Handler>& gate, const Limits& limits, const http::Handler& handler,
-               Tally& tally)
-    : tcp::Transport(gate), limits_(limits), handler_(handler), tally_(tally), buffer_(kReadBytes) {}
+Worker::Worker(const std::shared_ptr<tcp::Handler>& gate, Shared& shared)
+    : tcp::Transport(gate), shared_(shared), limits_(shared.limits), tally_(shared.tally), buffer_(kReadBytes) {}
 
 Worker::~Worker() {
   mailbox_->close();
@@ -60,7 +63,7 @@ Worker::~Worker() {
 }
 
 std::shared_ptr<aio::Handler> Worker::clone() const {
-  return std::make_shared<Worker>(std::make_shared<Gate>(), limits_, handler_, tally_);
+  return std::make_shared<Worker>(std::make_shared<Gate>(), shared_);
 }
 
 void Worker::registerPoller(polling::Epoll& poller) {
@@ -89,6 +92,9 @@ void Worker::onReady(const aio::FdSet& events) {
 }
 
 void Worker::admit(const std::shared_ptr<tcp::Peer>& peer) {
+  if (const auto stream = peer->tryGetData(kStreamKey)) {
+    return take_over(peer, std::static_pointer_cast<Connection>(stream));
+  }
   const int fd = peer->fd();
   auto connection = std::make_shared<Connection>(fd, limits_.framing);
   connection->admitted = !peer->tryGetData(kRefusedKey);
@@ -108,7 +114,8 @@ void Gate::onConnection(const std::shared_ptr<tcp::Peer>& peer) { static_cast<Wo
 void Worker::drain() {
   for (const auto& connection : all()) {
     act(connection, [&](const auto& c) {
-      if (c->pipe) return end_stream(c);
+      if (c->pipe) c->pipe->shut();
+      if (c->pipe) return pump(c);
       advance(c);  // a request may lie unread
       if (is_idle(*c)) finish(c);
     });
@@ -138,6 +145,24 @@ void Worker::on_socket(const std::weak_ptr<Connection>& weak, bool hung_up) {
 
 void Worker::drop(const std::shared_ptr<Connection>& c) {
   if (c->gone) return;
+  leave(c);
+  forget(*c);
+}
+
+// What the kernel still holds for the client goes too.
+void Worker::reset(const std::shared_ptr<Connection>& c, std::string_view why) {
+  if (shared_.log) {
+    const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - c->since);
+    shared_.log("warn", fmt::format("event=client_dropped client={} unsent_bytes={} waited_ms={} why={}", c->client,
+                                    c->output.size(), waited.count(), log_text(why)));
+  }
+  const ::linger hard = {1, 0};
+  ::setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  drop(c);
+}
+
+// Gives up the seat, and closes the socket.
+void Worker::leave(const std::shared_ptr<Connection>& c) {
   const auto seat = seats_.find(c->fd);
   const std::shared_ptr<tcp::Peer> peer = seat->second.peer;
   seats_.erase(seat);
@@ -147,7 +172,7 @@ void Worker::drop(const std::shared_ptr<Connection>& c) {
     ++tally_.exceptions;
     ::close(c->fd);
   }
-  forget(*c);
+  c->gone = true;
 }
 
 void Worker::forget(Connection& c) {
@@ -156,13 +181,13 @@ void Worker::forget(Connection& c) {
   if (c.pipe) --tally_.streams_now;
   if (c.admitted) --tally_.admitted_now;
   hold_body(c, 0);
-  count_unsent(c, 0);
+  c.waiting.reset();
   if (c.pipe) guarded([&] { c.pipe->over(); });
   tally_.socket_closed();
 }
 
 bool Worker::is_idle(const Connection& c) const {
-  return !c.gone && !c.busy && !c.pipe && !c.closing && c.input.empty() && c.unsent() == 0 &&
+  return !c.gone && !c.busy && !c.pipe && !c.closing && c.input.empty() && c.output.size() == 0 &&
          c.phase == Framer::State::kIdle;
 }
 
@@ -185,11 +210,12 @@ void Worker::sweep() {
   [[maybe_unused]] const ssize_t bytes = ::read(timer_, &ticks, sizeof ticks);
   const auto now = Clock::now();
   for (const auto& connection : all()) act(connection, [&](const auto& c) { check_time(c, now); });
+  if (streams_ == this && shared_.backlog.has_fallen()) ::malloc_trim(0);
 }
 
 void Worker::check_time(const std::shared_ptr<Connection>& c, Clock::time_point now) {
   const auto late = [now](Clock::time_point since, milliseconds limit) { return now - since > limit; };
-  if (c->unsent() > 0) {
+  if (c->output.size() > 0) {
     if (late(c->progressed, milliseconds(limits_.write_timeout_ms))) drop_slow(c);
   } else if (c->lingering) {
     if (late(c->since, tally_.draining ? kDrainLinger : kLinger)) drop(c);

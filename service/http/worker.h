@@ -4,7 +4,8 @@
 //
 //   worker.cc          events, one at a time; coming and going of connections; time
 //   worker_reading.cc  bytes -> requests -> handler
-//   worker_writing.cc  answers and streams -> bytes
+//   worker_writing.cc  answers -> bytes
+//   worker_streams.cc  streams -> bytes, on the one worker that has all of them
 //
 // Threads: all of it on the worker's own, but for limits() and mailbox().
 #pragma once
@@ -25,8 +26,7 @@
 #include "service/http/connection.h"
 #include "service/http/mailbox.h"
 #include "service/http/problem.h"
-#include "service/http/server.h"
-#include "service/http/tally.h"
+#include "service/http/shared.h"
 
 namespace emplace::http {
 
@@ -38,16 +38,16 @@ class Gate : public Pistache::Tcp::Handler {
   void onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) override;
 };
 
-// Bodies, of requests and of answers, that are let through whatever the memory that others hold.
+// Bodies of requests that are let through whatever the memory that others hold.
 inline constexpr std::size_t kSmallBody = 64 * 1024;
 
 class Worker : public Pistache::Tcp::Transport {
  public:
-  // What a peer carries that is beyond the connection limit.
+  // What a peer carries that is beyond the connection limit, and one that has become a stream.
   static constexpr const char* kRefusedKey = "refused";
+  static constexpr const char* kStreamKey = "stream";
 
-  Worker(const std::shared_ptr<Pistache::Tcp::Handler>& gate, const Limits& limits, const http::Handler& handler,
-         Tally& tally);
+  Worker(const std::shared_ptr<Pistache::Tcp::Handler>& gate, Shared& shared);
   ~Worker() override;
 
   std::shared_ptr<Pistache::Aio::Handler> clone() const override;
@@ -55,6 +55,9 @@ class Worker : public Pistache::Tcp::Transport {
   void onReady(const Pistache::Aio::FdSet& events) override;
 
   const Limits& limits() const { return limits_; }
+  Worker& streams() const { return *streams_; }
+  // Before the loop runs.
+  void hand_streams_to(Worker& streams) { streams_ = &streams; }
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
 
   void admit(const std::shared_ptr<Pistache::Tcp::Peer>& peer);
@@ -74,13 +77,12 @@ class Worker : public Pistache::Tcp::Transport {
     return true;
   }
 
-  void answer(const std::shared_ptr<Connection>& c, const Response& response);
-  void start_stream(const std::shared_ptr<Connection>& c, const Response& head, const std::shared_ptr<Pipe>& pipe);
-  // `bytes` were reserved in the pipe by who wrote them.
-  void continue_stream(const std::shared_ptr<Connection>& c, std::string_view bytes);
-  void end_stream(const std::shared_ptr<Connection>& c);
-  void drop_slow(const std::shared_ptr<Connection>& c);
+  void answer(const std::shared_ptr<Connection>& c, Response response);
   void lose_answer() { ++tally_.answers_lost; }
+  void start_stream(const std::shared_ptr<Connection>& c, const Response& head, const std::shared_ptr<Pipe>& pipe);
+  // Of the worker that has the streams: writes what is in the pipe, and the end if it is shut; cuts
+  // off a client that fell behind.
+  void continue_stream(const std::shared_ptr<Pipe>& pipe);
 
  private:
   struct Seat {
@@ -102,6 +104,8 @@ class Worker : public Pistache::Tcp::Transport {
   void on_event(const Event& event);
   void on_socket(const std::weak_ptr<Connection>& weak, bool hung_up);
   void drop(const std::shared_ptr<Connection>& c);
+  void reset(const std::shared_ptr<Connection>& c, std::string_view why);
+  void leave(const std::shared_ptr<Connection>& c);
   void forget(Connection& c);
   bool is_idle(const Connection& c) const;
   std::vector<std::shared_ptr<Connection>> all() const;
@@ -127,14 +131,23 @@ class Worker : public Pistache::Tcp::Transport {
   void finish(const std::shared_ptr<Connection>& c);
   void flush(const std::shared_ptr<Connection>& c);
   void send(const std::shared_ptr<Connection>& c);
-  void count_unsent(Connection& c, std::size_t bytes);
+  void note_unsent(const std::shared_ptr<Connection>& c);
+  void drop_slow(const std::shared_ptr<Connection>& c);
+  void drop_costly(const std::shared_ptr<Connection>& c);
   void watch_for_room(Connection& c);
   void linger(const std::shared_ptr<Connection>& c);
   const std::string& date();
 
+  // streams
+  void hand_over(const std::shared_ptr<Connection>& c);
+  void take_over(const std::shared_ptr<Pistache::Tcp::Peer>& peer, const std::shared_ptr<Connection>& c);
+  void pump(const std::shared_ptr<Connection>& c);
+  void end_stream(const std::shared_ptr<Connection>& c);
+
+  Shared& shared_;
   const Limits& limits_;
-  const http::Handler& handler_;
   Tally& tally_;
+  Worker* streams_ = nullptr;
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::unordered_map<int, Seat> seats_;  // by descriptor
   std::vector<char> buffer_;

@@ -19,7 +19,7 @@ void Worker::advance(const std::shared_ptr<Connection>& c) {
   for (int turn = 0; !c->gone; ++turn) {
     if (turn == kReadsPerTurn) return advance_later(c);
     if (c->closing || c->pipe) return drop_input(c);
-    if (c->busy || c->unsent() > kUnsentBytes) return;
+    if (c->busy || c->output.size() > kUnsentBytes) return;
     if (!c->input.empty()) {
       const std::string input = std::exchange(c->input, {});
       feed(c, input);
@@ -57,7 +57,7 @@ bool Worker::read(const std::shared_ptr<Connection>& c) {
 void Worker::drop_input(const std::shared_ptr<Connection>& c) {
   for (int turn = 0; turn < kReadsPerTurn; ++turn) {
     if (receive(c) > 0) continue;
-    const bool was_client_last = c->ended && (c->unsent() == 0 || c->pipe);
+    const bool was_client_last = c->ended && (c->output.size() == 0 || c->pipe);
     if (was_client_last) drop(c);
     return;
   }
@@ -115,7 +115,7 @@ void Worker::dispatch(const std::shared_ptr<Connection>& c) {
   ++tally_.requests_now;
   const Reply reply(std::make_unique<ConnectionLine>(*this, c));
   try {
-    handler_(std::move(request), reply);
+    shared_.handler(std::move(request), reply);
   } catch (...) {  // the last catch at the border; the Reply's own 500 is the answer
     ++tally_.exceptions;
   }

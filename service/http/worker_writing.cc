@@ -34,58 +34,26 @@ std::string_view code_of_refusal(int status) {
   }
 }
 
-// In place of an answer, when clients that take theirs slowly fill the memory.
-Response too_much_unsent(const ReplyForm& form) {
-  Response response = problem(503, "emplace.http.too_much_unsent", "too many large answers wait for their clients",
-                              form.id, form.openstack_shape);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
+// In place of an answer that no connection may hold.
+Response too_large(const ReplyForm& form, std::size_t bytes, std::size_t limit) {
+  return problem(503, "emplace.http.answer_too_large",
+                 "wanted an answer of at most " + std::to_string(limit) + " bytes (limits.answers_mib), found one of " +
+                     std::to_string(bytes),
+                 form.id, form.openstack_shape);
 }
 
 }  // namespace
 
-void Worker::answer(const std::shared_ptr<Connection>& c, const Response& response) {
+void Worker::answer(const std::shared_ptr<Connection>& c, Response response) {
   c->form.keep_alive = c->form.keep_alive && !tally_.draining;
   const std::size_t bytes = response.body.size();
-  const bool fits = bytes <= kSmallBody || tally_.unsent_bytes_now + bytes <= limits_.unsent_bytes;
-  c->queue(answer_bytes(fits ? response : too_much_unsent(c->form), c->form, date()));
+  if (bytes > limits_.unsent_bytes) response = too_large(c->form, bytes, limits_.unsent_bytes);
+  c->queue(answer_head_bytes(response, c->form, date()));
+  if (sends_body(response, c->form)) c->queue(std::move(response.body));
   c->closing = !c->form.keep_alive;
   release(*c);
   flush(c);
   advance(c);
-}
-
-void Worker::start_stream(const std::shared_ptr<Connection>& c, const Response& head,
-                          const std::shared_ptr<Pipe>& pipe) {
-  pipe->queued(c->unsent());
-  c->pipe = pipe;
-  ++tally_.streams_now;
-  c->queue(stream_head_bytes(head, c->form, date()));
-  if (!head.body.empty() && !c->form.head) c->queue(is_chunked(c->form) ? chunk_bytes(head.body) : head.body);
-  release(*c);
-  if (c->form.head || tally_.draining) return end_stream(c);
-  flush(c);
-  advance(c);  // its end may have come before the stream began
-}
-
-void Worker::continue_stream(const std::shared_ptr<Connection>& c, std::string_view bytes) {
-  if (c->closing || c->lingering) return;
-  if (c->unsent() == 0) c->progressed = Clock::now();
-  c->output.append(bytes);
-  flush(c);
-}
-
-void Worker::end_stream(const std::shared_ptr<Connection>& c) {
-  if (c->closing) return;
-  c->pipe->shut();
-  if (is_chunked(c->form) && !c->form.head) c->queue(kLastChunk);
-  c->closing = true;
-  flush(c);
-}
-
-void Worker::drop_slow(const std::shared_ptr<Connection>& c) {
-  ++tally_.slow_closed;
-  drop(c);
 }
 
 void Worker::refuse(const std::shared_ptr<Connection>& c, int status, const std::string& detail,
@@ -95,7 +63,8 @@ void Worker::refuse(const std::shared_ptr<Connection>& c, int status, const std:
   form.id = ids_.next();
   Response response = problem(status, code.empty() ? code_of_refusal(status) : code, detail, form.id, false);
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
-  c->queue(answer_bytes(response, form, date()));
+  c->queue(answer_head_bytes(response, form, date()));
+  c->queue(std::move(response.body));
   c->framer = Framer(limits_.framing);  // gives back what there is of a body
   hold_body(*c, 0);
   finish(c);
@@ -112,29 +81,43 @@ void Worker::finish(const std::shared_ptr<Connection>& c) {
 void Worker::flush(const std::shared_ptr<Connection>& c) {
   send(c);
   if (c->gone) return;
-  count_unsent(*c, c->unsent());
-  if (c->unsent() > 0) return watch_for_room(*c);
+  note_unsent(c);
+  if (c->output.size() > 0) return watch_for_room(*c);
   if (c->closing && !c->lingering) linger(c);
 }
 
 // As much as the kernel takes.
 void Worker::send(const std::shared_ptr<Connection>& c) {
-  while (!c->gone && c->unsent() > 0) {
-    const ssize_t count = ::send(c->fd, c->output.data() + c->sent, c->unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (!c->gone && c->output.size() > 0) {
+    const ssize_t count = c->output.send(c->fd);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) return;
     if (count < 0) return drop(c);
-    c->sent += static_cast<std::size_t>(count);
-    c->progressed = Clock::now();
-    if (c->pipe) c->pipe->sent(static_cast<std::size_t>(count));
-    c->compact();
+    c->note_sent(static_cast<std::size_t>(count));
   }
 }
 
-void Worker::count_unsent(Connection& c, std::size_t bytes) {
-  if (bytes == c.unsent_bytes) return;
-  tally_.unsent_bytes_now += bytes - c.unsent_bytes;
-  c.unsent_bytes = bytes;
+// A stream has a bound of its own, and shares what it waits with.
+void Worker::note_unsent(const std::shared_ptr<Connection>& c) {
+  if (c->pipe) return c->pipe->note_unsent(c->output.size());
+  if (c->output.size() == 0) return c->waiting.reset();
+  if (!c->waiting) {
+    const auto give_up = [this, mailbox = mailbox_, weak = std::weak_ptr(c)] {
+      mailbox->post([this, weak] { act(weak, [this](const auto& live) { drop_costly(live); }); });
+    };
+    c->waiting = std::make_unique<Backlog::Part>(shared_.backlog, give_up);
+  }
+  c->waiting->hold(c->output.held(), Clock::now());
+}
+
+void Worker::drop_slow(const std::shared_ptr<Connection>& c) {
+  ++tally_.slow_closed;
+  reset(c, "it takes its answer too slowly");
+}
+
+void Worker::drop_costly(const std::shared_ptr<Connection>& c) {
+  ++tally_.answers_dropped;
+  reset(c, "answers that wait for their clients hold more than limits.answers_mib");
 }
 
 void Worker::watch_for_room(Connection& c) {

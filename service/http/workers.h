@@ -1,20 +1,19 @@
 // The Workers are the threads that own connections. Each runs one of Pistache's event loops and, on it, all that
-// happens to its connections: reading, framing, calling the handler, writing, timing out.
+// happens to its connections: reading, framing, calling the handler, writing, timing out. One more worker gets no
+// connections but those that became streams, so that many streams take no time from requests.
 //
 // Order: construct, start, adopt*, drain, stop. Threads: adopt from the acceptor's thread; the others from the owner's.
 #pragma once
 
 #include <memory>
 
-#include "service/http/server.h"
-#include "service/http/tally.h"
+#include "service/http/shared.h"
 
 namespace emplace::http {
 
 class Workers {
  public:
-  // References outlive the workers.
-  Workers(const Limits& limits, const Handler& handler, Tally& tally);
+  explicit Workers(Shared& shared);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -33,8 +32,7 @@ class Workers {
  private:
   struct Loop;
   std::unique_ptr<Loop> loop_;
-  const Limits& limits_;
-  Tally& tally_;
+  Shared& shared_;
 };
 
 }  // namespace emplace::http

@@ -98,6 +98,27 @@ class Events(unittest.TestCase):
         at = datetime.datetime.fromisoformat(stream.next()["at"].replace("Z", "+00:00"))
         self.assertLess(abs(at.timestamp() - time.time()), 60)
 
+    def test_say_at_once_that_an_id_is_ahead_of_the_store(self):
+        self.emplace.post("/v1/inventory:import", hosts(1))
+        newest = self.emplace.post("/v1/placements", {"vm": vm(), "dry_run": True}).json["picture"]["event_seq"]
+        ahead = self.open(headers={"Last-Event-ID": str(newest + 1000)})
+        gap = ahead.next()
+        self.assertEqual(gap["event"], "gap")
+        self.assertEqual(json.loads(gap["data"]), {"after": newest + 1000, "next": newest + 1})
+        self.emplace.post("/v1/inventory:import", hosts(2))
+        self.assertEqual(int(ahead.next()["id"]), newest + 1)
+
+    def test_wait_for_a_client_that_reads_late(self):
+        late = self.open()
+        count = 3000
+        for first in range(0, count, 1000):
+            names = [f"{'late' * 50}{i:05}" for i in range(first, first + 1000)]
+            body = {"hosts": [{"name": name, "vcpus": 1, "memory_mib": 1024, "disk_gib": 1} for name in names]}
+            self.assertEqual(self.emplace.post("/v1/inventory:import", body).status, 200)
+        events = [late.next() for _ in range(count)]
+        ids = [int(event["id"]) for event in events]
+        self.assertEqual(ids, list(range(ids[0], ids[0] + count)))
+
     def test_refuse_an_id_that_is_none(self):
         for path, headers in (("/v1/events?after=x", {}), ("/v1/events", {"Last-Event-ID": "-1"})):
             self.assertEqual(self.emplace.get(path, headers=headers).status, 400)

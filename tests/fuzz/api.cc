@@ -17,7 +17,8 @@ constexpr std::string_view kToken = "fuzz";
 
 class ShutStream : public http::Stream {
  public:
-  bool write(std::string_view) override { return false; }
+  bool write(http::Bytes) override { return false; }
+  std::size_t unsent() const override { return 0; }
   void finish() override {}
   bool alive() const override { return false; }
   void on_close(std::function<void()> then) override { then(); }

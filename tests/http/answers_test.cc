@@ -97,14 +97,17 @@ TEST(Version, HasDocuments) {
 TEST(Wire, WritesAnAnswer) {
   const Response response = {.body = "{}", .headers = {{"ETag", "\"7\"\r\nSet-Cookie: x"}}};
 
-  EXPECT_EQ(answer_bytes(response, {.id = "req-1", .keep_alive = true}, "D"),
+  EXPECT_EQ(answer_head_bytes(response, {.id = "req-1", .keep_alive = true}, "D"),
             "HTTP/1.1 200 OK\r\nDate: D\r\nX-Openstack-Request-Id: req-1\r\nETag: \"7\"  Set-Cookie: x\r\n"
-            "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
-  EXPECT_EQ(answer_bytes({.body = "{}"}, {.id = "r", .head = true}, "D"),
+            "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_TRUE(sends_body(response, {}));
+  EXPECT_EQ(answer_head_bytes({.body = "{}"}, {.id = "r", .head = true}, "D"),
             "HTTP/1.1 200 OK\r\nDate: D\r\nX-Openstack-Request-Id: r\r\nContent-Type: application/json\r\n"
             "Content-Length: 2\r\nConnection: close\r\n\r\n");
-  EXPECT_EQ(answer_bytes({.status = 204, .body = "x"}, {.id = "r", .keep_alive = true}, "D"),
+  EXPECT_FALSE(sends_body({.body = "{}"}, {.id = "r", .head = true}));
+  EXPECT_EQ(answer_head_bytes({.status = 204, .body = "x"}, {.id = "r", .keep_alive = true}, "D"),
             "HTTP/1.1 204 No Content\r\nDate: D\r\nX-Openstack-Request-Id: r\r\n\r\n");
+  EXPECT_FALSE(sends_body({.status = 204, .body = "x"}, {}));
 }
 
 TEST(Wire, WritesDates) { EXPECT_EQ(http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT"); }

@@ -83,6 +83,12 @@ class Client {
     }
   }
 
+  // At most so many bytes, thrown away; false at the end.
+  bool take(std::size_t count) {
+    std::string bytes(count, '\0');
+    return ::recv(fd_, bytes.data(), count, 0) > 0;
+  }
+
   std::string until_end() {
     while (more()) {
     }

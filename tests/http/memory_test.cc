@@ -3,6 +3,9 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <mutex>
+#include <thread>
+
 #include "tests/http/client.h"
 #include "tests/http/serving.h"
 
@@ -147,33 +150,125 @@ TEST(Memory, OfAnAnsweredBodyIsFreeForTheNext) {
   }
 }
 
-TEST(Memory, OfUnreadAnswersIsBoundedInAll) {
-  constexpr std::size_t kClients = 16;
-  Limits limits;
-  limits.unsent_bytes = 24 * kMiB;
-  const auto server =
-      serve([](const std::shared_ptr<const Request>& request,
-               const Reply& reply) { reply.send({.body = std::string(request->path == "/big" ? 8 * kMiB : 1, 'x')}); },
-            limits);
+// Answers with as many megabytes as the path says.
+void answer_megabytes(const std::shared_ptr<const Request>& request, const Reply& reply) {
+  reply.send({.body = std::string(std::stoul(request->path.substr(1)) * kMiB, 'x')});
+}
+
+std::vector<std::unique_ptr<Client>> slow_clients(const Server& server, std::size_t count) {
   std::vector<std::unique_ptr<Client>> clients;
-  for (std::size_t i = 0; i < kClients; ++i) clients.push_back(std::make_unique<Client>(server->port(), 4096));
+  for (std::size_t i = 0; i < count; ++i) clients.push_back(std::make_unique<Client>(server.port(), 4096));
+  return clients;
+}
 
-  for (const auto& client : clients) client->send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
-  EXPECT_TRUE(
-      eventually([&] { return server->counters().requests == kClients && server->counters().requests_now == 0; }));
-  EXPECT_LE(server->counters().unsent_bytes_now,
-            limits.unsent_bytes + limits.workers * 8 * kMiB);  // each looks by itself
-  EXPECT_EQ(Client(server->port()).get("/small").status, 200);
+void ask(Client& client, const std::string& target) { client.send("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n"); }
 
-  std::size_t whole = 0;
-  for (const auto& client : clients) {
-    const Answer answer = client->answer();
-    EXPECT_TRUE(answer.status == 503 || answer.body.size() == 8 * kMiB) << answer.status;
-    if (answer.status == 200) ++whole;
+TEST(Memory, OfUnreadAnswersIsBoundedInAll) {
+  constexpr std::size_t kClients = 32;
+  Limits limits;
+  limits.unsent_bytes = 32 * kMiB;
+  const auto server = serve(answer_megabytes, limits);
+  const std::size_t before = heap_bytes();
+  const auto clients = slow_clients(*server, kClients);
+
+  for (std::size_t i = 0; i < kClients; ++i) {
+    ask(*clients[i], "/8");
+    ASSERT_TRUE(
+        eventually([&] { return server->counters().requests == i + 1 && server->counters().requests_now == 0; }));
+    EXPECT_LE(server->counters().unsent_bytes_now, limits.unsent_bytes);
   }
-  EXPECT_GE(whole, 3U);
-  EXPECT_LT(whole, kClients);
-  EXPECT_TRUE(eventually([&] { return server->counters().unsent_bytes_now == 0; }));
+  EXPECT_TRUE(eventually([&] { return server->counters().answers_dropped >= kClients - 4; }));
+  EXPECT_TRUE(eventually([&] { return grown(before) < limits.unsent_bytes + 4 * kMiB; })) << grown(before);
+  EXPECT_EQ(Client(server->port()).get("/1").body.size(), kMiB);
+
+  EXPECT_LT(clients.front()->answer().body.size(), 8 * kMiB) << "the oldest goes first";
+  EXPECT_EQ(clients.back()->answer().body.size(), 8 * kMiB);
+  EXPECT_TRUE(eventually([&] { return grown(before) < limits.unsent_bytes; }));
+}
+
+TEST(Memory, OfUnreadAnswersIsTakenFromTheLargestFirst) {
+  Limits limits;
+  limits.unsent_bytes = 32 * kMiB;
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  auto server = Server::start("127.0.0.1:0", limits, answer_megabytes, [&](std::string_view, const std::string& line) {
+    const std::lock_guard lock(mutex);
+    lines.push_back(line);
+  });
+  const auto clients = slow_clients(**server, 3);
+  const auto answered = [&](std::uint64_t count) {
+    return eventually(
+        [&] { return (*server)->counters().requests == count && (*server)->counters().requests_now == 0; });
+  };
+
+  ask(*clients[0], "/7");
+  ASSERT_TRUE(answered(1));
+  ask(*clients[1], "/20");
+  ASSERT_TRUE(answered(2));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // ages that hardly differ
+  ask(*clients[2], "/16");
+  ASSERT_TRUE(answered(3));
+
+  EXPECT_TRUE(eventually([&] { return (*server)->counters().answers_dropped == 1; }));
+  EXPECT_LT(clients[1]->answer().body.size(), 20 * kMiB);
+  EXPECT_EQ(clients[0]->answer().body.size(), 7 * kMiB);
+  EXPECT_EQ(clients[2]->answer().body.size(), 16 * kMiB);
+  server->reset();
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_TRUE(lines[0].starts_with("event=client_dropped client=127.0.0.1:")) << lines[0];
+}
+
+TEST(Memory, OfAnAnswerBeyondAllIsRefusedClearly) {
+  Limits limits;
+  limits.unsent_bytes = 4 * kMiB;
+  const auto server = serve(answer_megabytes, limits);
+  Client client(server->port());
+
+  const Answer answer = client.get("/5");
+
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_NE(answer.body.find("limits.answers_mib"), std::string::npos);
+  EXPECT_EQ(client.get("/1").body.size(), kMiB);
+}
+
+// Requests that wait behind an answer that nobody takes hold nothing but themselves.
+TEST(Memory, OfPipelinedRequestsIsThatOfOneAnswer) {
+  Limits limits;
+  limits.unsent_bytes = 32 * kMiB;
+  const auto server = serve(answer_megabytes, limits);
+  const std::size_t before = heap_bytes();
+  Client client(server->port(), 4096);
+
+  for (int i = 0; i < 6; ++i) ask(client, "/8");
+  EXPECT_TRUE(eventually([&] { return server->counters().unsent_bytes_now > 0; }));
+
+  EXPECT_LT(grown(before), 12 * kMiB);
+  for (int i = 0; i < 6; ++i) ASSERT_EQ(client.answer().body.size(), 8 * kMiB);
+  EXPECT_EQ(server->counters().answers_dropped, 0U);
+}
+
+TEST(Memory, OfOneEventIsSharedByAllStreams) {
+  constexpr std::size_t kStreams = 64;
+  std::mutex mutex;
+  std::vector<std::shared_ptr<Stream>> streams;
+  Limits limits;
+  limits.stream_unsent_bytes = 64 * kMiB;
+  const auto server = serve(
+      [&](const std::shared_ptr<const Request>&, const Reply& reply) {
+        const std::lock_guard lock(mutex);
+        streams.push_back(reply.stream({.content_type = "text/event-stream"}));
+      },
+      limits);
+  const auto clients = slow_clients(*server, kStreams);
+  for (const auto& client : clients) client->send(kGet);
+  EXPECT_TRUE(eventually([&] { return server->counters().streams_now == kStreams; }));
+  const std::size_t before = heap_bytes();
+
+  const auto event = std::make_shared<const std::string>(16 * kMiB, 'x');
+  for (const auto& stream : streams) EXPECT_TRUE(stream->write(event));
+
+  EXPECT_TRUE(eventually([&] { return streams.back()->unsent() > 0 && streams.back()->unsent() < event->size(); }));
+  EXPECT_LT(grown(before), 20 * kMiB);
 }
 
 }  // namespace

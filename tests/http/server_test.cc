@@ -235,6 +235,21 @@ TEST(Server, DropsAClientThatReadsNothing) {
   EXPECT_EQ(server->counters().connections_now, 0U);
 }
 
+TEST(Server, DropsAClientThatTakesAnAnswerByteByByte) {
+  Limits limits;
+  limits.write_timeout_ms = 300;
+  const auto server = serve([](const std::shared_ptr<const Request>&,
+                               const Reply& reply) { reply.send({.body = std::string(16 << 20, 'x')}); },
+                            limits);
+  Client client(server->port(), 4096);
+
+  client.send(kGet);
+
+  // Some at each look, but never much.
+  EXPECT_TRUE(eventually([&] { return !client.take(256) || server->counters().slow_closed == 1; }));
+  EXPECT_TRUE(eventually([&] { return server->counters().slow_closed == 1; }));
+}
+
 TEST(Server, TellsClientsBeyondTheLimit) {
   Limits limits;
   limits.connections = 4;
@@ -357,6 +372,36 @@ TEST(Server, DropsAStreamsReaderThatFallsBehind) {
   EXPECT_LT(written, 256U << 20);
   EXPECT_TRUE(streams.closed.wait());
   EXPECT_EQ(server->counters().slow_closed, 1U);
+}
+
+// Requests are answered while many streams have much to write.
+TEST(Server, WritesStreamsBesideRequests) {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<Stream>> streams;
+  Limits limits;
+  limits.workers = 1;
+  const auto server = serve(
+      [&](const std::shared_ptr<const Request>& request, const Reply& reply) {
+        if (request->path != "/stream") return echo(request, reply);
+        const std::lock_guard lock(mutex);
+        streams.push_back(reply.stream({.content_type = "text/event-stream"}));
+        streams.back()->on_close(
+            [worker = std::this_thread::get_id()] { EXPECT_NE(std::this_thread::get_id(), worker); });
+      },
+      limits);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<Client>(server->port()));
+    clients.back()->send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
+  ASSERT_TRUE(eventually([&] { return server->counters().streams_now == 20; }));
+
+  for (const auto& stream : streams) stream->write("data: x\n\n");
+
+  for (const auto& client : clients) EXPECT_TRUE(client->until("data: x\n\n").ends_with("data: x\n\n"));
+  EXPECT_EQ(Client(server->port()).get("/one").body, "/one ");
+  streams.clear();
+  EXPECT_TRUE(eventually([&] { return server->counters().streams_now == 0; }));
 }
 
 TEST(Server, StreamsRawToHttp10) {

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "service/core/json.h"
+#include "service/core/shown_text.h"
 #include "service/nova_section.h"
 
 namespace emplace {
@@ -20,7 +21,7 @@ std::string found(const toml::node& node) {
   if (node.is_array()) return "a list";
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
-  return shortened(text.str());
+  return shown_text(shortened(text.str()));
 }
 
 // Reads the keys of one table and keeps the first error. Each key that was asked for is known; finish() refuses the
@@ -35,6 +36,11 @@ class Section {
     if (node == nullptr) return;
     if (!node->is_string()) return wrong(key, *node, "a string");
     value = node->as_string()->get();
+  }
+  void name(const char* key, std::string& value) {
+    text(key, value);
+    const toml::node* const node = table_.get(key);
+    if (node != nullptr && has_hidden(value)) wrong(key, *node, "a name without control or invisible characters");
   }
   void one_of(const char* key, std::string& value, std::initializer_list<std::string_view> allowed) {
     const toml::node* const node = find(key);
@@ -152,10 +158,10 @@ class Section {
 void read_host(Section& section, HostEntry& host) {
   section.required("name");
   section.required("uri");
-  section.text("name", host.name);
+  section.name("name", host.name);
   section.text("uri", host.uri);
-  section.text("zone", host.zone);
-  section.text("rack", host.rack);
+  section.name("zone", host.zone);
+  section.name("rack", host.rack);
   section.text("peer_uri", host.peer_uri);
   section.text("migration_uri", host.migration_uri);
   double disk_gib = std::nan("");
@@ -188,7 +194,7 @@ void read_on_error(Section& section, OnError& on_error) {
 
 void read_profile(Section& section, Profile& profile) {
   section.required("name");
-  section.text("name", profile.name);
+  section.name("name", profile.name);
   if (const toml::node* const node = section.find("method")) {
     const auto method = parse_rank_method(node->value<std::string>().value_or(""));
     if (method) {
@@ -279,7 +285,7 @@ void read_root(Section& root, Config& config) {
   root.table("service", [&](Section& s) {
     s.text("listen", config.listen);
     s.text("data", config.data);
-    s.text("replica", config.replica);
+    s.name("replica", config.replica);
     s.whole("line_threads", config.line_threads, 1, 1024);
     s.whole("http_threads", config.http_threads, 1, 256);
   });
@@ -294,13 +300,13 @@ void read_root(Section& root, Config& config) {
   root.table("limits", [&](Section& s) {
     s.whole("header_kib", config.header_kib, 1, 1024);
     s.whole("body_mib", config.body_mib, 1, 4096);
+    s.whole("answers_mib", config.answers_mib, 1, 65536);
     s.whole("connections", config.connections, 1, 1'000'000);
     s.whole("requests_per_s", config.requests_per_s, 0, 1'000'000'000);
   });
   root.table("decision", [&](Section& s) {
     s.text("profile", config.profile);
     s.whole("history_mib", config.history_mib, 0, 1'000'000);
-    s.whole("answers_mib", config.answers_mib, 1, 65536);
     s.number("front_limit", config.front_limit, 0, 1);
   });
   root.table("libvirt", [&](Section& s) {

@@ -8,6 +8,7 @@
 #include "service/http/api_route.h"
 #include "service/http/event_feed.h"
 #include "service/http/metrics.h"
+#include "service/http/names.h"
 #include "service/http/problem.h"
 #include "service/http/version.h"
 
@@ -135,10 +136,15 @@ struct Api::Inside {
     if (!identity) return finish(tl::unexpected(identity.error()));
     exchange->identity = *std::move(identity);
     if (auto checked = check_query(route, *exchange->request); !checked) return finish(tl::unexpected(checked.error()));
-    if (route.chooser) return route.chooser(room, exchange, finish);
-    if (route.where == Where::kWorker) return finish(route.handler(room, *exchange));
-    on_line(route.where == Where::kPress ? presses : room.parts.lines, finish,
-            [this, &route, exchange] { return route.handler(room, *exchange); });
+    if (route.chooser) {
+      if (auto named = check_names(exchange->request->body); !named) return finish(tl::unexpected(named.error()));
+      return route.chooser(room, exchange, finish);
+    }
+    const auto handle = [this, &route, exchange] {
+      return check_names(exchange->request->body).and_then([&] { return route.handler(room, *exchange); });
+    };
+    if (route.where == Where::kWorker) return finish(handle());
+    on_line(route.where == Where::kPress ? presses : room.parts.lines, finish, handle);
   }
 
   Metrics metrics;

@@ -5,6 +5,7 @@
 #include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
+#include "service/http/names.h"
 
 namespace emplace::http {
 namespace {
@@ -110,12 +111,6 @@ Result<Response> show_group_named(const ApiRoom& room, std::string_view name, in
 
 Result<Response> show_group(const ApiRoom& room, const Exchange& exchange) {
   return show_group_named(room, exchange.parameter("name"), 200);
-}
-
-Result<void> check_path_name(std::string_view name) {
-  if (is_name(name)) return {};
-  return fail(ErrorCode::kInvalid,
-              "name: wanted " + std::string(kNameWanted) + ", found " + std::to_string(name.size()) + " bytes");
 }
 
 Result<Response> put_group(const ApiRoom& room, const Exchange& exchange) {

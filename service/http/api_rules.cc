@@ -1,6 +1,7 @@
 #include "service/core/explanation.h"
 #include "service/core/shown_text.h"
 #include "service/http/api_route.h"
+#include "service/http/names.h"
 
 namespace emplace::http {
 namespace {
@@ -59,7 +60,7 @@ Result<void> check_profile_match(const ApiRoom& room, const Exchange& exchange) 
 Result<Response> put_profile(const ApiRoom& room, const Exchange& exchange) {
   const auto profile = parse_profile(exchange.request->body, exchange.parameter("name"));
   if (!profile) return tl::unexpected(profile.error());
-  if (!is_name(profile->name)) return fail(ErrorCode::kInvalid, "name: wanted " + std::string(kNameWanted));
+  if (const auto named = check_path_name(profile->name); !named) return tl::unexpected(named.error());
   const auto rules = room.parts.rule_book.resolve_once(*profile);
   if (!rules) return tl::unexpected(rules.error());
   if (const auto matched = check_profile_match(room, exchange); !matched) return tl::unexpected(matched.error());

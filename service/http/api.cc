@@ -119,6 +119,10 @@ struct Api::Inside {
       run_as(std::move(identity), route, exchange, finish);
     };
     if (const auto known = room.parts.authority->remembered(token)) return go_on(*known);
+    const auto now = std::chrono::steady_clock::now();
+    if (auto taken = room.parts.rate.take_for_address(exchange->request->client, now); !taken) {
+      return finish(tl::unexpected(taken.error()));
+    }
     const bool queued = room.parts.lines.submit([this, token, go_on, finish] {
       try {
         go_on(room.parts.authority->verify(token, room.deadline()));

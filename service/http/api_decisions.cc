@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "service/core/explanation.h"
 #include "service/core/request_json.h"
 #include "service/core/time_text.h"
@@ -100,6 +102,58 @@ Result<Replayed> replay(const ApiRoom& room, const DecisionRecord& record) {
   return Replayed{*std::move(placement), digest(**rules) != stored->digest};
 }
 
+// ---- what a caller may not see
+
+// A copy of a request without the parts of its vm that the caller may not see; their names join `hidden`.
+void write_request(JsonWriter& writer, JsonValue request, const std::function<bool(std::string_view)>& sees,
+                   std::vector<std::string>& hidden) {
+  writer.open();
+  for (std::size_t i = 0; i < request.size(); ++i) {
+    writer.key(request.key(i));
+    const JsonValue member = request.member(i);
+    if (request.key(i) != "vm" || !member.is_object()) {
+      writer.value(member);
+      continue;
+    }
+    writer.open();
+    for (std::size_t j = 0; j < member.size(); ++j) {
+      const std::string part = "vm." + std::string(member.key(j));
+      if (sees(part)) {
+        writer.key(member.key(j)).value(member.member(j));
+      } else {
+        hidden.push_back(part);
+      }
+    }
+    writer.close();
+  }
+  writer.close();
+}
+
+// What replay_request() (explanation.h) wrote, as far as the caller may see it.
+Result<void> write_stored(JsonWriter& writer, const std::string& stored, const ApiRoom& room, Role role) {
+  const auto sees = [&](std::string_view part) {
+    const bool is_guarded = part == "vm.parameters" || part == "vm.template";
+    return !is_guarded || role >= room.parts.policy.least_to_see(part);
+  };
+  const auto document = JsonDocument::parse(stored, "the stored request");
+  if (!document) return fail(ErrorCode::kInternal, document.error().message);
+  const JsonValue root = document->root();
+  std::vector<std::string> hidden;
+  writer.key("request").open();
+  for (std::size_t i = 0; i < root.size(); ++i) {
+    writer.key(root.key(i));
+    const JsonValue member = root.member(i);
+    root.key(i) == "request" && member.is_object() ? write_request(writer, member, sees, hidden)
+                                                   : void(writer.value(member));
+  }
+  writer.close();
+  if (hidden.empty()) return {};
+  writer.key("hidden").open_list();
+  for (const std::string& part : hidden) writer.text(part);
+  writer.close_list();
+  return {};
+}
+
 Result<Response> show_decision(const ApiRoom& room, const Exchange& exchange) {
   const std::string* explain = exchange.query("explain");
   if (explain && *explain != "summary" && *explain != "full") {
@@ -110,7 +164,10 @@ Result<Response> show_decision(const ApiRoom& room, const Exchange& exchange) {
   JsonWriter writer;
   writer.open();
   write_head(writer, *record);
-  writer.key("request").raw(record->request).key("decision");
+  if (auto written = write_stored(writer, record->request, room, exchange.identity.role); !written) {
+    return tl::unexpected(written.error());
+  }
+  writer.key("decision");
   if (explain && *explain == "full") {
     const auto replayed = replay(room, *record);
     if (!replayed) return tl::unexpected(replayed.error());

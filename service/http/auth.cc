@@ -1,6 +1,8 @@
 #include "service/http/auth.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
@@ -184,6 +186,7 @@ void Policy::set(std::string method, std::string pattern, Role least) {
 Result<void> Policy::override_from(const std::string& path) {
   auto rows = rows_;  // a file that is half good changes nothing
   auto roles = roles_;
+  auto seen_by = seen_by_;
   auto loaded = for_each_line(path, [&](int line, const Words& words) -> Result<void> {
     if (words.size() != 3) return bad_line(path, line, "METHOD /pattern role", joined(words));
     const auto role = role_named(words[2]);
@@ -191,7 +194,16 @@ Result<void> Policy::override_from(const std::string& path) {
       roles[words[1]] = *role;
       return {};
     }
-    if (words[0] == "ROLE") return bad_line(path, line, "reader, planner, operator or admin", words[2]);
+    const auto seen = words[0] == "SEE" ? seen_by.find(words[1]) : seen_by.end();
+    if (words[0] == "SEE" && seen == seen_by.end())
+      return bad_line(path, line, "vm.parameters or vm.template", words[1]);
+    if (seen != seen_by.end() && role && *role != Role::kAnyone) {
+      seen->second = *role;
+      return {};
+    }
+    if (words[0] == "ROLE" || words[0] == "SEE") {
+      return bad_line(path, line, "reader, planner, operator or admin", words[2]);
+    }
     if (!role) return bad_line(path, line, "anyone, reader, planner, operator or admin", words[2]);
     const auto row = rows.find({words[0], words[1]});
     if (row == rows.end()) return bad_line(path, line, "a method and pattern of the API", words[0] + " " + words[1]);
@@ -201,6 +213,7 @@ Result<void> Policy::override_from(const std::string& path) {
   if (!loaded) return loaded;
   rows_ = std::move(rows);
   roles_ = std::move(roles);
+  seen_by_ = std::move(seen_by);
   return {};
 }
 
@@ -213,25 +226,64 @@ Role Policy::role_of(const std::vector<std::string>& keystone_roles) const {
   return highest;
 }
 
+Role Policy::least_to_see(std::string_view part) const {
+  const auto row = seen_by_.find(part);
+  return row == seen_by_.end() ? Role::kAdmin : row->second;
+}
+
 Role Policy::least(std::string_view method, std::string_view pattern) const {
   const auto row = rows_.find({std::string(method == "HEAD" ? "GET" : method), std::string(pattern)});
   return row == rows_.end() ? Role::kAdmin : row->second;
 }
 
+RateLimit::RateLimit(double per_second, std::size_t most_addresses)
+    : per_second_(per_second), capacity_(std::max(1.0, per_second)), most_addresses_(most_addresses) {}
+
 Result<void> RateLimit::take(const std::string& token_hash, Time now) {
   if (per_second_ <= 0) return {};
-  const double capacity = std::max(1.0, per_second_);
   const std::lock_guard lock(mutex_);
-  Bucket& bucket = buckets_.try_emplace(token_hash, Bucket{capacity, now}).first->second;
+  return take_from(tokens_, token_hash, now);
+}
+
+Result<void> RateLimit::take_for_address(std::string_view client, Time now) {
+  if (per_second_ <= 0) return {};
+  static const std::string kAllOthers;
+  const std::string key = rate_key(client);
+  const std::lock_guard lock(mutex_);
+  if (addresses_.size() >= most_addresses_) forget_full_ones(now);
+  const bool has_room = addresses_.size() < most_addresses_ || addresses_.contains(key);
+  return take_from(addresses_, has_room ? key : kAllOthers, now);
+}
+
+// Seldom enough to cost nothing: a bucket takes as long to be full again.
+void RateLimit::forget_full_ones(Time now) {
+  const std::chrono::duration<double> fill(capacity_ / per_second_);
+  if (now - looked_ < fill) return;
+  looked_ = now;
+  std::erase_if(addresses_, [&](const auto& one) { return now - one.second.filled >= fill; });
+}
+
+Result<void> RateLimit::take_from(Buckets& buckets, const std::string& key, Time now) {
+  Bucket& bucket = buckets.try_emplace(key, Bucket{capacity_, now}).first->second;
   const double elapsed_s = std::max(0.0, std::chrono::duration<double>(now - bucket.filled).count());
-  bucket.left = std::min(capacity, bucket.left + elapsed_s * per_second_);
+  bucket.left = std::min(capacity_, bucket.left + elapsed_s * per_second_);
   bucket.filled = std::max(bucket.filled, now);
   if (bucket.left < 1) {
     const auto wait_s = static_cast<int>(std::clamp(std::ceil((1 - bucket.left) / per_second_), 1.0, 3600.0));
-    return fail(ErrorCode::kTooMany, "more requests per second than this token may make", "emplace.rate_limit", wait_s);
+    return fail(ErrorCode::kTooMany,
+                "more requests per second than one token, or one address without a token, may make",
+                "emplace.rate_limit", wait_s);
   }
   bucket.left -= 1;
   return {};
+}
+
+std::string rate_key(std::string_view client) {
+  if (!client.starts_with('[')) return std::string(client.substr(0, client.rfind(':')));
+  const std::string address(client.substr(1, client.rfind(']') - 1));
+  in6_addr bytes = {};
+  if (::inet_pton(AF_INET6, address.c_str(), &bytes) != 1 || IN6_IS_ADDR_V4MAPPED(&bytes)) return address;
+  return hex(bytes.s6_addr, 8);
 }
 
 namespace {
@@ -249,9 +301,10 @@ Result<Identity> admit(Identity identity, Role least, RateLimit& rate, RateLimit
 Result<Identity> authorize(const Request& request, std::string_view pattern, const Tokens& tokens, const Policy& policy,
                            RateLimit& rate, RateLimit::Time now) {
   const Role least = policy.least(request.method, pattern);
-  if (least == Role::kAnyone) return Identity{};
   const Identity* identity = tokens.find(token_of(request));
   if (!identity) {
+    if (auto taken = rate.take_for_address(request.client, now); !taken) return tl::unexpected(taken.error());
+    if (least == Role::kAnyone) return Identity{};
     return fail(ErrorCode::kUnauthorized, "wanted a known token in Authorization: Bearer or X-Auth-Token");
   }
   return admit(*identity, least, rate, now);

@@ -1,5 +1,5 @@
-// Who may do what: static tokens, roles, the policy that names the least role of each route, and a rate limit per
-// token.
+// Who may do what: static tokens, roles, the policy that names the least role of each route, and a rate limit for each
+// token, and for each address that shows none.
 //
 // Tokens are kept and compared as SHA-256 hashes only, so that neither the file nor a core dump gives one away and the
 // comparison's time says nothing. Roles include the ones below them. What the policy doesn't name needs kAdmin.
@@ -7,15 +7,17 @@
 //   tokens file, one a line:   <sha256 of the token in hex> <reader|planner|operator|admin> <name>
 //   policy file, one a line:   <METHOD> </pattern> <anyone|reader|planner|operator|admin>
 //                        or:   ROLE <role in Keystone> <reader|planner|operator|admin>
+//                        or:   SEE <vm.parameters|vm.template> <reader|planner|operator|admin>
 // '#' starts a comment. The policy file overrides rows of the built-in table; a row that isn't there is a typing error.
 // Of Keystone's roles only "admin" is known without a line: "member" and "reader" are roles in one project, ours see
-// all.
+// all. What SEE names stands in stored requests and may be secret, so that without a line planners see it, readers not.
 //
 // Threads: Tokens and Policy are filled at start-up, then const; RateLimit from any thread. Errors: kInvalid for a bad
 // line (file, line, what was wanted, what was found), kUnavailable for a file that can't be read or written.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -71,31 +73,52 @@ class Policy {
   // The highest that one of these roles in Keystone stands for; kAnyone for none.
   Role role_of(const std::vector<std::string>& keystone_roles) const;
 
+  // Who sees a part of stored requests: "vm.parameters" or "vm.template".
+  Role least_to_see(std::string_view part) const;
+
  private:
   std::map<std::pair<std::string, std::string>, Role> rows_;       // by method and pattern
   std::map<std::string, Role> roles_ = {{"admin", Role::kAdmin}};  // by role in Keystone
+  std::map<std::string, Role, std::less<>> seen_by_ = {{"vm.parameters", Role::kPlanner},
+                                                       {"vm.template", Role::kPlanner}};
 };
 
-// A token bucket for each token: `per_second` on average, up to a second's worth at once. 0 is off.
+// A token bucket for each token and for each address without one: `per_second` on average, up to a second's worth at
+// once. 0 is off. An address is an IPv4 one, the first half of an IPv6 one, which is a network, or all of a unix
+// socket. Buckets that are full again are forgotten, so that memory is bounded by `most_addresses`; beyond, addresses
+// share one.
 class RateLimit {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit RateLimit(double per_second) : per_second_(per_second) {}
+  explicit RateLimit(double per_second, std::size_t most_addresses = 65'536);
 
   // kTooMany with retry_after_s if this request is one too many.
   Result<void> take(const std::string& token_hash, Time now);
+  // The same for a client that shows no token of ours; `client`: of a Request.
+  Result<void> take_for_address(std::string_view client, Time now);
 
  private:
   struct Bucket {
     double left;
     Time filled;
   };
+  using Buckets = std::unordered_map<std::string, Bucket>;
+
+  Result<void> take_from(Buckets& buckets, const std::string& key, Time now);
+  void forget_full_ones(Time now);
 
   const double per_second_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, Bucket> buckets_;  // by token hash: bounded by the tokens there are
+  const double capacity_;
+  const std::size_t most_addresses_;
+  std::mutex mutex_;  // guards what follows
+  Buckets tokens_;    // bounded by the tokens there are
+  Buckets addresses_;
+  Time looked_ = {};  // for buckets that are full again
 };
+
+// Whose bucket a client of that name ("address:port" or "unix") takes from.
+std::string rate_key(std::string_view client);
 
 // Whether the request may call the route: its token (Authorization: Bearer, or X-Auth-Token), the policy, the rate.
 // kUnauthorized without a known token, kForbidden below the least role, kTooMany over the rate.

@@ -90,6 +90,21 @@ TEST(Policy, IsOverriddenByAFile) {
   }
 }
 
+TEST(Policy, SaysWhoSeesWhatMayBeSecret) {
+  const Folder folder;
+  Policy policy;
+  EXPECT_EQ(policy.least_to_see("vm.parameters"), Role::kPlanner);
+  EXPECT_EQ(policy.least_to_see("vm.template"), Role::kPlanner);
+
+  EXPECT_TRUE(policy.override_from(folder.file("policy", "SEE vm.parameters reader\nSEE vm.template admin\n")));
+  EXPECT_EQ(policy.least_to_see("vm.parameters"), Role::kReader);
+  EXPECT_EQ(policy.least_to_see("vm.template"), Role::kAdmin);
+  for (const char* bad : {"SEE vm.name reader\n", "SEE vm.parameters anyone\n", "SEE vm.parameters king\n"}) {
+    EXPECT_FALSE(policy.override_from(folder.file("policy", bad))) << bad;
+    EXPECT_EQ(policy.least_to_see("vm.parameters"), Role::kReader);
+  }
+}
+
 TEST(Policy, KnowsTheRolesThatItsFileNames) {
   const Folder folder;
   Policy policy;
@@ -124,6 +139,42 @@ TEST(RateLimit, LetsASecondsWorthThrough) {
 TEST(RateLimit, IsOffAtZero) {
   RateLimit limit(0);
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(limit.take("a", {}));
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(limit.take_for_address("10.0.0.1:1", {}));
+}
+
+TEST(RateLimit, HoldsForAnAddressWhateverItsPort) {
+  RateLimit limit(1);
+
+  EXPECT_TRUE(limit.take_for_address("10.0.0.1:1000", {}));
+  EXPECT_EQ(limit.take_for_address("10.0.0.1:1001", {}).error().code, ErrorCode::kTooMany);
+  EXPECT_TRUE(limit.take_for_address("10.0.0.2:1000", {}));
+  EXPECT_TRUE(limit.take("10.0.0.1", {})) << "a token is no address";
+  EXPECT_TRUE(limit.take_for_address("unix", {}));
+  EXPECT_FALSE(limit.take_for_address("unix", {}));
+}
+
+TEST(RateLimit, TakesANetworkOfIpv6ForOneAddress) {
+  EXPECT_EQ(rate_key("10.0.0.1:80"), "10.0.0.1");
+  EXPECT_EQ(rate_key("[2001:db8::1]:80"), rate_key("[2001:db8:0:0:ffff::2]:81"));
+  EXPECT_NE(rate_key("[2001:db8::1]:80"), rate_key("[2001:db8:0:1::1]:80"));
+  EXPECT_EQ(rate_key("[::ffff:10.0.0.1]:80"), "::ffff:10.0.0.1");
+  EXPECT_EQ(rate_key("unix"), "unix");
+  EXPECT_EQ(rate_key(""), "");
+}
+
+TEST(RateLimit, IsBoundedInItsAddresses) {
+  RateLimit limit(1, 2);
+  const RateLimit::Time start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(limit.take_for_address("10.0.0.1:1", start));
+  EXPECT_TRUE(limit.take_for_address("10.0.0.2:1", start));
+
+  EXPECT_TRUE(limit.take_for_address("10.0.0.3:1", start));
+  EXPECT_FALSE(limit.take_for_address("10.0.0.4:1", start)) << "those beyond share one";
+  EXPECT_FALSE(limit.take_for_address("10.0.0.1:1", start));
+
+  const auto later = start + std::chrono::seconds(2);
+  EXPECT_TRUE(limit.take_for_address("10.0.0.4:1", later));
+  EXPECT_TRUE(limit.take_for_address("10.0.0.3:1", later)) << "full buckets were forgotten";
 }
 
 TEST(Authorize, WantsATokenWithTheRole) {
@@ -217,6 +268,31 @@ TEST(AdminToken, RefusesAFileThatIsNotOne) {
   ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
   EXPECT_EQ(create_admin_token(path).error().code, ErrorCode::kInvalid);
   EXPECT_EQ(create_admin_token(folder.path("no/such")).error().code, ErrorCode::kUnavailable);
+}
+
+TEST(Authorize, LimitsThoseWithoutAToken) {
+  Tokens tokens;
+  tokens.add({sha256_hex("r"), Role::kReader, "r"});
+  Policy policy;
+  policy.set("GET", "/healthz", Role::kAnyone);
+  policy.set("GET", "/hosts", Role::kReader);
+  RateLimit rate(1);
+  Request request = with_header("x-auth-token", "wrong");
+  request.method = "GET";
+  request.client = "10.0.0.1:1";
+  const auto code = [&](const char* pattern) {
+    const auto identity = authorize(request, pattern, tokens, policy, rate, {});
+    return identity ? ErrorCode::kNotFound : identity.error().code;
+  };
+
+  EXPECT_EQ(code("/healthz"), ErrorCode::kNotFound);
+  EXPECT_EQ(code("/healthz"), ErrorCode::kTooMany);
+  EXPECT_EQ(code("/hosts"), ErrorCode::kTooMany) << "nor may it try tokens";
+  request.client = "10.0.0.2:1";
+  EXPECT_EQ(code("/hosts"), ErrorCode::kUnauthorized);
+  EXPECT_EQ(code("/hosts"), ErrorCode::kTooMany);
+  request.headers = {{"x-auth-token", "r"}};
+  EXPECT_EQ(code("/hosts"), ErrorCode::kNotFound);
 }
 
 }  // namespace

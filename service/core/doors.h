@@ -49,6 +49,8 @@ struct Claim {
   std::string state;  // "held", "confirmed"
   std::int64_t expires_at_us = 0;
   std::int64_t generation = 0;  // of the host, after this claim
+  std::int64_t taken_at_us = 0;
+  bool existing = false;  // an order with unique_name found it held for an equal request
 };
 
 // A claim whose vm is to be started.
@@ -65,6 +67,10 @@ struct ClaimOrder {
   bool start = false;  // the claim belongs to a vm that will be started: it is confirmed or given back by us, and a
                        // restart finds it
   bool move = false;   // the vm is on another host now; confirming moves it
+  // No other vm of the project may have the name: kConflict "emplace.vm.name_taken", or, when a claim holds it for an
+  // equal request, that claim. Orders that are taken together are all new or all found. One without a host only looks.
+  bool unique_name = false;
+  bool any_id = false;  // the vm's id was made for this order: an equal request may have another
 };
 
 // Why the store refused: lack of room or a broken rule, never because a number moved.

@@ -224,7 +224,10 @@ void write_claim(JsonWriter& writer, const Claim& claim) {
   writer.text("host", claim.host).key("cells").open_list();
   for (const std::uint32_t cell : claim.cells) writer.whole(cell);
   writer.close_list().text("state", claim.state).text("expires_at", time_text(claim.expires_at_us));
-  writer.whole("generation", claim.generation).close();
+  writer.whole("generation", claim.generation);
+  writer.text("taken_at", time_text(claim.taken_at_us));
+  if (claim.existing) writer.flag("existing", true);
+  writer.close();
 }
 
 void write_refusal(JsonWriter& writer, const RefusalKeys& keys, std::string_view host, std::string_view filter,

@@ -42,6 +42,7 @@ struct PlacementOptions {
   bool claim = false;
   std::uint32_t ttl_s = 60;
   bool start = false;      // implies claim
+  bool unique_name = false;  // with claim: see ClaimOrder
   std::uint32_t alternates = 3;
   ExplainLevel explain = ExplainLevel::kSummary;
   bool record = false;

@@ -75,6 +75,8 @@ void read_vm(JsonValue value, VmRequest& vm, JsonErrors& errors) {
   fields.require("memory_mib");
   fields.uuid("id", vm.id);
   fields.name_or_null("name", vm.name);
+  if (!vm.name.empty() && vm.name.find_first_not_of(' ') == std::string::npos)
+    errors.add("vm.name: wanted a name that is not blank, found " + std::to_string(vm.name.size()) + " blanks");
   fields.whole("vcpus", vm.vcpus);
   fields.whole("memory_mib", vm.memory_mib);
   fields.whole("disk_gib", vm.disk_gib);
@@ -102,6 +104,7 @@ void read_options(JsonFields& fields, PlacementOptions& options, const Picture* 
   fields.flag("claim", options.claim);
   fields.whole("ttl_s", options.ttl_s, kTtl);
   fields.flag("start", options.start);
+  fields.flag("unique_name", options.unique_name);
   fields.whole("alternates", options.alternates, kAlternates);
   fields.choice("explain", options.explain, "none, summary, full", &parse_explain);
   fields.flag("record", options.record);
@@ -119,6 +122,8 @@ void check_options(const PlacementRequest& request, JsonErrors& errors) {
     errors.add("what_if: wanted none together with claim or start: a claim is taken on what is, found " +
                std::to_string(options.what_if.size()));
   }
+  if (options.unique_name && !options.claim)
+    errors.add("unique_name: wanted false without claim or start: only a claim takes a name, found true");
   if (options.claim && request.vm.name.empty())
     errors.add("vm.name: wanted a name together with claim or start, found none");
   if (options.count > 1 && options.claim && !request.vm.id.is_zero() && request.vm.nova_spec.empty()) {

@@ -52,6 +52,21 @@ Error refusal(const Degraded& failed) {
           "emplace.objective.failed"};
 }
 
+// Claims that were found held have the vms they were taken for, and no decision of today's. Where today's line ended at
+// an instance that fits nowhere, so do those after it.
+void attach(Placement& placement, std::span<const Claim> claims) {
+  auto& instances = placement.instances;
+  while (instances.size() < claims.size()) {
+    instances.push_back(instances.back());
+    instances.back().vm = instance_of(*placement.request, static_cast<std::uint32_t>(instances.size() - 1));
+  }
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    if (claims[i].existing) instances[i].vm.id = claims[i].vm;
+    instances[i].claim = claims[i];
+  }
+  if (claims.front().existing) placement.decision_id = {};
+}
+
 }  // namespace
 
 VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host) {
@@ -79,15 +94,15 @@ Result<Placement> Scheduler::place(std::shared_ptr<const PlacementRequest> reque
   std::optional<Conflict> conflict;
   for (int round = 0; round < kRounds; ++round) {
     auto placement = decide_on(request, rules, pictures_.latest(), ambient_.now_us());
-    if (!placement || !claims || no_host_fits(*placement)) return placement;
+    if (!placement || !claims) return placement;
+    if (no_host_fits(*placement)) return find_held(*std::move(placement), deadline, key);
     placement->decision_id = ambient_.new_uuid();
     const auto taken = take_first(*placement, deadline, key, conflict);
     if (!taken) return tl::unexpected(taken.error());
     if (!*taken) continue;
-    for (std::size_t i = 0; i < placement->instances.size(); ++i) {
-      placement->instances[i].claim = (*taken)->claims[i];
-      if (request->options.start) start({(*taken)->claims[i], placement->instances[i].vm});
-    }
+    attach(*placement, (*taken)->claims);
+    for (const Instance& instance : placement->instances)
+      if (request->options.start && !instance.claim->existing) start({*instance.claim, instance.vm});
     placement->event_seq = (*taken)->event_seq;
     return placement;
   }
@@ -131,13 +146,12 @@ Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> r
 Result<std::optional<ClaimsTaken>> Scheduler::take_first(const Placement& placement, Deadline deadline,
                                                          const std::optional<IdempotencyKey>& key,
                                                          std::optional<Conflict>& conflict) {
-  const auto& options = placement.request->options;
   std::vector<std::size_t> choice(placement.instances.size(), 0);  // per instance: how far down its ranking
   for (std::size_t attempt = 0; attempt < kTries; ++attempt) {
     std::vector<ClaimOrder> orders;
     for (std::size_t i = 0; i < choice.size(); ++i) {
       const Instance& instance = placement.instances[i];
-      orders.push_back({ambient_.new_uuid(), instance.vm, host_name(instance, choice[i]), options.ttl_s, options.start});
+      orders.push_back(order_for(*placement.request, i, instance.vm, host_name(instance, choice[i])));
     }
     auto taken = take(placement, std::move(orders), deadline, key);
     if (!taken) return tl::unexpected(taken.error());
@@ -149,6 +163,33 @@ Result<std::optional<ClaimsTaken>> Scheduler::take_first(const Placement& placem
   return std::optional<ClaimsTaken>();
 }
 
+ClaimOrder Scheduler::order_for(const PlacementRequest& request, std::size_t i, const VmRequest& vm,
+                                std::string host) const {
+  return {.id = ambient_.new_uuid(),
+          .vm = vm,
+          .host = std::move(host),
+          .ttl_s = request.options.ttl_s,
+          .start = request.options.start,
+          .unique_name = request.options.unique_name,
+          .any_id = i > 0 || request.vm.id.is_zero()};
+}
+
+// What is held for an equal request may be the very thing that leaves no room for another.
+Result<Placement> Scheduler::find_held(Placement placement, Deadline deadline,
+                                       const std::optional<IdempotencyKey>& key) {
+  if (!placement.request->options.unique_name) return placement;
+  std::vector<ClaimOrder> orders;
+  for (std::uint32_t i = 0; i < placement.request->options.count; ++i) {
+    VmRequest vm = instance_of(*placement.request, i);
+    if (vm.id.is_zero()) vm.id = ambient_.new_uuid();
+    orders.push_back(order_for(*placement.request, i, vm, ""));
+  }
+  const auto taken = take(placement, std::move(orders), deadline, key);
+  if (!taken) return tl::unexpected(taken.error());
+  if (!taken->conflict) attach(placement, taken->claims);
+  return placement;
+}
+
 Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<ClaimOrder> orders, Deadline deadline,
                                     const std::optional<IdempotencyKey>& key) {
   // The store may still be writing after our deadline, so what it calls owns all it needs.
@@ -156,15 +197,13 @@ Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<Clai
   // batch after the other.
   auto records = [answered = Placement(placement), document = decision_document(placement),
                   key](std::span<const Claim> claims) mutable {
-    for (std::size_t i = 0; i < claims.size(); ++i) answered.instances[i].claim = claims[i];
+    attach(answered, claims);
     ClaimRecords result;
-    result.decision = DecisionRecord{answered.decision_id,
-                                     answered.instances.front().vm.id,
-                                     answered.rules->profile.name,
-                                     answered.version,
-                                     replay_request(answered),
-                                     document,
-                                     answered.now_us};
+    if (!claims.front().existing)
+      result.decision =
+          DecisionRecord{answered.decision_id, answered.instances.front().vm.id, answered.rules->profile.name,
+                         answered.version,     replay_request(answered),         document,
+                         answered.now_us};
     if (key) {
       const int status = answered.request->options.start ? 202 : 200;
       result.answer = std::pair(*key, RememberedAnswer{status, answer_json(answered)});

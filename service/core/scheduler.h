@@ -84,6 +84,10 @@ class Scheduler {
                                                 const std::optional<IdempotencyKey>& key, std::optional<Conflict>& conflict);
   Result<ClaimsTaken> take(const Placement& placement, std::vector<ClaimOrder> orders, Deadline deadline,
                            const std::optional<IdempotencyKey>& key);
+  // Where no host fits: the claims that are held for an equal request, if names are to be unique.
+  Result<Placement> find_held(Placement placement, Deadline deadline, const std::optional<IdempotencyKey>& key);
+  // For instance i of the request; without a host it only looks for what is held.
+  ClaimOrder order_for(const PlacementRequest& request, std::size_t i, const VmRequest& vm, std::string host) const;
   void start(StartOrder order);
 
   const Pictures& pictures_;

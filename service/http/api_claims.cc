@@ -21,7 +21,8 @@ std::string claim_json(const Claim& claim) {
 void write_known_claim(JsonWriter& writer, const Picture& picture, std::uint32_t row) {
   const VmRow vm = vm_row(picture, row);
   writer.open().text("id", to_string(*vm.claim)).text("vm", to_string(vm.id)).text("vm_name", vm.name);
-  writer.text("host", vm.host).text("state", "held").key("expires_at").null().close();
+  writer.text("host", vm.host).text("state", "held").key("expires_at").null();
+  writer.key("taken_at").null().close();
 }
 
 // While the store is away.

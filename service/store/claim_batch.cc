@@ -7,6 +7,7 @@
 
 #include "service/store/events.h"
 #include "service/store/ledger_sql.h"
+#include "service/store/names.h"
 #include "service/store/operations.h"
 #include "service/store/records.h"
 #include "service/store/sql.h"
@@ -25,9 +26,9 @@ constexpr sql::Statement kKnownVms{
 constexpr sql::Statement kInsertClaims{
     "insert_claims",
     "INSERT INTO claims (id, vm, vm_name, host_id, state, project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, cells,"
-    " spread_by, spread_group, spread_domain, start, move, definition, generation, expires_at_us)"
+    " spread_by, spread_group, spread_domain, start, move, definition, generation, expires_at_us, taken_at_us)"
     " SELECT id, vm, vm_name, host_id, 'held', project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, cells::int[],"
-    " spread_by, spread_group, spread_domain, start, move, definition::jsonb, generation, expires_at_us"
+    " spread_by, spread_group, spread_domain, start, move, definition::jsonb, generation, expires_at_us, $20::bigint"
     " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::float8[], $8::float8[],"
     " $9::float8[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::bool[], $17::text[],"
     " $18::bigint[], $19::bigint[]) AS n (id, vm, vm_name, host_id, project, group_id, vcpus, memory_mib, disk_gib,"
@@ -92,7 +93,7 @@ class Batch {
 
  private:
   void read();
-  void want_orders(LedgerWanted& wanted, std::vector<Uuid>& vms) const;
+  void want_orders(LedgerWanted& wanted, std::vector<Uuid>& vms);
   void read_stored(const std::vector<Uuid>& ids);
   void want_stored(LedgerWanted& wanted) const;
   void decide();
@@ -111,7 +112,8 @@ class Batch {
   Claim to_claim(const ClaimOrder& order, const std::vector<std::uint32_t>& cells) const;
   VmRow claim_row(const ClaimOrder& order, const Claim& claim) const;
   void enter(const TakeAct& act, const std::vector<Claim>& claims);
-  void remember(ClaimRecords records);
+  Result<ClaimsTaken> answer_held(const TakeAct& act, std::vector<Claim> held);
+  std::optional<Error> remember(const TakeAct& act, const std::vector<Claim>& claims);  // with what it is to be kept
   void release(StoredClaim& stored);
   void forget(const StoredClaim& stored, const std::string& host);
   void insert_claims();
@@ -129,6 +131,7 @@ class Batch {
   std::int64_t now_us_ = 0;
 
   Ledger ledger_;
+  Names names_;
   std::map<Uuid, StoredClaim> stored_;
   std::map<Uuid, std::string> placed_;  // vm → host
   std::set<Uuid> claimed_;              // vms with a held claim
@@ -156,10 +159,11 @@ std::vector<Uuid> claims_named(std::span<const ClaimAct* const> acts) {
   return ids;
 }
 
-void Batch::want_orders(LedgerWanted& wanted, std::vector<Uuid>& vms) const {
+void Batch::want_orders(LedgerWanted& wanted, std::vector<Uuid>& vms) {
   for (const ClaimAct* const act : acts_) {
     const auto* const take = std::get_if<TakeAct>(act);
     if (take == nullptr) continue;
+    names_.want(take->orders);
     for (const ClaimOrder& order : take->orders) {
       wanted.hosts.insert(order.host);
       if (!order.vm.group.empty()) wanted.groups.insert(order.vm.group);
@@ -197,8 +201,10 @@ void Batch::read() {
   want_orders(wanted, vms);
   read_stored(ids);
   want_stored(wanted);
+  names_.lock(transaction_);
   ledger_ = lock_ledger(transaction_, wanted);
   now_us_ = sql::now_us(transaction_);  // not before: the locks may have been waited for
+  names_.read(transaction_, now_us_);
   read_stored(ids);  // again, now that nobody else can change them
   for (const auto& [id, claim] : stored_)
     if (!claim.placed_on.empty() && !ledger_.hosts.contains(claim.placed_on))
@@ -240,6 +246,9 @@ std::optional<Error> Batch::check(const ClaimOrder& order) const {
 }
 
 Result<ClaimsTaken> Batch::decide(const TakeAct& act) {
+  auto held = names_.held_for(act.orders);
+  if (!held) return tl::unexpected(held.error());
+  if (!held->empty()) return answer_held(act, *std::move(held));
   ClaimsTaken result;
   std::vector<Claim> claims;
   std::optional<Error> error;
@@ -254,14 +263,12 @@ Result<ClaimsTaken> Batch::decide(const TakeAct& act) {
     claims.push_back(to_claim(order, cells));
   }
   if (!error && !result.conflict) {
-    ClaimRecords records = act.records ? act.records(claims) : ClaimRecords{};
-    if (!records.answer || limits_.may_remember) {
-      remember(std::move(records));
+    error = remember(act, claims);
+    if (!error) {
       enter(act, claims);
       result.claims = std::move(claims);
       return result;
     }
-    error = Error{ErrorCode::kTooMany, "too many idempotency keys are remembered; try later", "", 60};
   }
   for (std::size_t i = claims.size(); i-- > 0;) {
     take_back(ledger_, act.orders[i], claims[i].cells);
@@ -269,6 +276,12 @@ Result<ClaimsTaken> Batch::decide(const TakeAct& act) {
   }
   if (error) return tl::unexpected(std::move(*error));
   return result;
+}
+
+// What an earlier order of an equal request took.
+Result<ClaimsTaken> Batch::answer_held(const TakeAct& act, std::vector<Claim> held) {
+  if (auto error = remember(act, held)) return tl::unexpected(*std::move(error));
+  return ClaimsTaken{.claims = std::move(held)};
 }
 
 Claim Batch::to_claim(const ClaimOrder& order, const std::vector<std::uint32_t>& cells) const {
@@ -279,7 +292,8 @@ Claim Batch::to_claim(const ClaimOrder& order, const std::vector<std::uint32_t>&
           .cells = cells,
           .state = "held",
           .expires_at_us = now_us_ + std::int64_t{order.ttl_s} * 1'000'000,
-          .generation = ledger_.hosts.at(order.host).claims_generation};
+          .generation = ledger_.hosts.at(order.host).claims_generation,
+          .taken_at_us = now_us_};
 }
 
 VmRow Batch::claim_row(const ClaimOrder& order, const Claim& claim) const {
@@ -303,16 +317,21 @@ VmRow Batch::claim_row(const ClaimOrder& order, const Claim& claim) const {
 void Batch::enter(const TakeAct& act, const std::vector<Claim>& claims) {
   for (std::size_t i = 0; i < claims.size(); ++i) {
     taken_.push_back({&act.orders[i], claims[i], act.runner});
+    names_.take(act.orders[i], claims[i]);
     changes_.push_back(claim_row(act.orders[i], claims[i]));
   }
   done_.claims += static_cast<std::int64_t>(claims.size());
 }
 
-void Batch::remember(ClaimRecords records) {
+std::optional<Error> Batch::remember(const TakeAct& act, const std::vector<Claim>& claims) {
+  ClaimRecords records = act.records ? act.records(claims) : ClaimRecords{};
+  if (records.answer && !limits_.may_remember)
+    return Error{ErrorCode::kTooMany, "too many idempotency keys are remembered; try later", "", 60};
   if (records.decision) decisions_.push_back(std::move(*records.decision));
-  if (!records.answer) return;
+  if (!records.answer) return std::nullopt;
   answers_.push_back(std::move(*records.answer));
   answer_acts_.push_back(act_);
+  return std::nullopt;
 }
 
 // Members that are counted no longer.
@@ -340,6 +359,7 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
     if (stored.placed_on != stored.claim.host) forget(stored, stored.placed_on);
   }
   confirmed_.emplace_back(act.claim, to_string(act.state));
+  names_.settle(act.claim, act.state);
   VmRow vm = stored.vm;
   vm.state = act.state;
   vm.claim.reset();
@@ -373,6 +393,8 @@ Result<ClaimsTaken> Batch::decide(const GiveBackAct& act) {
   release(stored);
   stored.claim.state = "gone";
   deleted_.push_back(act.claim);
+  const bool is_failed = !act.failure.empty() && !stored.move && stored.placed_on.empty();
+  is_failed ? names_.settle(act.claim, VmState::kFailed) : names_.give_back(act.claim);
   ended_.emplace_back(act.claim, act.failure.empty() ? "its claim was given back" : act.failure);
   if (act.failure.empty()) return ClaimsTaken{};
   if (stored.move || !stored.placed_on.empty()) {
@@ -396,6 +418,7 @@ Result<ClaimsTaken> Batch::decide(const ExpireAct& act) {
   release(found->second);
   found->second.claim.state = "expired";
   expired_.push_back(act.claim);
+  names_.give_back(act.claim);
   return ClaimsTaken{};
 }
 
@@ -428,9 +451,10 @@ void Batch::insert_claims() {
     generations.add(claim.generation);
     expiries.add(claim.expires_at_us);
   }
-  sql::run(transaction_, kInsertClaims, ids.text(), vms.text(), names.text(), hosts.text(), projects.text(), groups.text(),
-           vcpus.text(), memory_mib.text(), disk_gib.text(), nodes.text(), cells.text(), by.text(), spread_groups.text(),
-           domains.text(), starts.text(), moves.text(), definitions.text(), generations.text(), expiries.text());
+  sql::run(transaction_, kInsertClaims, ids.text(), vms.text(), names.text(), hosts.text(), projects.text(),
+           groups.text(), vcpus.text(), memory_mib.text(), disk_gib.text(), nodes.text(), cells.text(), by.text(),
+           spread_groups.text(), domains.text(), starts.text(), moves.text(), definitions.text(), generations.text(),
+           expiries.text(), now_us_);
 }
 
 void run_on_claims(pqxx::work& transaction, const sql::Statement& statement,

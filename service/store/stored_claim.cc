@@ -9,13 +9,14 @@ namespace {
   "SELECT c.id, c.vm, c.vm_name, h.name, c.cells, c.state, c.expires_at_us, c.generation, h.source, c.project," \
   " coalesce(g.name, ''), c.vcpus, c.memory_mib, c.disk_gib, c.numa_nodes, c.spread_by, c.spread_group,"        \
   " c.spread_domain, c.start, c.move, c.definition, coalesce(o.name, ''), v.vcpus, v.memory_mib, v.disk_gib,"   \
-  " v.cells, coalesce(v.source, ''), coalesce(v.vcpus_max, 0), coalesce(v.memory_max_mib, 0), c.failure"        \
-  " FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"                     \
+  " v.cells, coalesce(v.source, ''), coalesce(v.vcpus_max, 0), coalesce(v.memory_max_mib, 0), c.failure,"       \
+  " c.taken_at_us FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"       \
   " LEFT JOIN vms v ON v.id = c.vm LEFT JOIN hosts o ON o.id = v.host_id "
 
 constexpr sql::Statement kById{"claims_by_id", SELECT_CLAIMS "WHERE c.id = ANY($1::uuid[])"};
 constexpr sql::Statement kHeld{"claims_held",
                                SELECT_CLAIMS "WHERE c.state = 'held' AND c.id > $1::uuid ORDER BY c.id LIMIT $2"};
+constexpr sql::Statement kNamed{"claims_named", SELECT_CLAIMS "WHERE c.state = 'held' AND c.vm_name = ANY($1::text[])"};
 constexpr sql::Statement kStarts{"claims_to_start", SELECT_CLAIMS "WHERE c.state = 'held' AND c.start ORDER BY c.id"};
 constexpr sql::Statement kNote{
     "note_claim",
@@ -28,9 +29,15 @@ constexpr sql::Statement kExpired{
 StoredClaim to_claim(const pqxx::row& row) {
   StoredClaim stored;
   Claim& claim = stored.claim;
-  claim = {.id = sql::uuid(row[0]), .vm = sql::uuid(row[1]), .vm_name = sql::text(row[2]), .host = sql::text(row[3]),
-           .cells = sql::u32s(row[4]), .state = sql::text(row[5]), .expires_at_us = sql::i64(row[6]),
-           .generation = sql::i64(row[7])};
+  claim = {.id = sql::uuid(row[0]),
+           .vm = sql::uuid(row[1]),
+           .vm_name = sql::text(row[2]),
+           .host = sql::text(row[3]),
+           .cells = sql::u32s(row[4]),
+           .state = sql::text(row[5]),
+           .expires_at_us = sql::i64(row[6]),
+           .generation = sql::i64(row[7]),
+           .taken_at_us = sql::i64(row[30])};
   stored.start = sql::boolean(row[18]);
   stored.move = sql::boolean(row[19]);
   stored.vm = {
@@ -73,6 +80,9 @@ std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<
 }
 std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit) {
   return to_claims(sql::run(transaction, kHeld, to_string(after), limit));
+}
+std::vector<StoredClaim> read_claims_named(pqxx::work& transaction, const std::vector<std::string>& names) {
+  return to_claims(sql::run(transaction, kNamed, sql::array(names)));
 }
 std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction) {
   return to_claims(sql::run(transaction, kStarts));

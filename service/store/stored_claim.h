@@ -25,6 +25,8 @@ struct StoredClaim {
 
 std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<Uuid>& ids);
 std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit);
+std::vector<StoredClaim> read_claims_named(pqxx::work& transaction,
+                                           const std::vector<std::string>& names);  // held ones
 std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction);
 // Why the vm of a held claim is not there yet; whether that is news.
 bool note_claim(pqxx::work& transaction, const Uuid& id, const std::string& failure);

@@ -53,6 +53,11 @@ def bodies():
     yield "two requests", place, json.dumps({"vm": vm(), "request_spec": {}}), "^vm: wanted exactly one .*, found both"
     yield "no vcpus", place, json.dumps({"vm": {"name": "a", "memory_mib": 1}}), r"^vm\.vcpus: wanted a value, found none"
     yield "no name for a claim", place, json.dumps({"vm": {"vcpus": 1, "memory_mib": 1}, "claim": True}), r"^vm\.name: "
+    yield "a blank name", place, placement(name="  "), "^vm\\.name: wanted a name that is not blank, found 2 blanks"
+    for field, wrong, most in (("count", 0, "1000"), ("count", -1, "1000"), ("count", 1.5, "1000"), ("ttl_s", 0, "86400"),
+                               ("ttl_s", -5, "86400"), ("ttl_s", 0.5, "86400"), ("deadline_ms", -1, "600000"), ("deadline_ms", 1.5, "600000")):
+        yield f"{field} {wrong}", place, json.dumps({"vm": vm(), field: wrong}), f"^{field}: wanted a whole number from .* to {most}, found {wrong}$"
+    yield "a unique name without a claim", place, json.dumps({"vm": vm(), "unique_name": True}), "^unique_name: wanted false without claim"
     yield "a dry run that claims", place, json.dumps({"vm": vm(), "claim": True, "dry_run": True}), "^dry_run: "
     yield "a spec that is none", place, json.dumps({"request_spec": {"vcpus": 1}}), "^request_spec: wanted a RequestSpec primitive"
     yield "a what-if of an unknown kind", place, json.dumps({"vm": vm(), "what_if": [{"kind": "moon"}]}), r"^what_if\[0\]\.kind: "

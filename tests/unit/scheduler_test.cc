@@ -37,6 +37,10 @@ class FakeClaims : public Claims {
     ++takes;
     ClaimsTaken taken;
     for (std::size_t i = 0; i < orders.size(); ++i) {
+      if (held && orders[i].unique_name) {
+        taken.claims.push_back(*held);
+        continue;
+      }
       asked.push_back(orders[i].host);
       if (full.contains(orders[i].host)) {
         taken.claims.clear();
@@ -59,7 +63,8 @@ class FakeClaims : public Claims {
   }
   Result<Claim> claim(const Uuid&, Deadline) override { return fail(ErrorCode::kNotFound, "no such claim"); }
 
-  std::set<std::string> full;
+  std::set<std::string> full = {""};  // an order without a host only looks for what is held
+  std::optional<Claim> held;          // of equal requests
   std::vector<std::string> asked;
   ClaimRecords recorded;
   std::set<Uuid> confirmed;
@@ -155,6 +160,41 @@ TEST_F(SchedulerTest, LeavesNothingBehindOnADryRun) {
   EXPECT_FALSE(placement->instances[0].decision->ranking.order.empty());
   EXPECT_TRUE(placement->decision_id.is_zero());
   EXPECT_EQ(claims_.takes, 0);
+}
+
+Claim held_claim() {
+  Claim claim{.vm_name = "v", .host = "h3", .cells = {}, .state = "held"};
+  claim.id.bytes[0] = 77;
+  claim.vm.bytes[0] = 78;
+  claim.existing = true;
+  return claim;
+}
+
+TEST_F(SchedulerTest, FindsTheClaimThatIsHeldForAnEqualRequest) {
+  claims_.held = held_claim();
+  const auto placement = place(R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024},"start":true,"unique_name":true})");
+  ASSERT_TRUE(placement) << placement.error().message;
+  EXPECT_EQ(placement->instances[0].claim->id, claims_.held->id);
+  EXPECT_EQ(placement->instances[0].vm.id, claims_.held->vm);
+  EXPECT_TRUE(placement->decision_id.is_zero());
+  EXPECT_FALSE(claims_.recorded.decision);
+  EXPECT_TRUE(hypervisors_.started.empty());
+}
+
+TEST_F(SchedulerTest, FindsHeldClaimsWhereNoHostFitsAnyMore) {
+  const char* const huge =
+      R"({"vm":{"name":"v","vcpus":99,"memory_mib":1024},"claim":true,"unique_name":true,"count":2})";
+  const auto none = place(huge);
+  ASSERT_TRUE(none) << none.error().message;
+  EXPECT_FALSE(none->instances.front().claim);
+
+  claims_.held = held_claim();
+  const auto placement = place(huge);
+
+  ASSERT_TRUE(placement) << placement.error().message;
+  ASSERT_EQ(placement->instances.size(), 2u);
+  EXPECT_TRUE(placement->instances[1].claim);
+  EXPECT_EQ(placement->instances[1].vm.name, "v-2");
 }
 
 TEST_F(SchedulerTest, RecordsTheDecisionWithItsClaim) {

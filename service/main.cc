@@ -152,15 +152,14 @@ Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& conf
       [&pictures](const std::string& host) { return is_of(*pictures.latest(), host, "openstack"); });
 }
 
-// The profiles of the configuration, with what was changed over REST on top.
-Result<std::vector<Profile>> profiles_of(const Config& config, Store& store) {
-  std::vector<Profile> profiles = config.profiles;
+// The profiles that were changed over REST.
+Result<std::vector<Profile>> changed_profiles(Store& store) {
+  std::vector<Profile> profiles;
   const auto stored = store.profiles(std::chrono::steady_clock::now() + kStartDeadline);
   if (!stored) return tl::unexpected(stored.error());
   for (const auto& [name, json] : *stored) {
     const auto profile = parse_profile(json, name);
     if (!profile) return tl::unexpected(profile.error());
-    std::erase_if(profiles, [&name = name](const Profile& other) { return other.name == name; });
     profiles.push_back(*profile);
   }
   return profiles;
@@ -182,7 +181,9 @@ Result<http::Tokens> tokens_of(const Config& config, const fs::path& data) {
 }
 
 // All that profiles may name; for what they name of a plugin that was refused, something that says so.
-Catalogue rules_of(const Plugins& plugins, std::span<const Profile> profiles) {
+Catalogue rules_of(const Plugins& plugins, const Config& config, std::span<const Profile> changed) {
+  std::vector<Profile> profiles = config.profiles;
+  profiles.insert(profiles.end(), changed.begin(), changed.end());
   return with_stand_ins(plugins.add_to(built_in_rules()), profiles, plugins.refusals());
 }
 
@@ -193,9 +194,10 @@ Result<void> take_config(const Config& config, const PluginSettings& settings, C
                          Store& store) {
   auto plugins = current.get()->reload(settings, plugin_choices(config, settings));
   if (!plugins) return tl::unexpected(plugins.error());
-  const auto profiles = profiles_of(config, store);
-  if (!profiles) return tl::unexpected(profiles.error());
-  if (const auto replaced = book.replace(rules_of(*plugins, *profiles), *profiles); !replaced) return replaced;
+  const auto changed = changed_profiles(store);
+  if (!changed) return tl::unexpected(changed.error());
+  auto rules = rules_of(*plugins, config, *changed);
+  if (const auto replaced = book.replace(std::move(rules), config.profiles, *changed); !replaced) return replaced;
   current.put(*std::move(plugins));
   return {};
 }
@@ -213,12 +215,20 @@ void reload(const Config& running, const PluginSettings& settings, CurrentPlugin
                                current.get()->status().size()));
 }
 
+Result<void> take_profile(const std::string& payload, RuleBook& book) {
+  const auto document = JsonDocument::parse(payload);
+  if (!document) return tl::unexpected(document.error());
+  const auto name = document->root().is_object() ? document->root().find("name") : std::nullopt;
+  if (name && name->is_text() && document->root().find("removed")) return book.forget(name->text());
+  const auto profile = parse_profile(document->root(), "");
+  return profile ? book.put(*profile) : Result<void>(tl::unexpected(profile.error()));
+}
+
 // Profiles changed over REST, on whichever replica.
 void take_profiles(std::span<const Event> events, RuleBook& book) {
   for (const Event& event : events) {
     if (event.kind != kProfileEvent) continue;
-    const auto profile = parse_profile(event.payload);
-    const auto put = profile ? book.put(*profile) : Result<void>(tl::unexpected(profile.error()));
+    const auto put = take_profile(event.payload, book);
     if (!put) log_line("error", fmt::format("event=profile error={}", log_text(put.error().message)));
   }
 }
@@ -236,8 +246,8 @@ std::optional<std::int64_t> load_anew(PostgresStore& store, observe::Observer& o
                                       const Config& config) {
   const auto before = observer.latest()->version().event_seq;
   const auto seq = load_picture(store, observer);
-  const auto profiles = seq ? profiles_of(config, store) : tl::unexpected(seq.error());
-  const auto done = profiles ? book.replace(*profiles) : tl::unexpected(profiles.error());
+  const auto changed = seq ? changed_profiles(store) : tl::unexpected(seq.error());
+  const auto done = changed ? book.replace(config.profiles, *changed) : tl::unexpected(changed.error());
   if (!done) {
     log_line("error", fmt::format("event=events_lost action=try_again error={}", log_text(done.error().message)));
     return std::nullopt;
@@ -293,9 +303,10 @@ Result<void> serve(const Config& config, const std::string& connection) {
                        .log = store_log,
                        .schema = config.database_schema});
   RuleBook rule_book(Catalogue{});
-  const auto profiles = profiles_of(config, store);
-  if (!profiles) return tl::unexpected(profiles.error());
-  if (const auto filled = rule_book.replace(rules_of(*plugins.get(), *profiles), *profiles); !filled) return filled;
+  const auto changed = changed_profiles(store);
+  if (!changed) return tl::unexpected(changed.error());
+  auto rules = rules_of(*plugins.get(), config, *changed);
+  if (const auto filled = rule_book.replace(std::move(rules), config.profiles, *changed); !filled) return filled;
 
   std::unique_ptr<observe::History> history;
   if (config.history_mib > 0) {

@@ -250,6 +250,7 @@ class Store : public Claims, public Operations, public Sightings {
   // Profiles that were changed over REST, as JSON by name; a change is also an event of kind "profile" whose payload is
   // that JSON (change_from_json does not read it: it is no row of the picture).
   virtual Result<std::map<std::string, std::string>> profiles(Deadline deadline) = 0;
+  // An empty `json` forgets the change (kNotFound when there is none); its event is {"name": ..., "removed": true}.
   virtual Result<std::int64_t> put_profile(const std::string& name, const std::string& json, Deadline deadline) = 0;
   // Reservations, one per vm: a later one takes an earlier one's place, until released or expired. They may be lost in a
   // crash of the database. The event_seq of the change is returned.

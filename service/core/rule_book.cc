@@ -77,18 +77,22 @@ std::string identity(const RuleTraits& traits) {
 
 // The default profile names only what the catalogue has.
 RuleBook::RuleBook(Catalogue catalogue) : catalogue_(std::move(catalogue)) {
-  if (auto book = make_book(catalogue_, {})) book_ = *std::move(book);
+  if (auto book = make_book(catalogue_, {}, {})) book_ = *std::move(book);
 }
 
-Result<RuleBook::Book> RuleBook::make_book(const Catalogue& catalogue, const std::vector<Profile>& profiles) {
+Result<RuleBook::Book> RuleBook::make_book(const Catalogue& catalogue, const std::vector<Profile>& configured,
+                                           const std::vector<Profile>& changed) {
   Book book;
   if (auto rules = resolve(default_profile(catalogue), catalogue)) {
     book.emplace("default", std::make_shared<const Rules>(*std::move(rules)));
   }
-  for (const Profile& profile : profiles) {
-    auto rules = resolve(profile, catalogue);
+  std::map<std::string, const Profile*> profiles;
+  for (const auto* const list : {&configured, &changed})
+    for (const Profile& profile : *list) profiles.insert_or_assign(profile.name, &profile);
+  for (const auto& [name, profile] : profiles) {
+    auto rules = resolve(*profile, catalogue);
     if (!rules) return tl::unexpected(rules.error());
-    book.insert_or_assign(profile.name, std::make_shared<const Rules>(*std::move(rules)));
+    book.insert_or_assign(name, std::make_shared<const Rules>(*std::move(rules)));
   }
   return book;
 }
@@ -116,20 +120,37 @@ Result<void> RuleBook::put(const Profile& profile) {
   return {};
 }
 
-Result<void> RuleBook::replace(const std::vector<Profile>& profiles) {
+Result<void> RuleBook::forget(std::string_view name) {
   const std::lock_guard lock(mutex_);
-  auto book = make_book(catalogue_, profiles);
+  const auto book = make_book(catalogue_, configured_, {});
   if (!book) return tl::unexpected(book.error());
+  const auto known = book_.find(name);
+  if (known == book_.end()) return {};
+  if (const auto own = book->find(name); own != book->end()) {
+    known->second = own->second;
+  } else {
+    book_.erase(known);
+  }
+  return {};
+}
+
+Result<void> RuleBook::replace(std::vector<Profile> configured, const std::vector<Profile>& changed) {
+  const std::lock_guard lock(mutex_);
+  auto book = make_book(catalogue_, configured, changed);
+  if (!book) return tl::unexpected(book.error());
+  configured_ = std::move(configured);
   book_ = *std::move(book);
   return {};
 }
 
-Result<void> RuleBook::replace(Catalogue catalogue, const std::vector<Profile>& profiles) {
-  auto book = make_book(catalogue, profiles);
+Result<void> RuleBook::replace(Catalogue catalogue, std::vector<Profile> configured,
+                               const std::vector<Profile>& changed) {
+  auto book = make_book(catalogue, configured, changed);
   if (!book) return tl::unexpected(book.error());
   // The old rules go after the lock: with the last of them goes a plugin that is not used any more.
   const std::lock_guard lock(mutex_);
   std::swap(catalogue_, catalogue);
+  configured_ = std::move(configured);
   std::swap(book_, *book);
   return {};
 }

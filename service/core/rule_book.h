@@ -26,11 +26,13 @@ class RuleBook {
   Result<std::shared_ptr<const Rules>> find(std::string_view name) const;
   // kInvalid as resolve() (rules.h) says; then nothing changed.
   Result<void> put(const Profile& profile);
-  // All of them or none: what a reload of the configuration does. A profile that is not among them is gone, except
-  // default.
-  Result<void> replace(const std::vector<Profile>& profiles);
+  // Undoes put(): the profile is as the configuration has it, gone when that has none of the name.
+  Result<void> forget(std::string_view name);
+  // All of them or none: what a reload of the configuration does. `changed` comes on top of `configured`; a profile
+  // that is in neither is gone, except default.
+  Result<void> replace(std::vector<Profile> configured, const std::vector<Profile>& changed);
   // Likewise, with other rules to name: what a reload of plugins does.
-  Result<void> replace(Catalogue catalogue, const std::vector<Profile>& profiles);
+  Result<void> replace(Catalogue catalogue, std::vector<Profile> configured, const std::vector<Profile>& changed);
   // A profile that has no name here: a replay's, a /v1/filter call's.
   Result<std::shared_ptr<const Rules>> resolve_once(const Profile& profile) const;
 
@@ -38,10 +40,12 @@ class RuleBook {
 
  private:
   using Book = std::map<std::string, std::shared_ptr<const Rules>, std::less<>>;
-  static Result<Book> make_book(const Catalogue& catalogue, const std::vector<Profile>& profiles);
-  mutable std::mutex mutex_;
-  Catalogue catalogue_;  // guarded by mutex_
-  Book book_;            // guarded by mutex_
+  static Result<Book> make_book(const Catalogue& catalogue, const std::vector<Profile>& configured,
+                                const std::vector<Profile>& changed);
+  mutable std::mutex mutex_;  // guards all that follows
+  Catalogue catalogue_;
+  std::vector<Profile> configured_;
+  Book book_;
 };
 
 // A profile as JSON: {"name","method","filters":[],"objectives":[{"id","weight","resolution","on_error","max_age_s"}],

@@ -24,6 +24,7 @@ ApiRoutes all_routes() {
   add_placement_routes(routes);
   add_decision_routes(routes);
   add_host_routes(routes);
+  add_drain_routes(routes);
   add_vm_routes(routes);
   add_claim_routes(routes);
   add_inventory_routes(routes);

@@ -71,6 +71,7 @@ using ApiRoutes = std::vector<ApiRoute>;
 void add_placement_routes(ApiRoutes& routes);
 void add_decision_routes(ApiRoutes& routes);
 void add_host_routes(ApiRoutes& routes);
+void add_drain_routes(ApiRoutes& routes);
 void add_vm_routes(ApiRoutes& routes);
 void add_claim_routes(ApiRoutes& routes);
 void add_inventory_routes(ApiRoutes& routes);  // inventory, groups, aggregates

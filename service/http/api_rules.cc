@@ -72,6 +72,24 @@ Result<Response> put_profile(const ApiRoom& room, const Exchange& exchange) {
   return profile_response(**rules);
 }
 
+// Forgets what was put; a profile of the configuration, or the built-in default, is then as it was there.
+Result<Response> remove_profile(const ApiRoom& room, const Exchange& exchange) {
+  const std::string name(exchange.parameter("name"));
+  if (!room.parts.rule_book.find(name)) return fail(ErrorCode::kNotFound, "no profile " + json_text(name));
+  if (const auto matched = check_profile_match(room, exchange); !matched) return tl::unexpected(matched.error());
+  const auto stored = room.parts.store.put_profile(name, "", room.deadline());
+  if (!stored && stored.error().code == ErrorCode::kNotFound) {
+    return fail(ErrorCode::kConflict,
+                "profile " + json_text(name) + ": wanted one that was stored over REST, found one of the configuration",
+                "emplace.profile.configured");
+  }
+  if (!stored) return tl::unexpected(stored.error());
+  if (const auto forgotten = room.parts.rule_book.forget(name); !forgotten) return tl::unexpected(forgotten.error());
+  room.log("info", "event=profile_removed request=" + exchange.request->id + " profile=" + json_text(name) +
+                       " by=" + exchange.identity.name);
+  return no_content();
+}
+
 }  // namespace
 
 void add_rule_routes(ApiRoutes& routes) {
@@ -79,6 +97,7 @@ void add_rule_routes(ApiRoutes& routes) {
   routes.push_back({"GET", "/v1/profiles", Role::kReader, {}, Where::kWorker, list_profiles});
   routes.push_back({"GET", "/v1/profiles/{name}", Role::kReader, {}, Where::kWorker, show_profile});
   routes.push_back({"PUT", "/v1/profiles/{name}", Role::kAdmin, {}, Where::kLine, put_profile});
+  routes.push_back({"DELETE", "/v1/profiles/{name}", Role::kAdmin, {}, Where::kLine, remove_profile});
 }
 
 }  // namespace emplace::http

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "service/core/json.h"
 #include "service/core/shown_text.h"
 #include "service/store/committer.h"
 #include "service/store/events.h"
@@ -44,6 +45,12 @@ StartOrder to_start(StoredClaim& stored) {
   auto vm = vm_from_definition(stored.definition);
   if (!vm) throw pqxx::conversion_error("claim " + to_string(stored.claim.id) + ": " + vm.error().message);
   return {std::move(stored.claim), std::move(*vm)};
+}
+
+std::string removal_of(const std::string& profile) {
+  JsonWriter writer;
+  writer.open().text("name", profile).flag("removed", true).close();
+  return writer.take();
 }
 
 }  // namespace
@@ -360,8 +367,11 @@ Result<std::map<std::string, std::string>> PostgresStore::profiles(Deadline dead
 
 Result<std::int64_t> PostgresStore::put_profile(const std::string& name, const std::string& json, Deadline deadline) {
   auto seq = parts_->pool.write<std::int64_t>(deadline, [name, json](pqxx::work& transaction) -> Result<std::int64_t> {
-    write_profile(transaction, name, json);
-    return append_event(transaction, std::string(kProfileEvent), json).last_seq;
+    if (json.empty() && !remove_profile(transaction, name))
+      return fail(ErrorCode::kNotFound, "no profile " + json_text(name) + " is stored");
+    if (!json.empty()) write_profile(transaction, name, json);
+    const std::string payload = json.empty() ? removal_of(name) : json;
+    return append_event(transaction, std::string(kProfileEvent), payload).last_seq;
   });
   parts_->bells.ring();
   return seq;

@@ -10,6 +10,8 @@ constexpr sql::Statement kPut{"put_profile",
                               "INSERT INTO profiles (name, json) VALUES ($1, $2) "
                               "ON CONFLICT (name) DO UPDATE SET json = EXCLUDED.json"};
 
+constexpr sql::Statement kRemoveProfile{"remove_profile", "DELETE FROM profiles WHERE name = $1"};
+
 }  // namespace
 
 std::map<std::string, std::string> read_profiles(pqxx::work& transaction) {
@@ -20,6 +22,10 @@ std::map<std::string, std::string> read_profiles(pqxx::work& transaction) {
 
 void write_profile(pqxx::work& transaction, const std::string& name, const std::string& json) {
   sql::run(transaction, kPut, name, json);
+}
+
+bool remove_profile(pqxx::work& transaction, const std::string& name) {
+  return sql::run(transaction, kRemoveProfile, name).affected_rows() > 0;
 }
 
 }  // namespace emplace

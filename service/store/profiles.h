@@ -1,4 +1,4 @@
-// Profiles that were changed over REST, as JSON by name. Putting one is also an event of kind "profile".
+// Profiles that were changed over REST, as JSON by name. Putting or removing one is also an event of kind "profile".
 #pragma once
 
 #include <pqxx/pqxx>
@@ -9,5 +9,6 @@ namespace emplace {
 
 std::map<std::string, std::string> read_profiles(pqxx::work& transaction);
 void write_profile(pqxx::work& transaction, const std::string& name, const std::string& json);
+bool remove_profile(pqxx::work& transaction, const std::string& name);  // false: there is none
 
 }  // namespace emplace

@@ -184,6 +184,30 @@ TEST(RuleBook, ReplacesAProfileOnlyByOneThatResolves) {
   EXPECT_NE(digest(*book.find("default").value()), digest(*before));
 }
 
+TEST(RuleBook, ForgetsWhatWasPutButNotWhatIsConfigured) {
+  RuleBook book(built_in_rules());
+  const auto filters = [&](const char* name) {
+    const auto rules = book.find(name);
+    return rules ? (*rules)->profile.filters.size() : std::size_t{99};
+  };
+  const std::size_t built_in = filters("default");
+  Profile configured = book.find("default").value()->profile;
+  configured.name = "own";
+  configured.filters = {"capacity", "state"};
+  ASSERT_TRUE(book.replace({configured}, {}));
+  for (const char* name : {"own", "default", "fresh"}) {
+    Profile changed = configured;
+    changed.name = name;
+    changed.filters = {"capacity"};
+    ASSERT_TRUE(book.put(changed));
+    EXPECT_EQ(filters(name), 1u);
+    ASSERT_TRUE(book.forget(name));
+  }
+  EXPECT_EQ(filters("own"), 2u);
+  EXPECT_EQ(filters("default"), built_in);
+  EXPECT_EQ(filters("fresh"), 99u);
+}
+
 TEST(RuleBook, NamesTheProfilesThereAre) {
   const auto missing = RuleBook(built_in_rules()).find("golden");
   ASSERT_FALSE(missing);

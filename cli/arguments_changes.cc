@@ -18,7 +18,7 @@ CLI::Option* typed(CLI::App& command, const std::string& name, Typed& target, co
 }
 
 void add_vm_options(CLI::App& command, PlaceOptions& options) {
-  typed(command, "--name", options.name, "the vm's name; a claim needs one");
+  typed(command, "--name", options.name, "the vm's name; a claim needs one that its project does not have yet");
   typed(command, "--id", options.id, "the vm's uuid, where it has one");
   typed(command, "--vcpus", options.vcpus, "virtual CPUs; needed");
   typed(command, "--memory", options.memory, "a size such as 4GiB or 512MiB, a number alone in MiB; needed");
@@ -47,6 +47,8 @@ void add_placement_options(CLI::App& command, PlaceOptions& options) {
   command.add_flag("--dry-run", options.dry_run, "only rank");
   command.add_flag("--claim", options.claim, "promise the resources to the vm");
   command.add_flag("--start", options.start, "claim and start it");
+  command.add_flag("--allow-duplicate-name", options.allow_duplicate_name,
+                   "take a claim even if the project has a vm of that name");
   typed(command, "--ttl", options.ttl, "seconds the claim holds; 60 when left out");
   typed(command, "--alternates", options.alternates, "further hosts to name; 3 when left out");
   typed(command, "--explain", options.explain, "how much of the reasons")
@@ -63,6 +65,21 @@ void refuse_beside_request(const CLI::App& command) {
     if (option->count() == 0 || fits) continue;
     throw Failure(kBadInput, fmt::format("{}: wanted in the file of --request, which is the whole request", name));
   }
+}
+
+void add_drain(CLI::App& hosts, Session& session) {
+  auto options = std::make_shared<DrainOptions>();
+  CLI::App* command = hosts.add_subcommand("drain", "sets a host to maintenance and moves its vms away");
+  command->add_option("HOST", options->host)->required();
+  command->add_option("--profile", options->profile, "how to choose their hosts");
+  command->add_option("--at-once", options->at_once, "vms on their way at a time")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_flag("--wait", options->wait, "until all that can move have moved");
+  command->add_option("--timeout", options->timeout_s, "seconds to wait")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->callback([&session, options] { drain_host(session, *options); });
 }
 
 }  // namespace
@@ -92,6 +109,7 @@ void add_host_changes(CLI::App& hosts, Session& session) {
   CLI::App* removing = hosts.add_subcommand("remove", "forgets a static host, one that an import brought");
   removing->add_option("HOST", options->name)->required();
   removing->callback([&session, options] { remove_host(session, options->name); });
+  add_drain(hosts, session);
 }
 
 void add_claims(CLI::App& app, Session& session) {
@@ -104,6 +122,7 @@ void add_claims(CLI::App& app, Session& session) {
   CLI::App* releasing = command->add_subcommand("release", "gives resources back");
   releasing->add_option("CLAIM", options->claim, "this claim");
   typed(*releasing, "--all-of", options->all_of, "the held claims of this vm, by id or name");
+  typed(*releasing, "--older-than", options->older_than, "held claims taken longer ago, such as 15min, 2h or 1d");
   releasing->callback([&session, options] { release_claims(session, *options); });
   command->callback([&session, command] {
     if (command->get_subcommands().empty()) list_claims(session);
@@ -132,7 +151,7 @@ void add_groups(CLI::App& app, Session& session) {
 void add_profiles(CLI::App& app, Session& session) {
   auto name = std::make_shared<std::string>();
   auto path = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("profiles", "lists the profiles; shows or stores one");
+  CLI::App* command = app.add_subcommand("profiles", "lists the profiles; shows, stores or deletes one");
   CLI::App* showing = command->add_subcommand("show", "prints a profile as JSON, as put reads it");
   showing->add_option("NAME", *name)->required();
   showing->callback([&session, name] { show_profile(session, *name); });
@@ -140,6 +159,10 @@ void add_profiles(CLI::App& app, Session& session) {
   put->add_option("NAME", *name)->required();
   put->add_option("FILE", *path, "JSON; - for standard input")->required();
   put->callback([&session, name, path] { put_profile(session, *name, *path); });
+  CLI::App* removing =
+      command->add_subcommand("delete", "forgets what was put; the configuration's profile is back then");
+  removing->add_option("NAME", *name)->required();
+  removing->callback([&session, name] { delete_profile(session, *name); });
   command->callback([&session, command] {
     if (command->get_subcommands().empty()) list_profiles(session);
   });

@@ -113,6 +113,14 @@ void show_profile(Session& session, const std::string& name) {
   print_json(session.client().ask({.target = path_of("profiles", name)}));
 }
 
+// What is left of the name is told: a profile of the configuration comes back.
+void delete_profile(Session& session, const std::string& name) {
+  session.client().ask({.method = "DELETE", .target = path_of("profiles", name)});
+  const bool is_back = session.client().send({.target = path_of("profiles", name)}).is_ok();
+  if (session.json) return;
+  fmt::print("profile {} is deleted{}\n", printable(name), is_back ? "; the configuration's own is used again" : "");
+}
+
 void put_profile(Session& session, const std::string& name, const std::string& path) {
   const std::string body = read_file(path);
   Json::parse(body, path);

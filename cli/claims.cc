@@ -1,4 +1,7 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include <chrono>
 
 #include "cli/commands.h"
 #include "cli/numbers.h"
@@ -8,10 +11,10 @@ namespace emplace::cli {
 void list_claims(Session& session) {
   const std::vector<Json> claims = list_all(session.client(), "/v1/claims?limit=1000", "claims");
   if (print_as_json(session, "claims", claims)) return;
-  Table table({"CLAIM", "VM", "HOST", "STATE", "EXPIRES AT"});
+  Table table({"CLAIM", "VM", "HOST", "STATE", "TAKEN AT", "EXPIRES AT"});
   for (const Json& claim : claims) {
     table.row({claim["id"].text(), claim["vm_name"].string(claim["vm"].text()), claim["host"].text(),
-               claim["state"].text(), claim["expires_at"].text()});
+               claim["state"].text(), claim["taken_at"].text(), claim["expires_at"].text()});
   }
   table.print();
 }
@@ -24,12 +27,25 @@ void confirm_claim(Session& session, const std::string& id) {
 
 namespace {
 
-std::vector<Json> held_claims(Session& session, const std::string& vm) {
-  name_typed("--all-of", vm);
+// As the service writes times, so that texts compare as times do.
+std::string time_before_now(double seconds) {
+  using namespace std::chrono;
+  const auto then = system_clock::now() - duration_cast<microseconds>(duration<double>(seconds));
+  const auto us = duration_cast<microseconds>(then.time_since_epoch()).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(static_cast<std::time_t>(us / 1'000'000)),
+                     us % 1'000'000);
+}
+
+std::vector<Json> held_claims(Session& session, const ReleaseOptions& options) {
+  const std::string before =
+      options.older_than ? time_before_now(duration_typed("--older-than", *options.older_than)) : "";
+  if (options.all_of) name_typed("--all-of", *options.all_of);
   std::vector<Json> claims = list_all(session.client(), "/v1/claims?limit=1000", "claims");
   std::erase_if(claims, [&](const Json& claim) {
-    const bool is_of_vm = claim["vm"].string() == vm || claim["vm_name"].string() == vm;
-    return claim["state"].string() != "held" || !is_of_vm;
+    const bool is_of_vm =
+        !options.all_of || claim["vm"].string() == *options.all_of || claim["vm_name"].string() == *options.all_of;
+    const bool is_old = before.empty() || (claim["taken_at"].is_string() && claim["taken_at"].string() < before);
+    return claim["state"].string() != "held" || !is_of_vm || !is_old;
   });
   return claims;
 }
@@ -59,12 +75,15 @@ void release_one(Session& session, const std::string& id) {
 }  // namespace
 
 void release_claims(Session& session, const ReleaseOptions& options) {
-  if (options.all_of.has_value() == !options.claim.empty()) {
-    throw Failure(kBadInput, "claims release: wanted either a CLAIM, or --all-of VM");
+  const bool many = options.all_of || options.older_than;
+  if (many == !options.claim.empty()) {
+    throw Failure(kBadInput, "claims release: wanted either a CLAIM, or --all-of VM or --older-than TIME or both");
   }
-  if (!options.all_of) return release_one(session, options.claim);
-  std::vector<Json> claims = held_claims(session, *options.all_of);
-  if (claims.empty()) throw Failure(kNotFound, fmt::format("no claim is held for {}", printable(*options.all_of)));
+  if (!many) return release_one(session, options.claim);
+  std::vector<Json> claims = held_claims(session, options);
+  if (claims.empty() && options.all_of) {
+    throw Failure(kNotFound, fmt::format("no claim is held for {}", printable(*options.all_of)));
+  }
   std::erase_if(claims, [&](const Json& claim) { return !release(session, claim.need("id").string()); });
   print_released(session, claims);
 }

@@ -21,6 +21,15 @@ void show_host(Session& session, const std::string& name);
 void set_host(Session& session, const HostOptions& options);
 void remove_host(Session& session, const std::string& name);
 
+struct DrainOptions {
+  std::string host;
+  std::string profile;
+  double at_once = 1;  // vms on their way at a time
+  bool wait = false;
+  double timeout_s = 3600;
+};
+void drain_host(Session& session, const DrainOptions& options);
+
 struct VmOptions {
   std::string vm, to;
   std::vector<std::string> options;  // "KEY=VALUE" of a move
@@ -44,6 +53,7 @@ struct PlaceOptions {
   Typed spread_by, spread_group, spread_domain;
   Typed count, ttl, deadline_ms, alternates, profile, explain;
   bool dry_run = false, claim = false, start = false, record = false;
+  bool allow_duplicate_name = false;
   Typed file;  // the whole request instead of all above
   bool wait = false;
   double timeout_s = 120;
@@ -64,8 +74,9 @@ void replay(Session& session, const std::string& named);
 void list_claims(Session& session);
 void confirm_claim(Session& session, const std::string& claim);
 struct ReleaseOptions {
-  std::string claim;  // this one
-  Typed all_of;       // or those of a vm, by id or name
+  std::string claim;  // this one; or those that both of the following name
+  Typed all_of;       // a vm, by id or name
+  Typed older_than;   // a time since the claim was taken
 };
 void release_claims(Session& session, const ReleaseOptions& options);
 
@@ -100,6 +111,7 @@ struct CheckPluginOptions {
 
 void list_profiles(Session& session);
 void show_profile(Session& session, const std::string& name);
+void delete_profile(Session& session, const std::string& name);
 void put_profile(Session& session, const std::string& name, const std::string& path);
 
 struct NewTokenOptions {

@@ -64,6 +64,11 @@ void write_vm(JsonWriter& body, const PlaceOptions& options) {
   body.end_object();
 }
 
+// What names are unique for: a second run of the same command then finds what the first one took.
+bool wants_unique_name(const PlaceOptions& options) {
+  return (options.claim || options.start) && options.name && !options.allow_duplicate_name;
+}
+
 std::string placement_body(const PlaceOptions& options) {
   if (options.file) return read_file(*options.file);
   JsonWriter body;
@@ -76,6 +81,7 @@ std::string placement_body(const PlaceOptions& options) {
   if (options.claim) body.field("claim", true);
   if (options.start) body.field("start", true);
   if (options.record) body.field("record", true);
+  if (wants_unique_name(options)) body.field("unique_name", true);
   field_if(body, "ttl_s", "--ttl", options.ttl, 1);
   field_if(body, "deadline_ms", "--deadline-ms", options.deadline_ms, 1);
   field_if(body, "alternates", "--alternates", options.alternates, 0);
@@ -130,10 +136,12 @@ void print_claim(const Json& claim) {
   if (claim.is_null()) return;
   fmt::print("claim       {} of {} on {} ({})\n", claim["id"].text(), claim["vm"].text(),
              printable(claim["host"].text()),
-             claim["state"].text());
+             claim["existing"].truth() ? "held already, for an equal request" : claim["state"].text());
 }
 
+// A claim that was held already needs no host that fits today.
 bool was_placed(const Json& answer) {
+  if (!answer["claim"].is_null() || !answer["placements"].at(0)["claim"].is_null()) return true;
   if (answer["placements"].size() > 0) {
     for (const Json& placement : answer["placements"].items()) {
       if (placement["ranking"].size() == 0) return false;
@@ -182,7 +190,22 @@ void place(Session& session, const PlaceOptions& options) {
   for (const Json& claim : claims_of(answer)) wait_until_running(session, claim, options.timeout_s);
 }
 
+namespace {
+
+// What was held already was chosen before: today's ranking says nothing about it.
+bool print_existing(const Json& answer) {
+  for (const Json& claim : claims_of(answer)) {
+    if (!claim["existing"].truth()) return false;
+    fmt::print("{:<20} {}\n", printable(claim["vm_name"].text()), printable(claim["host"].text()));
+    print_claim(claim);
+  }
+  return !claims_of(answer).empty();
+}
+
+}  // namespace
+
 void print_placement(const Json& answer) {
+  if (print_existing(answer)) return;
   for (const Json& placement : answer["placements"].items()) {
     fmt::print("{:<20} {}\n", printable(placement["name"].string(placement["vm"].text())), why(placement));
     print_claim(placement["claim"]);

@@ -48,6 +48,7 @@ const std::map<std::string, const char*>& examples() {
        "emplace hosts\nemplace hosts --state enabled --sort -name\nemplace hosts h3\nemplace hosts set h3 maintenance"},
       {"hosts set", "emplace hosts set h3 maintenance\nemplace hosts set h3 enabled"},
       {"hosts remove", "emplace hosts remove old-1"},
+      {"hosts drain", "emplace hosts drain h3 --wait\nemplace hosts drain h3 --wait --at-once 4 --timeout 7200"},
       {"vms", "emplace vms\nemplace vms --host h3 --state running\nemplace vms web-1\nemplace vms --verify"},
       {"vms migrate",
        "emplace vms migrate web-1 --to h2 --wait\nemplace vms migrate web-1 --option post_copy=true --option "
@@ -55,7 +56,9 @@ const std::map<std::string, const char*>& examples() {
       {"vms delete", "emplace vms delete web-1"},
       {"claims", "emplace claims\nemplace claims confirm 0b6e2c1a-6f0e-4c86-9a52-0e3d4c5b6a79"},
       {"claims confirm", "emplace claims confirm 0b6e2c1a-6f0e-4c86-9a52-0e3d4c5b6a79"},
-      {"claims release", "emplace claims release 0b6e2c1a-6f0e-4c86-9a52-0e3d4c5b6a79\nemplace claims release --all-of web-1"},
+      {"claims release",
+       "emplace claims release 0b6e2c1a-6f0e-4c86-9a52-0e3d4c5b6a79\nemplace claims release --all-of web-1\n"
+       "emplace claims release --older-than 2h"},
       {"plugins", "emplace plugins"},
       {"plugin", "emplace plugin list\nemplace plugin new heat"},
       {"plugin list", "emplace plugin list\nemplace plugin list heat/build"},
@@ -69,10 +72,12 @@ const std::map<std::string, const char*>& examples() {
       {"groups delete", "emplace groups delete web"},
       {"tokens", "emplace tokens new planner portal --file /etc/emplace/tokens"},
       {"tokens new",
-       "emplace tokens new planner portal --file /etc/emplace/tokens > portal.token\nemplace tokens new project:shop shop"},
+       "emplace tokens new planner portal --file /etc/emplace/tokens > portal.token\nemplace tokens new project:shop "
+       "shop"},
       {"profiles", "emplace profiles\nemplace profiles show default\nemplace profiles put packing packing.json"},
       {"profiles show", "emplace profiles show default > mine.json"},
       {"profiles put", "emplace profiles put packing packing.json"},
+      {"profiles delete", "emplace profiles delete packing"},
       {"import",
        "emplace import inventory.json\nemplace --url http://a:8790 export | emplace --url http://b:8790 import -"},
       {"export", "emplace export inventory.json\nemplace export | jq '.hosts[].name'"},

@@ -60,13 +60,13 @@ Result<DrainWish> parse_drain(std::string_view json) {
 
 // What is on the host or promised to it, by name; claims come as rows of their own.
 std::vector<VmRow> vms_on(const Picture& picture, std::uint32_t host) {
-  std::vector<VmRow> vms;
+  std::vector<VmRow> found;
   for (const auto& entry : picture.index(Index::kVmsByHost).find(host)) {
-    if (is_alive(picture, vms::alive, entry.row)) vms.push_back(vm_row(picture, entry.row));
+    if (is_alive(picture, vms::alive, entry.row)) found.push_back(vm_row(picture, entry.row));
   }
-  std::sort(vms.begin(), vms.end(),
+  std::sort(found.begin(), found.end(),
             [](const VmRow& a, const VmRow& b) { return std::tie(a.name, a.id) < std::tie(b.name, b.id); });
-  return vms;
+  return found;
 }
 
 // The claim of a vm on the host that it moves to.

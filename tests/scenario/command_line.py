@@ -9,13 +9,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 from service import Service
 
 HOSTS = [{"name": f"h{i}", "vcpus": 8, "memory_mib": 16384, "disk_gib": 100, "zone": f"z{1 + i % 2}", "rack": f"r{i}"}
          for i in range(1, 5)]
 INVENTORY = {"hosts": HOSTS, "groups": [{"name": "apart", "policy": "anti-affinity", "max_per_host": 1}]}
-DONE, REFUSED, BAD_INPUT, UNREACHABLE, NOT_ALLOWED, NOT_FOUND = range(6)
+DONE, REFUSED, BAD_INPUT, UNREACHABLE, NOT_ALLOWED, NOT_FOUND, FAILED = range(7)
 INTERRUPTED = 130
 
 
@@ -77,21 +78,37 @@ def refused_arguments(service):
     assert len(json.loads(service.emplace("--json", "claims"))["claims"]) == 4
 
 
+def unique_names(service):
+    web = ("place", "--name", "once", "--vcpus", "1", "--memory", "1GiB", "--claim", "--ttl", "600")
+    first = json.loads(service.emplace("--json", *web))["claim"]
+    again = json.loads(service.emplace("--json", *web))["claim"]
+    assert (again["id"], again["existing"]) == (first["id"], True), again
+    assert "held already" in service.emplace(*web)
+    other = ("place", "--name", "once", "--vcpus", "2", "--memory", "1GiB", "--claim")
+    status, text = service.try_emplace(*other)
+    assert status == REFUSED and "name_taken" in text and first["id"] in text, text
+    json.loads(service.emplace("--json", *other, "--allow-duplicate-name"))
+    assert len([vm for vm in service.vms() if vm["name"] == "once"]) == 2
+    many = service.emplace("place", "--name", "many", "--count", "2", "--vcpus", "1", "--memory", "1GiB", "--claim")
+    assert "many-1" in many and "many-2" in many, many
+    assert "many-2" in service.emplace("place", "--name", "many", "--count", "2", "--vcpus", "1", "--memory", "1GiB", "--claim")
+
+
 def releases(service):
     def held():
         return [claim["vm_name"] for claim in json.loads(service.emplace("--json", "claims"))["claims"] if claim["state"] == "held"]
 
     service.emplace("claims", "release", status=BAD_INPUT)
+    service.emplace("claims", "release", "--older-than", "5", status=BAD_INPUT)
     service.emplace("claims", "release", "--all-of", "nobody", status=NOT_FOUND)
-    for _ in range(2):
-        service.emplace("place", "--name", "twin", "--vcpus", "1", "--memory", "1GiB", "--claim")
-    many = service.emplace("place", "--name", "many", "--count", "2", "--vcpus", "1", "--memory", "1GiB", "--claim")
-    assert "many-1" in many and "many-2" in many, many
-    assert "2 released" in service.emplace("claims", "release", "--all-of", "twin")
-    assert "twin" not in held() and "many-1" in held()
-    service.emplace("claims", "release", "--all-of", "many-1")
-    released = json.loads(service.emplace("--json", "claims", "release", "--all-of", "many-2"))["released"]
-    assert [claim["vm_name"] for claim in released] == ["many-2"]
+    assert "0 released" in service.emplace("claims", "release", "--older-than", "1h")
+    assert "2 released" in service.emplace("claims", "release", "--all-of", "once")
+    assert "once" not in held() and "many-1" in held()
+    service.emplace("claims", "release", "--all-of", "many-1", "--older-than", "1h", status=NOT_FOUND)
+    time.sleep(1.1)
+    released = json.loads(service.emplace("--json", "claims", "release", "--older-than", "1s"))["released"]
+    assert {"many-1", "many-2"} <= {claim["vm_name"] for claim in released}
+    assert held() == []
 
 
 def groups(service):
@@ -108,7 +125,24 @@ def profiles(service):
     shown = service.emplace("profiles", "show", "default")
     service.emplace("profiles", "put", "mine", "-", stdin=shown.replace('"name":"default"', '"name":"mine"'))
     assert "mine" in service.emplace("profiles")
-    service.emplace("profiles", "show", "nobody", status=NOT_FOUND)
+    assert "is deleted\n" in service.emplace("profiles", "delete", "mine")
+    service.emplace("profiles", "show", "mine", status=NOT_FOUND)
+    service.emplace("profiles", "put", "default", "-", stdin=shown)
+    assert "configuration" in service.emplace("profiles", "delete", "default")
+    service.emplace("profiles", "delete", "default", status=REFUSED)
+
+
+def drain(service):
+    service.emplace("import", "-", stdin=json.dumps({"vms": [{"name": "rock", "host": "h2", "vcpus": 1, "memory_mib": 1024}]}))
+    text = service.emplace("hosts", "drain", "h2", "--wait", status=FAILED)
+    assert "rock" in text and "stays" in text and "maintenance" in text, text
+    answer = json.loads(service.emplace("--json", "hosts", "drain", "h2", status=FAILED))
+    assert [one["vm_name"] for one in answer["stuck"]] == ["rock"], answer
+    service.emplace("hosts", "drain", "nowhere", status=NOT_FOUND)
+    service.emplace("hosts", "drain", "h3")
+    for host in ("h2", "h3"):
+        service.emplace("hosts", "set", host, "enabled")
+    service.emplace("vms", "delete", "rock")
 
 
 def tokens(service):
@@ -318,8 +352,8 @@ def interrupted_simulation(build):
 def main():
     build = os.path.abspath(sys.argv[1])
     with Service(build) as service:
-        for step in (inventory, placements, refused_arguments, decisions, lists, claims, releases, groups, profiles, tokens, host_states,
-                     others, explained_usage, whole_output, numbers, events):
+        for step in (inventory, placements, refused_arguments, decisions, lists, claims, unique_names, releases, groups, profiles,
+                     drain, tokens, host_states, others, explained_usage, whole_output, numbers, events):
             step(service)
             print(f"ok {step.__name__}")
         without_service(build, service)

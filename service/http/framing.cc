@@ -53,7 +53,7 @@ class Framer::Cutter {
     kSized,      // body_left_ bytes
     kChunkLine,  // gathered in piece_, behind the CRLF that ended the chunk before: Beast wants them in one
     kChunkData,  // body_left_ bytes
-    kChunkEnd,   // CRLF
+    kAfterChunk, // CRLF
     kTrailers,   // lines up to the empty one, gathered in piece_ behind the last chunk's line
     kDone,       // complete or refused
   };
@@ -84,7 +84,7 @@ class Framer::Cutter {
       case Stage::kSized:
       case Stage::kChunkData:
         return data_step(bytes);
-      case Stage::kChunkEnd:
+      case Stage::kAfterChunk:
         return chunk_end_step(bytes);
       case Stage::kDone:
         break;
@@ -266,7 +266,7 @@ class Framer::Cutter {
     if (!opinion_->agrees(bytes.substr(0, count))) {
       refuse(400, "malformed body");
     } else if (body_left_ == 0) {
-      stage_ = stage_ == Stage::kSized ? Stage::kDone : Stage::kChunkEnd;
+      stage_ = stage_ == Stage::kSized ? Stage::kDone : Stage::kAfterChunk;
     }
     return count;
   }

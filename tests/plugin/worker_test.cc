@@ -196,7 +196,7 @@ class UnfitFiles : public testing::Test {
     const std::vector<Profile> profiles{{"p", RankMethod::kChebyshev, {"good.filter"}, {{"good.cost"}}, {}}};
     RuleBook book(Catalogue{});
     ASSERT_TRUE(
-        book.replace(with_stand_ins(plugins->add_to(built_in_rules()), profiles, plugins->refusals()), profiles));
+        book.replace(with_stand_ins(plugins->add_to(built_in_rules()), profiles, plugins->refusals()), profiles, {}));
     const auto rules = *book.find("p");
     const auto costs = Asked(three_hosts(), request()).evaluate(*rules->objectives.at(0));
     EXPECT_EQ(failure(costs), "plugin good was refused: " + all[1].last_error);

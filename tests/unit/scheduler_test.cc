@@ -163,7 +163,10 @@ TEST_F(SchedulerTest, LeavesNothingBehindOnADryRun) {
 }
 
 Claim held_claim() {
-  Claim claim{.vm_name = "v", .host = "h3", .cells = {}, .state = "held"};
+  Claim claim;
+  claim.vm_name = "v";
+  claim.host = "h3";
+  claim.state = "held";
   claim.id.bytes[0] = 77;
   claim.vm.bytes[0] = 78;
   claim.existing = true;

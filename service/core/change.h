@@ -107,6 +107,7 @@ struct HostRemoved {
 struct VmRemoved {
   Uuid id;
   std::optional<Uuid> claim = {};  // set: that claim row; else the vm's own, and its claims stay
+  std::string project = {};        // of what is gone, for those who may see only their own; empty: not known
 };
 struct GroupRemoved {
   std::string name;

@@ -12,6 +12,7 @@
 #include "service/core/change.h"
 #include "service/core/json.h"
 #include "service/core/json_numbers.h"
+#include "service/core/time_text.h"
 
 namespace emplace {
 namespace {
@@ -47,6 +48,25 @@ void put(Writer& w, const char* key, const std::vector<std::string>& values) {
   w.EndArray();
 }
 
+constexpr std::int64_t kYear10000_us =
+    253'402'300'800'000'000;  // what has no text of four digits is written in numbers
+
+void put_time(Writer& w, std::int64_t at_us) {
+  if (at_us > 0 && at_us < kYear10000_us) return put(w, "observed_at", time_text(at_us));
+  if (at_us != 0) put(w, "observed_at_us", at_us);
+}
+
+void write_observed(Writer& w, const HostRow& row) {
+  if (!row.cpu_util && !row.memory_used_observed_mib && !row.power_watts && row.observed_at_us == 0) return;
+  w.Key("observed");
+  w.StartObject();
+  put(w, "cpu_util", row.cpu_util);
+  put(w, "memory_used_mib", row.memory_used_observed_mib);
+  put(w, "power_watts", row.power_watts);
+  put_time(w, row.observed_at_us);
+  w.EndObject();
+}
+
 void write(Writer& w, const HostRow& row) {
   put(w, "kind", "host");
   put(w, "name", row.name);
@@ -59,9 +79,9 @@ void write(Writer& w, const HostRow& row) {
   put(w, "vcpus", row.vcpus);
   put(w, "memory_mib", row.memory_mib);
   put(w, "disk_gib", row.disk_gib);
-  put(w, "vcpus_reserved", row.vcpus_reserved);
-  put(w, "memory_reserved_mib", row.memory_reserved_mib);
-  put(w, "disk_reserved_gib", row.disk_reserved_gib);
+  put(w, "reserved_vcpus", row.vcpus_reserved);
+  put(w, "reserved_memory_mib", row.memory_reserved_mib);
+  put(w, "reserved_disk_gib", row.disk_reserved_gib);
   put(w, "cpu_allocation_ratio", row.cpu_allocation_ratio);
   put(w, "ram_allocation_ratio", row.ram_allocation_ratio);
   put(w, "disk_allocation_ratio", row.disk_allocation_ratio);
@@ -76,10 +96,7 @@ void write(Writer& w, const HostRow& row) {
     }
     w.EndArray();
   }
-  put(w, "cpu_util", row.cpu_util);
-  put(w, "memory_used_observed_mib", row.memory_used_observed_mib);
-  put(w, "power_watts", row.power_watts);
-  put(w, "observed_at_us", row.observed_at_us);
+  write_observed(w, row);
   put(w, "nova_state", row.nova_state);
   put(w, "generation", row.generation);
 }
@@ -146,14 +163,14 @@ void write(Writer& w, const TrafficRow& row) {
   put(w, "a", row.a);
   put(w, "b", row.b);
   put(w, "bytes_per_s", row.bytes_per_s);
-  put(w, "observed_at_us", row.observed_at_us);
+  put_time(w, row.observed_at_us);
 }
 void write(Writer& w, const DataSourceRow& row) {
   put(w, "kind", "data_source");
   put(w, "vm", row.vm);
   put(w, "source", row.source);
   put(w, "bytes_per_s", row.bytes_per_s);
-  put(w, "observed_at_us", row.observed_at_us);
+  put_time(w, row.observed_at_us);
 }
 void write(Writer& w, const SourceHostsRow& row) {
   put(w, "kind", "source_hosts");
@@ -169,7 +186,7 @@ void write(Writer& w, const PageSampleRow& row) {
   put(w, "rate", row.rate);
   put(w, "hashes",
       base64_encode({reinterpret_cast<const char*>(row.hashes.data()), row.hashes.size() * sizeof(std::uint64_t)}));
-  put(w, "observed_at_us", row.observed_at_us);
+  put_time(w, row.observed_at_us);
 }
 void write(Writer& w, const HostRemoved& removed) {
   put(w, "kind", "host_removed");
@@ -179,6 +196,7 @@ void write(Writer& w, const VmRemoved& removed) {
   put(w, "kind", "vm_removed");
   put(w, "id", to_string(removed.id));
   if (removed.claim) put(w, "claim", to_string(*removed.claim));
+  put(w, "project", removed.project);
 }
 void write(Writer& w, const GroupRemoved& removed) {
   put(w, "kind", "group_removed");
@@ -209,6 +227,10 @@ class Fields {
   std::int64_t whole(const char* key, std::int64_t otherwise = 0) {
     const Value* v = find(key, &Value::IsInt64);
     return v ? v->GetInt64() : otherwise;
+  }
+  std::int64_t observed_at_us() {
+    const Value* v = find("observed_at", &Value::IsString);
+    return v ? read("observed_at", parse_time).value_or(0) : whole("observed_at_us");
   }
   std::uint32_t small(const char* key) {
     const Value* v = find(key, &Value::IsUint);
@@ -289,6 +311,20 @@ class Fields {
   std::string path_;
 };
 
+void read_observed(Fields& v, HostRow& row) {
+  row.cpu_util = v.maybe_number("cpu_util");
+  row.memory_used_observed_mib = v.maybe_number("memory_used_observed_mib");
+  row.power_watts = v.maybe_number("power_watts");
+  row.observed_at_us = v.observed_at_us();
+  auto observed = v.object("observed");
+  if (!observed) return;
+  row.cpu_util = observed->maybe_number("cpu_util");
+  row.memory_used_observed_mib = observed->maybe_number("memory_used_mib");
+  row.power_watts = observed->maybe_number("power_watts");
+  row.observed_at_us = observed->observed_at_us();
+}
+
+// Events and pictures that were kept before the fields had the names of the import are read, too.
 Change read_host(Fields& v) {
   HostRow row;
   row.name = v.text("name");
@@ -301,17 +337,14 @@ Change read_host(Fields& v) {
   row.vcpus = v.number("vcpus");
   row.memory_mib = v.number("memory_mib");
   row.disk_gib = v.number("disk_gib");
-  row.vcpus_reserved = v.number("vcpus_reserved");
-  row.memory_reserved_mib = v.number("memory_reserved_mib");
-  row.disk_reserved_gib = v.number("disk_reserved_gib");
+  row.vcpus_reserved = v.number("reserved_vcpus", v.number("vcpus_reserved"));
+  row.memory_reserved_mib = v.number("reserved_memory_mib", v.number("memory_reserved_mib"));
+  row.disk_reserved_gib = v.number("reserved_disk_gib", v.number("disk_reserved_gib"));
   row.cpu_allocation_ratio = v.number("cpu_allocation_ratio", 1);
   row.ram_allocation_ratio = v.number("ram_allocation_ratio", 1);
   row.disk_allocation_ratio = v.number("disk_allocation_ratio", 1);
   for (Fields& cell : v.objects("numa")) row.cells.push_back({cell.number("vcpus"), cell.number("memory_mib")});
-  row.cpu_util = v.maybe_number("cpu_util");
-  row.memory_used_observed_mib = v.maybe_number("memory_used_observed_mib");
-  row.power_watts = v.maybe_number("power_watts");
-  row.observed_at_us = v.whole("observed_at_us");
+  read_observed(v, row);
   row.nova_state = v.text("nova_state");
   row.generation = v.whole("generation");
   return row;
@@ -352,18 +385,18 @@ Change read_aggregate(Fields& v) {
   return AggregateRow{v.text("name"), metadata ? metadata->texts_by_name() : std::map<std::string, std::string>()};
 }
 Change read_traffic(Fields& v) {
-  return TrafficRow{v.text("a"), v.text("b"), v.number("bytes_per_s"), v.whole("observed_at_us")};
+  return TrafficRow{v.text("a"), v.text("b"), v.number("bytes_per_s"), v.observed_at_us()};
 }
 Change read_data_source(Fields& v) {
-  return DataSourceRow{v.text("vm"), v.text("source"), v.number("bytes_per_s"), v.whole("observed_at_us")};
+  return DataSourceRow{v.text("vm"), v.text("source"), v.number("bytes_per_s"), v.observed_at_us()};
 }
 Change read_source_hosts(Fields& v) { return SourceHostsRow{v.text("source"), v.texts("hosts")}; }
 Change read_page_sample(Fields& v) {
-  return PageSampleRow{v.text("vm"),       v.number("pages"),  v.number("zero_pages"),   v.number("distinct_pages"),
-                       v.whole("rate", 1), v.hashes("hashes"), v.whole("observed_at_us")};
+  return PageSampleRow{v.text("vm"),       v.number("pages"),  v.number("zero_pages"), v.number("distinct_pages"),
+                       v.whole("rate", 1), v.hashes("hashes"), v.observed_at_us()};
 }
 Change read_host_removed(Fields& v) { return HostRemoved{v.text("name")}; }
-Change read_vm_removed(Fields& v) { return VmRemoved{v.word("id", parse_uuid), v.uuid("claim")}; }
+Change read_vm_removed(Fields& v) { return VmRemoved{v.word("id", parse_uuid), v.uuid("claim"), v.text("project")}; }
 Change read_group_removed(Fields& v) { return GroupRemoved{v.text("name")}; }
 Change read_aggregate_removed(Fields& v) { return AggregateRemoved{v.text("name")}; }
 

@@ -72,7 +72,7 @@ constexpr sql::Statement kFailVms{
 constexpr sql::Statement kDropExpected{
     "drop_expected",
     "DELETE FROM vms WHERE state = 'expected' AND host_id IS NULL AND name = ANY($1::text[]) AND NOT id = ANY($2::uuid[])"
-    " RETURNING id"};
+    " RETURNING id, project"};
 
 Error no_claim(const Uuid& id) { return {ErrorCode::kNotFound, fmt::format("no claim {}", to_string(id))}; }
 Error claim_expired(const Uuid& id) {
@@ -368,7 +368,7 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
   vm.memory_max_mib = stored.placed_memory_max_mib;
   if (stored.move && !stored.placed_source.empty()) vm.source = stored.placed_source;
   changes_.push_back(std::move(vm));
-  changes_.push_back(VmRemoved{stored.vm.id, act.claim});
+  changes_.push_back(VmRemoved{stored.vm.id, act.claim, stored.vm.project});
   stored.claim.state = "confirmed";
   return ClaimsTaken{};
 }
@@ -379,7 +379,7 @@ void Batch::release(StoredClaim& stored) {
   ++host.claims_generation;
   forget(stored, stored.claim.host);
   claimed_.erase(stored.vm.id);
-  changes_.push_back(VmRemoved{stored.vm.id, stored.claim.id});
+  changes_.push_back(VmRemoved{stored.vm.id, stored.claim.id, stored.vm.project});
 }
 
 Result<ClaimsTaken> Batch::decide(const GiveBackAct& act) {
@@ -524,7 +524,7 @@ void Batch::store(std::vector<std::size_t>& answered) {
   if (!changes_.empty()) store_ledger(transaction_, ledger_);
   if (!vm_ids.empty())
     for (const auto& row : sql::run(transaction_, kDropExpected, sql::array(vm_names), sql::array_of(vm_ids)))
-      changes_.push_back(VmRemoved{sql::uuid(row[0])});
+      changes_.push_back(VmRemoved{sql::uuid(row[0]), {}, sql::text(row[1])});
   const Appended appended = append_events(transaction_, changes_);
   done_.transaction_id = appended.transaction_id;
   done_.backend = appended.backend;

@@ -367,7 +367,7 @@ Result<void> InventoryWrite::put_vm_rows() {
   choose_missing_cells();
   if (!vms_.rows.empty()) recount(transaction_, hosts);
   tell(vms_.rows);
-  for (const Uuid& id : drop_expected(transaction_, vms_.rows)) written_.events.push_back(VmRemoved{id});
+  tell(drop_expected(transaction_, vms_.rows));
   return {};
 }
 
@@ -406,13 +406,13 @@ void InventoryWrite::remove_vm_rows() {
   std::set<std::string> hosts;
   for (const ClaimOfVm& claim : claims_of_removed_) {
     hosts.insert(claim.host);
-    written_.events.push_back(VmRemoved{claim.vm, claim.claim});
+    written_.events.push_back(VmRemoved{claim.vm, claim.claim, claim.project});
   }
   for (const Uuid& id : removed_vms_) {
     const auto found = present_vms_.find(id);
     if (found == present_vms_.end()) continue;
     if (!found->second.host.empty()) hosts.insert(found->second.host);
-    written_.events.push_back(VmRemoved{id});
+    written_.events.push_back(VmRemoved{id, {}, found->second.project});
   }
   recount(transaction_, hosts);
 }

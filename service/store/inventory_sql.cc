@@ -13,7 +13,7 @@ using sql::Statement;
 constexpr Statement kVmIds{"vm_ids_by_name", "SELECT name, id FROM vms WHERE name = ANY($1::text[])"};
 constexpr Statement kHeldClaims{
     "held_claims_of_vms",
-    "SELECT c.id, c.vm, h.name FROM claims c JOIN hosts h ON h.id = c.host_id WHERE c.vm = ANY($1::uuid[]) AND c.state = 'held'"};
+    "SELECT c.id, c.vm, h.name, c.project FROM claims c JOIN hosts h ON h.id = c.host_id WHERE c.vm = ANY($1::uuid[]) AND c.state = 'held'"};
 constexpr Statement kLockGroups{
     "lock_groups_for_write", "SELECT name, generation FROM groups WHERE name = ANY($1::text[]) ORDER BY id FOR UPDATE"};
 constexpr Statement kLockHosts{
@@ -93,7 +93,7 @@ constexpr Statement kPutVmCells{
 constexpr Statement kDropExpected{
     "drop_expected_vms",
     "DELETE FROM vms WHERE state = 'expected' AND host_id IS NULL AND name = ANY($1::text[]) AND NOT id = ANY($2::uuid[])"
-    " RETURNING id"};
+    " RETURNING id, project"};
 
 constexpr Statement kPutTraffic{
     "put_traffic",
@@ -193,7 +193,7 @@ std::vector<ClaimOfVm> held_claims_of(pqxx::work& transaction, const std::set<Uu
   std::vector<ClaimOfVm> claims;
   if (vms.empty()) return claims;
   for (const auto& row : sql::run(transaction, kHeldClaims, sql::array_of(vms)))
-    claims.push_back({sql::uuid(row[0]), sql::uuid(row[1]), sql::text(row[2])});
+    claims.push_back({sql::uuid(row[0]), sql::uuid(row[1]), sql::text(row[2]), sql::text(row[3])});
   return claims;
 }
 
@@ -343,15 +343,16 @@ void put_cells_of_vms(pqxx::work& transaction, const std::vector<VmRow>& vms) {
   if (!vms.empty()) sql::run(transaction, kPutVmCells, ids.text(), cells.text());
 }
 
-std::vector<Uuid> drop_expected(pqxx::work& transaction, const std::vector<VmRow>& vms) {
-  std::vector<Uuid> dropped;
+std::vector<VmRemoved> drop_expected(pqxx::work& transaction, const std::vector<VmRow>& vms) {
+  std::vector<VmRemoved> dropped;
   if (vms.empty()) return dropped;
   Array ids, vm_names;
   for (const VmRow& vm : vms) {
     ids.add(vm.id);
     vm_names.add(vm.name);
   }
-  for (const auto& row : sql::run(transaction, kDropExpected, vm_names.text(), ids.text())) dropped.push_back(sql::uuid(row[0]));
+  for (const auto& row : sql::run(transaction, kDropExpected, vm_names.text(), ids.text()))
+    dropped.push_back({sql::uuid(row[0]), {}, sql::text(row[1])});
   return dropped;
 }
 

@@ -21,7 +21,7 @@ std::multimap<std::string, Uuid> vm_ids_by_name(pqxx::work& transaction, const s
 // Of held claims: claim → its vm, and the hosts they are on.
 struct ClaimOfVm {
   Uuid claim, vm;
-  std::string host;
+  std::string host, project = {};
 };
 std::vector<ClaimOfVm> held_claims_of(pqxx::work& transaction, const std::set<Uuid>& vms);
 
@@ -39,7 +39,7 @@ std::vector<std::string> name_aggregates(pqxx::work& transaction, const std::set
 void put_hosts(pqxx::work& transaction, std::vector<HostRow>& hosts);
 void put_vms(pqxx::work& transaction, std::span<const VmRow> vms);
 void put_cells_of_vms(pqxx::work& transaction, const std::vector<VmRow>& vms);
-std::vector<Uuid> drop_expected(pqxx::work& transaction, const std::vector<VmRow>& vms);
+std::vector<VmRemoved> drop_expected(pqxx::work& transaction, const std::vector<VmRow>& vms);
 void put_traffic(pqxx::work& transaction, const std::vector<TrafficRow>& edges);
 void put_data_sources(pqxx::work& transaction, const std::vector<DataSourceRow>& edges);
 void put_source_hosts(pqxx::work& transaction, const std::vector<SourceHostsRow>& rows);

@@ -19,19 +19,21 @@ constexpr sql::Statement kWrite{
     " ORDER BY n.vm ON CONFLICT (vm) DO UPDATE"
     " SET host = excluded.host, payload = excluded.payload, expires_at_us = excluded.expires_at_us RETURNING vm"};
 constexpr sql::Statement kRemove{"remove_reservations",
-                                 "DELETE FROM reservations WHERE vm = ANY($1::uuid[]) RETURNING vm"};
+                                 "DELETE FROM reservations WHERE vm = ANY($1::uuid[]) RETURNING vm, payload"};
 constexpr sql::Statement kForget{
     "forget_reservations",
-    "DELETE FROM reservations WHERE host = ANY($1::text[]) OR vm = ANY($2::uuid[]) RETURNING vm"};
+    "DELETE FROM reservations WHERE host = ANY($1::text[]) OR vm = ANY($2::uuid[]) RETURNING vm, payload"};
 constexpr sql::Statement kExpire{"expire_reservations",
-                                 "DELETE FROM reservations WHERE expires_at_us <= " SQL_NOW_US " RETURNING vm"};
+                                 "DELETE FROM reservations WHERE expires_at_us <= " SQL_NOW_US " RETURNING vm, payload"};
 constexpr sql::Statement kReadReservations{"read_reservations", "SELECT payload FROM reservations ORDER BY vm"};
 
 std::vector<Change> removals(const pqxx::result& rows) {
   std::vector<Change> changes;
   for (const auto& row : rows) {
     const Uuid vm = sql::uuid(row[0]);
-    changes.push_back(VmRemoved{vm, vm});
+    const auto reserved = change_from_json(sql::text(row[1]));
+    const VmRow* const known = reserved ? std::get_if<VmRow>(&*reserved) : nullptr;
+    changes.push_back(VmRemoved{vm, vm, known ? known->project : ""});
   }
   return changes;
 }
@@ -54,7 +56,7 @@ std::int64_t write_reservations(pqxx::work& transaction, const std::vector<Reser
   std::vector<Uuid> ended;
   for (const ReservedVm& one : reserved) {
     const Uuid& vm = one.row.id;
-    changes.push_back(written.contains(vm) ? Change(one.row) : Change(VmRemoved{vm, vm}));
+    changes.push_back(written.contains(vm) ? Change(one.row) : Change(VmRemoved{vm, vm, one.row.project}));
     if (!written.contains(vm)) ended.push_back(vm);
   }
   if (!ended.empty()) sql::run(transaction, kRemove, sql::array_of(ended));

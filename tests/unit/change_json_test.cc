@@ -129,6 +129,26 @@ RC_GTEST_PROP(ChangeJson, KeepsGroupsAggregatesAndSources, ()) {
   RC_ASSERT(again(copies).source == copies.source && again(copies).hosts == copies.hosts);
 }
 
+TEST(ChangeJson, HasTheNamesOfTheImport) {
+  HostRow row{.name = "h", .vcpus_reserved = 1, .memory_reserved_mib = 512, .disk_reserved_gib = 5, .cpu_util = 0.5};
+  row.observed_at_us = 1'767'323'045'000'000;
+  const std::string json = to_json(Change(row));
+  EXPECT_NE(json.find(R"("reserved_vcpus":1.0,"reserved_memory_mib":512.0,"reserved_disk_gib":5.0)"), std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"("observed":{"cpu_util":0.5,"observed_at":"2026-01-02T03:04:05.000000Z"})"), std::string::npos)
+      << json;
+}
+
+TEST(ChangeJson, ReadsTheNamesOfBefore) {
+  const auto change = change_from_json(R"({"kind":"host","name":"h","state":"enabled","vcpus_reserved":1,
+      "memory_reserved_mib":512,"disk_reserved_gib":5,"cpu_util":0.5,"memory_used_observed_mib":7,"observed_at_us":9})");
+  ASSERT_TRUE(change) << change.error().message;
+  const auto& row = std::get<HostRow>(*change);
+  EXPECT_EQ(std::tuple(row.vcpus_reserved, row.memory_reserved_mib, row.disk_reserved_gib),
+            std::tuple(1.0, 512.0, 5.0));
+  EXPECT_EQ(std::tuple(row.cpu_util, row.memory_used_observed_mib, row.observed_at_us), std::tuple(0.5, 7.0, 9));
+}
+
 TEST(ChangeJson, KeepsRemovals) {
   EXPECT_EQ(again(HostRemoved{"a\"b"}).name, "a\"b");
   EXPECT_EQ(again(GroupRemoved{"g"}).name, "g");
@@ -136,6 +156,7 @@ TEST(ChangeJson, KeepsRemovals) {
   EXPECT_EQ(again(VmRemoved{numbered(3)}).id, numbered(3));
   EXPECT_FALSE(again(VmRemoved{numbered(3)}).claim.has_value());
   EXPECT_EQ(again(VmRemoved{numbered(3), numbered(4)}).claim, numbered(4));
+  EXPECT_EQ(again(VmRemoved{numbered(3), {}, "red"}).project, "red");
 }
 
 TEST(ChangeJson, RefusesWhatItNeverWrote) {

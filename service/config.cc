@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <toml++/toml.h>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -281,6 +282,26 @@ void read_openstack(Section& section, OpenstackEntry& to) {
   section.number("brake_percent", to.brake_percent, 0, 100);
 }
 
+// As a browser writes them: no path, not even a slash.
+bool is_origin(std::string_view text) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!text.starts_with(scheme)) continue;
+    const std::string_view host = text.substr(scheme.size());
+    const bool lower = std::none_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    return !host.empty() && lower && host.find_first_of("/?#@, *") == std::string_view::npos;
+  }
+  return false;
+}
+
+void read_origins(Section& section, std::vector<std::string>& origins) {
+  section.texts("cors_origins", origins);
+  const bool any = origins.size() == 1 && origins.front() == "*";
+  const bool good = any || std::all_of(origins.begin(), origins.end(), is_origin);
+  if (good) return;
+  section.wrong("cors_origins", *section.find("cors_origins"),
+                "origins such as \"https://portal.example\" in lower case and without a path, or only \"*\"");
+}
+
 void read_root(Section& root, Config& config) {
   root.table("service", [&](Section& s) {
     s.text("listen", config.listen);
@@ -288,6 +309,7 @@ void read_root(Section& root, Config& config) {
     s.name("replica", config.replica);
     s.whole("line_threads", config.line_threads, 1, 1024);
     s.whole("http_threads", config.http_threads, 1, 256);
+    read_origins(s, config.cors_origins);
   });
   root.table("database", [&](Section& s) {
     s.text("url", config.database_url);

@@ -51,6 +51,7 @@ struct Config {
   std::string replica = "a";
   std::uint32_t line_threads = 64;
   std::uint32_t http_threads = 2;
+  std::vector<std::string> cors_origins;
   std::string database_url;  // empty: embedded
   std::string database_schema = "public";
   std::string tokens_file, policy_file;

@@ -381,6 +381,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .sources = [&] { return source_states(cloud->get()); },
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,
                  .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },
+                 .cors_origins = config.cors_origins,
                  .log = [](std::string_view level, const std::string& line) { log_line(level, line); }});
   auto server = http::Server::start(
       config.listen, server_limits(config),

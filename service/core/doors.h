@@ -44,6 +44,8 @@ struct Claim {
   Uuid id;
   Uuid vm;
   std::string vm_name;
+  std::string project = {};
+  std::string group = {};
   std::string host;
   std::vector<std::uint32_t> cells;
   std::string state;  // "held", "confirmed"
@@ -87,6 +89,9 @@ struct DecisionRecord {
   std::string request;   // JSON: what a replay needs besides the picture (request, vm ids, profile, digests, now)
   std::string document;  // JSON: the decision, byte for byte what a replay must give
   std::int64_t made_at_us = 0;
+  // Of the first vm; no host: none fits.
+  std::string vm_name = {}, project = {}, host = {};
+  std::vector<Uuid> vms = {};  // all of them, when there are several
 };
 
 struct IdempotencyKey {
@@ -188,6 +193,34 @@ class Sightings {
   virtual Result<std::int64_t> vms_seen(VmReport report, Deadline deadline) = 0;
 };
 
+// ---- lists
+
+enum class ListOrder { kId, kName, kMadeAt };
+
+// Where a page of a list begins: after the row that has this id and, where the list is ordered by it, this name or time.
+struct ListMarker {
+  Uuid id = {};
+  std::string name = {};
+  std::int64_t made_at_us = 0;
+};
+
+// Which rows of a list, in which order, from where. What is empty does not narrow it.
+struct ListQuestion {
+  std::string host = {}, group = {}, project = {}, state = {}, name_prefix = {};
+  std::optional<Uuid> vm = {};
+  ListOrder order = ListOrder::kId;
+  bool descending = false;
+  std::optional<ListMarker> after = {};
+  std::size_t limit = 100;
+};
+
+// Rows as they were together when event `event_seq` was the newest.
+template <typename Row>
+struct Listed {
+  std::vector<Row> rows = {};
+  std::int64_t event_seq = 0;
+};
+
 // What the service as a whole needs of the store: besides claims, the inventory, decisions, events, idempotency.
 
 inline constexpr std::string_view kProfileEvent = "profile";  // the one kind that is no change of the picture
@@ -235,9 +268,9 @@ class Store : public Claims, public Operations, public Sightings {
                                          Deadline deadline) = 0;
   virtual Result<Written> set_vm_state(const Uuid& vm, VmState state, Deadline deadline) = 0;
 
-  // Pages in id order, after `marker` (zero: from the start).
-  virtual Result<std::vector<Claim>> claims(const Uuid& marker, std::size_t limit, Deadline deadline) = 0;
-  virtual Result<std::vector<DecisionRecord>> decisions(const Uuid& marker, std::size_t limit, Deadline deadline) = 0;
+  // Held claims, and decisions without their request and document.
+  virtual Result<Listed<Claim>> claims(const ListQuestion& question, Deadline deadline) = 0;
+  virtual Result<Listed<DecisionRecord>> decisions(const ListQuestion& question, Deadline deadline) = 0;
   virtual Result<DecisionRecord> decision(const Uuid& id, Deadline deadline) = 0;
   virtual Result<void> record(DecisionRecord decision, std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer,
                               Deadline deadline) = 0;

@@ -107,8 +107,9 @@ void write_hosts(JsonWriter& writer, const View& view) {
   if (query) {
     for (const std::uint32_t row : refused_by_name(view)) {
       const Filter& filter = *view.placement.rules->filters[screened.refused_by[row] - 1u];
-      write_refusal(writer, {"name", "refused_by"}, view.host_name(row), filter.traits().id,
-                    refusal_of(filter, *query, row, screened.reasons[row]));
+      Refusal refusal = refusal_of(filter, *query, row, screened.reasons[row]);
+      if (view.placement.request->discreet) refusal = {.code = std::move(refusal.code)};
+      write_refusal(writer, {"name", "refused_by"}, view.host_name(row), filter.traits().id, refusal);
     }
   }
   writer.close_list();
@@ -221,7 +222,7 @@ std::uint64_t sum_of_costs(const View& view) {
 
 void write_claim(JsonWriter& writer, const Claim& claim) {
   writer.open().text("id", to_string(claim.id)).text("vm", to_string(claim.vm)).text_or_null("vm_name", claim.vm_name);
-  writer.text("host", claim.host).key("cells").open_list();
+  writer.text_or_null("project", claim.project).text_or_null("group", claim.group).text("host", claim.host).key("cells").open_list();
   for (const std::uint32_t cell : claim.cells) writer.whole(cell);
   writer.close_list().text("state", claim.state).text("expires_at", time_text(claim.expires_at_us));
   writer.whole("generation", claim.generation);

@@ -34,7 +34,7 @@ std::string decision_document(const Placement& placement);
 // What a replay needs besides the picture: {"request","vms","profile","digest","now_us","chosen"}.
 std::string replay_request(const Placement& placement);
 
-// A claim as it appears in answers: {"id","vm","host","cells","state","expires_at","generation"}.
+// A claim as it appears in answers: {"id","vm","vm_name","project","group","host","cells","state",...}.
 void write_claim(JsonWriter& writer, const Claim& claim);
 // {"host"|"name": host, "refused_by"|"filter": filter, "code","wanted","found","unit"}
 struct RefusalKeys {

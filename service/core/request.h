@@ -57,6 +57,7 @@ struct PlacementRequest {
   // "request_spec.flavor.extra_specs.hw:cpu_policy"), so that what no rule read can be named in the answer.
   std::vector<std::string> parts;
   std::string document;  // the request as it came, for plugins and for the stored decision
+  bool discreet = false;  // refusals are told without what was wanted and found: that can be another project's
 };
 
 // Instance i of a multi-create: the name gets "-1", "-2", ... when count > 1.

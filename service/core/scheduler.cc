@@ -88,6 +88,28 @@ VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string&
   return row;
 }
 
+std::string chosen_host(const Instance& instance) {
+  if (instance.claim) return instance.claim->host;
+  return instance.decision->ranking.order.empty() ? "" : host_name(instance, 0);
+}
+
+DecisionRecord record_of(const Placement& placement, std::string document) {
+  const Instance& first = placement.instances.front();
+  DecisionRecord record{.id = placement.decision_id,
+                        .vm = first.vm.id,
+                        .profile = placement.rules->profile.name,
+                        .picture = placement.version,
+                        .request = replay_request(placement),
+                        .document = std::move(document),
+                        .made_at_us = placement.now_us,
+                        .vm_name = first.vm.name,
+                        .project = first.vm.project,
+                        .host = chosen_host(first)};
+  if (placement.instances.size() == 1) return record;
+  for (const Instance& instance : placement.instances) record.vms.push_back(instance.vm.id);
+  return record;
+}
+
 Result<Placement> Scheduler::place(std::shared_ptr<const PlacementRequest> request, std::shared_ptr<const Rules> rules,
                                    Deadline deadline, std::optional<IdempotencyKey> key) {
   const bool claims = (request->options.claim || request->options.start) && !request->options.dry_run;
@@ -199,11 +221,7 @@ Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<Clai
                   key](std::span<const Claim> claims) mutable {
     attach(answered, claims);
     ClaimRecords result;
-    if (!claims.front().existing)
-      result.decision =
-          DecisionRecord{answered.decision_id, answered.instances.front().vm.id, answered.rules->profile.name,
-                         answered.version,     replay_request(answered),         document,
-                         answered.now_us};
+    if (!claims.front().existing) result.decision = record_of(answered, document);
     if (key) {
       const int status = answered.request->options.start ? 202 : 200;
       result.answer = std::pair(*key, RememberedAnswer{status, answer_json(answered)});

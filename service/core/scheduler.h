@@ -59,6 +59,12 @@ struct Ambient {
 // What a picture shows of a vm once it has its room on that host, with the cells that it would get there.
 VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host);
 
+// Where the vm is claimed, or would be: the first of its ranking. Empty: no host fits.
+std::string chosen_host(const Instance& instance);
+
+// The placement as it is stored; `document` is its decision_document().
+DecisionRecord record_of(const Placement& placement, std::string document);
+
 class Scheduler {
  public:
   Scheduler(const Pictures& pictures, Claims& claims, Hypervisors& hypervisors, Ambient ambient)

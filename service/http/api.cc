@@ -6,10 +6,13 @@
 
 #include "service/core/shown_text.h"
 #include "service/http/api_route.h"
+#include "service/http/cors.h"
 #include "service/http/event_feed.h"
+#include "service/http/gzip.h"
 #include "service/http/metrics.h"
 #include "service/http/names.h"
 #include "service/http/problem.h"
+#include "service/http/project.h"
 #include "service/http/version.h"
 
 namespace emplace::http {
@@ -71,6 +74,7 @@ const std::string* Exchange::query(std::string_view name) const {
 struct Api::Inside {
   explicit Inside(ApiParts parts)
       : feed(parts.pictures, parts.store, parts.limits.heartbeat),
+        cors(parts.cors_origins),
         room{std::move(parts), feed, metrics, presses},
         routes(all_routes()) {
     for (const ApiRoute& route : routes) {
@@ -89,6 +93,7 @@ struct Api::Inside {
                                       route.method, route.pattern, log_text(result.error().message)));
       }
       stamp(kMinimumVersion, response);
+      zip(*exchange->request, response);
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
       metrics.answered(route.method, route.pattern, response.status, took.count());
       exchange->reply.send(std::move(response));
@@ -140,6 +145,10 @@ struct Api::Inside {
               const Finish& finish) {
     if (!identity) return finish(tl::unexpected(identity.error()));
     exchange->identity = *std::move(identity);
+    if (!exchange->identity.project.empty() && !is_open_to_projects(route.method, route.pattern)) {
+      return finish(fail(ErrorCode::kForbidden, "wanted a token that is not a project's, found one of project " +
+                                                    json_text(exchange->identity.project)));
+    }
     if (auto checked = check_query(route, *exchange->request); !checked) return finish(tl::unexpected(checked.error()));
     if (route.chooser) {
       if (auto named = check_names(exchange->request->body); !named) return finish(tl::unexpected(named.error()));
@@ -155,6 +164,7 @@ struct Api::Inside {
   Metrics metrics;
   EventFeed feed;
   LinePool presses{kPresses};
+  Cors cors;
   ApiRoom room;
   const ApiRoutes routes;
   Router router;
@@ -166,7 +176,9 @@ Api::~Api() {
   inside_->presses.stop();
 }
 
-void Api::handle(const std::shared_ptr<const Request>& request, Reply reply) {
+void Api::handle(const std::shared_ptr<const Request>& request, Reply to) {
+  if (auto answer = inside_->cors.preflight(*request)) return void(to.send(*std::move(answer)));
+  Reply reply = inside_->cors.dressed(*request, std::move(to));
   const auto version = negotiate(*request);
   if (!version) return void(reply.send(problem(version.error(), *request)));
   if (const auto* refused = std::get_if<Unacceptable>(&*version))

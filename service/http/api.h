@@ -97,6 +97,7 @@ struct ApiParts {
   std::function<std::vector<SourceState>()> sources = {};
   TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none
   std::function<Counters()> server_counters = {};
+  std::vector<std::string> cors_origins = {};  // whose pages may read answers; "*": anyone's
   Log log = {};
 };
 
@@ -107,7 +108,7 @@ class Api {
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
-  void handle(const std::shared_ptr<const Request>& request, Reply reply);
+  void handle(const std::shared_ptr<const Request>& request, Reply to);
 
   // Ends event streams and takes no new ones; call before Server::stop().
   void drain();

@@ -4,7 +4,9 @@
 #include "service/core/request_json.h"
 #include "service/core/time_text.h"
 #include "service/http/api_route.h"
+#include "service/http/listing.h"
 #include "service/http/placing.h"
+#include "service/http/project.h"
 
 namespace emplace::http {
 namespace {
@@ -12,37 +14,56 @@ namespace {
 void write_head(JsonWriter& writer, const DecisionRecord& record) {
   writer.text("id", to_string(record.id)).key("vm");
   record.vm.is_zero() ? writer.null() : writer.text(to_string(record.vm));
-  writer.text("profile", record.profile).text("made_at", time_text(record.made_at_us)).key("picture").open();
+  writer.text_or_null("vm_name", record.vm_name).text_or_null("project", record.project);
+  writer.text_or_null("host", record.host)
+      .text("profile", record.profile)
+      .text("made_at", time_text(record.made_at_us))
+      .key("picture")
+      .open();
   writer.text("replica", record.picture.replica).whole("version", static_cast<std::int64_t>(record.picture.version));
   writer.whole("event_seq", record.picture.event_seq).close();
 }
 
 Result<Response> list_decisions(const ApiRoom& room, const Exchange& exchange) {
-  const auto page = page_of(room, exchange);
-  if (!page) return tl::unexpected(page.error());
-  const auto marker = page->marker.empty() ? Result<Uuid>(Uuid{}) : uuid_of("marker", page->marker);
-  if (!marker) return tl::unexpected(marker.error());
-  auto records = room.parts.store.decisions(*marker, page->limit + 1, room.deadline());
-  if (!records) return tl::unexpected(records.error());
-  const bool more = records->size() > page->limit;
-  if (more) records->resize(page->limit);
+  auto question = list_question(room, exchange, *room.parts.pictures.latest(), ListKey::kTimedId);
+  if (!question) return tl::unexpected(question.error());
+  ListQuestion one_more = *question;
+  ++one_more.limit;
+  auto decisions = room.parts.store.decisions(one_more, room.deadline());
+  if (!decisions) return tl::unexpected(decisions.error());
+  ListEnd end{decisions->event_seq, question->limit, std::nullopt};
+  if (decisions->rows.size() > question->limit) {
+    decisions->rows.resize(question->limit);
+    const DecisionRecord& last = decisions->rows.back();
+    end.marker =
+        list_marker(*question, ListKey::kTimedId, {.id = last.id, .name = last.vm_name, .made_at_us = last.made_at_us});
+  }
   JsonWriter writer;
   writer.open().key("decisions").open_list();
-  for (const DecisionRecord& record : *records) {
+  for (const DecisionRecord& record : decisions->rows) {
     writer.open();
     write_head(writer, record);
     writer.close();
   }
-  writer.close_list();
-  write_next(writer, "/v1/decisions", *page, records->empty() ? "" : to_string(records->back().id), more);
-  writer.close();
-  return json_response(writer.take());
+  return end_list(room, exchange, writer, end);
 }
 
-Result<DecisionRecord> find(const ApiRoom& room, const Exchange& exchange) {
+// What a what-if changes can be anybody's.
+bool has_what_if(const DecisionRecord& record) {
+  const auto stored = JsonDocument::parse(record.request, "the stored request");
+  const auto request = stored ? stored->root().find("request") : std::nullopt;
+  const auto what_if = request && request->is_object() ? request->find("what_if") : std::nullopt;
+  return what_if && what_if->is_array() && what_if->size() > 0;
+}
+
+Result<DecisionRecord> find_decision(const ApiRoom& room, const Exchange& exchange) {
   const auto id = uuid_of("decision", exchange.parameter("id"));
   if (!id) return tl::unexpected(id.error());
-  return room.parts.store.decision(*id, room.deadline());
+  auto record = room.parts.store.decision(*id, room.deadline());
+  const bool seen = !record || exchange.identity.project.empty() ||
+                    (sees(exchange.identity, record->project) && !has_what_if(*record));
+  if (!seen) return fail(ErrorCode::kNotFound, "no decision " + to_string(*id));
+  return record;
 }
 
 // ---- the line again on the stored picture
@@ -86,7 +107,7 @@ struct Replayed {
   bool rules_changed = false;
 };
 
-Result<Replayed> replay(const ApiRoom& room, const DecisionRecord& record) {
+Result<Replayed> replay(const ApiRoom& room, const Exchange& exchange, const DecisionRecord& record) {
   const auto stored = read_stored(record.request);
   if (!stored) return tl::unexpected(stored.error());
   const auto picture = room.parts.pictures.at(record.picture);
@@ -94,6 +115,7 @@ Result<Replayed> replay(const ApiRoom& room, const DecisionRecord& record) {
   auto request = parse_placement(stored->request, picture->get());
   if (!request) return tl::unexpected(request.error());
   if (auto limited = start_only_where_driven(*request, **picture); !limited) return tl::unexpected(limited.error());
+  request->discreet = !exchange.identity.project.empty();
   const auto rules = room.parts.rule_book.resolve_once(stored->profile);
   if (!rules) return tl::unexpected(rules.error());
   auto placement = room.parts.scheduler.decide_on(std::make_shared<const PlacementRequest>(*std::move(request)), *rules,
@@ -159,7 +181,7 @@ Result<Response> show_decision(const ApiRoom& room, const Exchange& exchange) {
   if (explain && *explain != "summary" && *explain != "full") {
     return fail(ErrorCode::kInvalid, "explain: wanted summary or full, found " + json_text(*explain));
   }
-  const auto record = find(room, exchange);
+  const auto record = find_decision(room, exchange);
   if (!record) return tl::unexpected(record.error());
   JsonWriter writer;
   writer.open();
@@ -169,7 +191,7 @@ Result<Response> show_decision(const ApiRoom& room, const Exchange& exchange) {
   }
   writer.key("decision");
   if (explain && *explain == "full") {
-    const auto replayed = replay(room, *record);
+    const auto replayed = replay(room, exchange, *record);
     if (!replayed) return tl::unexpected(replayed.error());
     writer.raw(answer_json(replayed->placement, ExplainLevel::kFull, {}));
   } else {
@@ -180,9 +202,9 @@ Result<Response> show_decision(const ApiRoom& room, const Exchange& exchange) {
 }
 
 Result<Response> post_replay(const ApiRoom& room, const Exchange& exchange) {
-  const auto record = find(room, exchange);
+  const auto record = find_decision(room, exchange);
   if (!record) return tl::unexpected(record.error());
-  const auto replayed = replay(room, *record);
+  const auto replayed = replay(room, exchange, *record);
   if (!replayed) return tl::unexpected(replayed.error());
   const std::string document = decision_document(replayed->placement);
   const auto lines = differences(record->document, document);
@@ -197,7 +219,8 @@ Result<Response> post_replay(const ApiRoom& room, const Exchange& exchange) {
 }  // namespace
 
 void add_decision_routes(ApiRoutes& routes) {
-  routes.push_back({"GET", "/v1/decisions", Role::kReader, {"limit", "marker"}, Where::kLine, list_decisions});
+  routes.push_back(
+      {"GET", "/v1/decisions", Role::kReader, list_query({"host", "project", "vm"}), Where::kLine, list_decisions});
   routes.push_back({"GET", "/v1/decisions/{id}", Role::kReader, {"explain"}, Where::kPress, show_decision});
   routes.push_back({"POST", "/v1/decisions/{id}:replay", Role::kReader, {}, Where::kPress, post_replay});
 }

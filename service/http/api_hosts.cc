@@ -129,48 +129,68 @@ struct Beside {
   }
 };
 
-struct Listed {
+struct HostLine {
   std::string name;
-  std::uint32_t row = kNoRow;
+  std::uint32_t row = kNoRow;  // kNoRow: unreachable
+};
+struct HostPage {
+  std::vector<HostLine> lines;
+  bool more = false;
 };
 
-// By name, one more than the page has when there are more.
-std::vector<Listed> listed_hosts(const Picture& picture, const Beside& beside, const Page& page) {
-  std::vector<Listed> listed;
-  const auto name = [&](std::uint32_t row) { return picture[hosts::name][row]; };
-  for (const std::uint32_t row : rows_after(
-           picture.rows(Table::kHosts), name_marker(page.marker), page.limit,
-           [&](std::uint32_t one) { return is_alive(picture, hosts::alive, one); }, name)) {
-    listed.push_back({std::string(name(row)), row});
-  }
+// Configured hosts that no picture has yet, as far as the question asks for them.
+std::vector<HostLine> unreachable_hosts(const Picture& picture, const Beside& beside, const ListQuestion& question) {
+  std::vector<HostLine> lines;
+  if (!question.state.empty() && question.state != "unreachable") return lines;
   for (const HypervisorState& state : beside.states) {
-    if (state.host > page.marker && beside.is_unreachable(picture, state.host)) listed.push_back({state.host});
+    const bool here = !question.after ||
+                      (question.descending ? state.host < question.after->name : question.after->name < state.host);
+    if (here && state.host.starts_with(question.name_prefix) && beside.is_unreachable(picture, state.host))
+      lines.push_back({state.host});
   }
-  std::sort(listed.begin(), listed.end(), [](const Listed& a, const Listed& b) { return a.name < b.name; });
-  if (listed.size() > page.limit + 1) listed.resize(page.limit + 1);
-  return listed;
+  return lines;
+}
+
+Result<HostPage> host_page(const Picture& picture, const Beside& beside, const ListQuestion& question) {
+  HostPage page{unreachable_hosts(picture, beside, question)};
+  if (question.state != "unreachable") {
+    const auto state = state_of(question, "enabled, disabled, maintenance, down or unreachable", &parse_host_state);
+    if (!state) return tl::unexpected(state.error());
+    const auto name = [&](std::uint32_t row) { return picture[hosts::name][row]; };
+    const auto kept = [&](std::uint32_t row) {
+      return is_alive(picture, hosts::alive, row) && name(row).starts_with(question.name_prefix) &&
+             (!*state || picture[hosts::state].get(row) == static_cast<std::uint32_t>(**state));
+    };
+    const RowPage rows = page_of_rows(picture.rows(Table::kHosts), question, kept,
+                                      [&](std::uint32_t row) { return RowPlace{name(row)}; });
+    page.more = rows.more;
+    for (const std::uint32_t row : rows.rows) page.lines.push_back({std::string(name(row)), row});
+  }
+  std::sort(page.lines.begin(), page.lines.end(), [&](const HostLine& a, const HostLine& b) {
+    return question.descending ? b.name < a.name : a.name < b.name;
+  });
+  page.more |= page.lines.size() > question.limit;
+  if (page.lines.size() > question.limit) page.lines.resize(question.limit);
+  return page;
 }
 
 Result<Response> list_hosts(const ApiRoom& room, const Exchange& exchange) {
-  const auto page = page_of(room, exchange);
-  if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
+  const auto question = list_question(room, exchange, *picture, ListKey::kName);
+  if (!question) return tl::unexpected(question.error());
   const Beside beside(room);
-  auto listed = listed_hosts(*picture, beside, *page);
-  const bool more = listed.size() > page->limit;
-  if (more) listed.pop_back();
+  const auto page = host_page(*picture, beside, *question);
+  if (!page) return tl::unexpected(page.error());
   JsonWriter writer;
   writer.open().key("hosts").open_list();
-  for (const Listed& host : listed) {
+  for (const HostLine& host : page->lines) {
     write_host(room, writer, *picture, host.name, host.row);
     beside.write(writer, host.name);
     writer.close();
   }
-  writer.close_list();
-  write_staleness(room, writer);
-  write_next(writer, "/v1/hosts", *page, listed.empty() ? "" : listed.back().name, more);
-  writer.close();
-  return json_response(writer.take());
+  ListEnd end{picture->version().event_seq, question->limit, std::nullopt};
+  if (page->more) end.marker = page->lines.back().name;
+  return end_list(room, exchange, writer, end);
 }
 
 Result<Response> show_host_named(const ApiRoom& room, std::string_view name) {
@@ -239,7 +259,7 @@ Result<Response> remove_host(const ApiRoom& room, const Exchange& exchange) {
 }  // namespace
 
 void add_host_routes(ApiRoutes& routes) {
-  routes.push_back({"GET", "/v1/hosts", Role::kReader, {"limit", "marker"}, Where::kWorker, list_hosts});
+  routes.push_back({"GET", "/v1/hosts", Role::kReader, list_query({"state"}), Where::kWorker, list_hosts});
   routes.push_back({"GET", "/v1/hosts/{name}", Role::kReader, {}, Where::kWorker, show_host});
   routes.push_back({"PATCH", "/v1/hosts/{name}", Role::kOperator, {}, Where::kLine, patch_host});
   routes.push_back({"DELETE", "/v1/hosts/{name}", Role::kAdmin, {}, Where::kLine, remove_host});

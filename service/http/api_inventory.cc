@@ -6,6 +6,7 @@
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 #include "service/http/names.h"
+#include "service/http/project.h"
 
 namespace emplace::http {
 namespace {
@@ -61,16 +62,36 @@ Result<Response> export_all(const ApiRoom& room, const Exchange&) {
   return json_response(inventory_json(*room.parts.pictures.latest()));
 }
 
+// ---- lists by name
+
+struct NamedTable {
+  Table table;
+  Column<std::uint8_t> alive;
+  Column<Utf8> name;
+};
+
+template <typename Seen>
+RowPage page_of_names(const Picture& picture, const NamedTable& table, const ListQuestion& question, Seen seen) {
+  const auto name = [&](std::uint32_t row) { return picture[table.name][row]; };
+  return page_of_rows(
+      picture.rows(table.table), question,
+      [&](std::uint32_t row) {
+        return is_alive(picture, table.alive, row) && name(row).starts_with(question.name_prefix) && seen(name(row));
+      },
+      [&](std::uint32_t row) { return RowPlace{name(row)}; });
+}
+
 // ---- groups
 
-void write_group(JsonWriter& writer, const Picture& picture, std::uint32_t row) {
+void write_group(JsonWriter& writer, const Identity& identity, const Picture& picture, std::uint32_t row) {
   const GroupRow group = group_row(picture, row);
   writer.open().text("name", group.name).text("policy", to_string(group.policy));
   writer.number("max_per_host", group.max_per_host).whole("generation", group.generation).key("members").open_list();
   std::vector<std::string> members;
   for (const auto& entry : picture.index(Index::kVmsByGroup).find(row)) {
     const auto id = picture[vms::id].get(entry.row);
-    if (id) members.push_back(to_string(*id));
+    const auto project = picture[vms::project].get(entry.row);
+    if (id && sees(identity, picture.text(project.value_or(kNoRow)))) members.push_back(to_string(*id));
   }
   std::sort(members.begin(), members.end());
   members.erase(std::unique(members.begin(), members.end()), members.end());
@@ -79,38 +100,36 @@ void write_group(JsonWriter& writer, const Picture& picture, std::uint32_t row) 
 }
 
 Result<Response> list_groups(const ApiRoom& room, const Exchange& exchange) {
-  const auto page = page_of(room, exchange);
-  if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
-  const auto name = [&](std::uint32_t row) { return (*picture)[groups::name][row]; };
-  auto rows = rows_after(
-      picture->rows(Table::kGroups), name_marker(page->marker), page->limit,
-      [&](std::uint32_t row) { return is_alive(*picture, groups::alive, row); }, name);
-  const bool more = rows.size() > page->limit;
-  if (more) rows.pop_back();
+  const auto question = list_question(room, exchange, *picture, ListKey::kName);
+  if (!question) return tl::unexpected(question.error());
+  const RowPage page = page_of_names(*picture, {Table::kGroups, groups::alive, groups::name}, *question,
+                                     [&](std::string_view name) { return sees_group(exchange.identity, name); });
   JsonWriter writer;
   writer.open().key("groups").open_list();
-  for (const std::uint32_t row : rows) write_group(writer, *picture, row);
-  writer.close_list();
-  write_staleness(room, writer);
-  write_next(writer, "/v1/groups", *page, rows.empty() ? "" : name(rows.back()), more);
-  writer.close();
-  return json_response(writer.take());
+  for (const std::uint32_t row : page.rows) write_group(writer, exchange.identity, *picture, row);
+  return end_list(room, exchange, writer,
+                  {picture->version().event_seq, question->limit, marker_after(page, *picture, groups::name)});
 }
 
-Result<Response> show_group_named(const ApiRoom& room, std::string_view name, int status) {
+// A row of groups that the caller sees; kNoRow when there is none.
+std::uint32_t find_group(const Exchange& exchange, const Picture& picture, std::string_view name) {
+  return sees_group(exchange.identity, name) ? picture.find_group(name) : kNoRow;
+}
+
+Result<Response> show_group_named(const ApiRoom& room, const Exchange& exchange, std::string_view name, int status) {
   const auto picture = room.parts.pictures.latest();
-  const std::uint32_t row = picture->find_group(name);
+  const std::uint32_t row = find_group(exchange, *picture, name);
   if (row == kNoRow) return fail(ErrorCode::kNotFound, "no group " + json_text(name));
   JsonWriter writer;
-  write_group(writer, *picture, row);
+  write_group(writer, exchange.identity, *picture, row);
   Response response = json_response(writer.take(), status);
   response.headers.emplace_back("ETag", etag((*picture)[groups::generation].get(row).value_or(0)));
   return response;
 }
 
 Result<Response> show_group(const ApiRoom& room, const Exchange& exchange) {
-  return show_group_named(room, exchange.parameter("name"), 200);
+  return show_group_named(room, exchange, exchange.parameter("name"), 200);
 }
 
 Result<Response> put_group(const ApiRoom& room, const Exchange& exchange) {
@@ -125,18 +144,23 @@ Result<Response> put_group(const ApiRoom& room, const Exchange& exchange) {
   fields.refuse_unknown();
   if (!errors.none()) return errors.failure();
   if (const auto named = check_path_name(row.name); !named) return tl::unexpected(named.error());
+  if (!sees_group(exchange.identity, row.name)) {
+    return fail(ErrorCode::kForbidden, "name: wanted one that begins with " +
+                                           json_text(exchange.identity.project + '/') + ", found " +
+                                           json_text(row.name));
+  }
   const auto generation = if_match(*exchange.request);
   if (!generation) return tl::unexpected(generation.error());
   const bool is_new = room.parts.pictures.latest()->find_group(row.name) == kNoRow;
   const auto written = room.parts.store.write({row}, *generation, std::nullopt, room.deadline());
   if (!written) return tl::unexpected(written.error());
   room.settle(written->event_seq);
-  return show_group_named(room, row.name, is_new ? 201 : 200);
+  return show_group_named(room, exchange, row.name, is_new ? 201 : 200);
 }
 
 Result<Response> remove_group(const ApiRoom& room, const Exchange& exchange) {
   const std::string name(exchange.parameter("name"));
-  if (room.parts.pictures.latest()->find_group(name) == kNoRow) {
+  if (find_group(exchange, *room.parts.pictures.latest(), name) == kNoRow) {
     return fail(ErrorCode::kNotFound, "no group " + json_text(name));
   }
   const auto generation = if_match(*exchange.request);
@@ -161,23 +185,16 @@ std::string aggregate_etag(const Picture& picture, std::uint32_t row) {
 }
 
 Result<Response> list_aggregates(const ApiRoom& room, const Exchange& exchange) {
-  const auto page = page_of(room, exchange);
-  if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
-  const auto name = [&](std::uint32_t row) { return (*picture)[aggregates::name][row]; };
-  auto rows = rows_after(
-      picture->rows(Table::kAggregates), name_marker(page->marker), page->limit,
-      [&](std::uint32_t row) { return is_alive(*picture, aggregates::alive, row); }, name);
-  const bool more = rows.size() > page->limit;
-  if (more) rows.pop_back();
+  const auto question = list_question(room, exchange, *picture, ListKey::kName);
+  if (!question) return tl::unexpected(question.error());
+  const RowPage page = page_of_names(*picture, {Table::kAggregates, aggregates::alive, aggregates::name}, *question,
+                                     [](std::string_view) { return true; });
   JsonWriter writer;
   writer.open().key("aggregates").open_list();
-  for (const std::uint32_t row : rows) writer.raw(aggregate_json(*picture, row));
-  writer.close_list();
-  write_staleness(room, writer);
-  write_next(writer, "/v1/aggregates", *page, rows.empty() ? "" : name(rows.back()), more);
-  writer.close();
-  return json_response(writer.take());
+  for (const std::uint32_t row : page.rows) writer.raw(aggregate_json(*picture, row));
+  return end_list(room, exchange, writer,
+                  {picture->version().event_seq, question->limit, marker_after(page, *picture, aggregates::name)});
 }
 
 Result<Response> show_aggregate_named(const ApiRoom& room, std::string_view name, int status) {
@@ -240,11 +257,11 @@ Result<Response> remove_aggregate(const ApiRoom& room, const Exchange& exchange)
 void add_inventory_routes(ApiRoutes& routes) {
   routes.push_back({"POST", "/v1/inventory:import", Role::kAdmin, {}, Where::kLine, post_import});
   routes.push_back({"GET", "/v1/inventory:export", Role::kOperator, {}, Where::kPress, export_all});
-  routes.push_back({"GET", "/v1/groups", Role::kReader, {"limit", "marker"}, Where::kWorker, list_groups});
+  routes.push_back({"GET", "/v1/groups", Role::kReader, list_query({}), Where::kWorker, list_groups});
   routes.push_back({"GET", "/v1/groups/{name}", Role::kReader, {}, Where::kWorker, show_group});
   routes.push_back({"PUT", "/v1/groups/{name}", Role::kPlanner, {}, Where::kLine, put_group});
   routes.push_back({"DELETE", "/v1/groups/{name}", Role::kPlanner, {}, Where::kLine, remove_group});
-  routes.push_back({"GET", "/v1/aggregates", Role::kReader, {"limit", "marker"}, Where::kWorker, list_aggregates});
+  routes.push_back({"GET", "/v1/aggregates", Role::kReader, list_query({}), Where::kWorker, list_aggregates});
   routes.push_back({"GET", "/v1/aggregates/{name}", Role::kReader, {}, Where::kWorker, show_aggregate});
   routes.push_back({"PUT", "/v1/aggregates/{name}", Role::kOperator, {}, Where::kLine, put_aggregate});
   routes.push_back({"DELETE", "/v1/aggregates/{name}", Role::kOperator, {}, Where::kLine, remove_aggregate});

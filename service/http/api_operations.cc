@@ -4,6 +4,7 @@
 #include "service/http/api_route.h"
 #include "service/http/event_feed.h"
 #include "service/http/metrics.h"
+#include "service/http/openapi_document.h"
 #include "service/http/version.h"
 
 namespace emplace::http {
@@ -20,6 +21,12 @@ Result<Response> versions(const ApiRoom&, const Exchange& exchange) {
 }
 Result<Response> version(const ApiRoom&, const Exchange& exchange) {
   return version_document(base_of(*exchange.request));
+}
+
+Result<Response> document(const ApiRoom&, const Exchange&) {
+  Response response = json_response(std::string(openapi_document()));
+  response.content_type = "application/yaml";
+  return response;
 }
 
 Result<Response> metrics(const ApiRoom& room, const Exchange&) {
@@ -90,7 +97,7 @@ void events(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
   head.body = ":\n\n";
   stamp(kMinimumVersion, head);
   auto stream = exchange->reply.stream(std::move(head));
-  if (stream) room.events.join(std::move(stream), *seq);
+  if (stream) room.events.join(std::move(stream), *seq, exchange->identity.project);
 }
 
 }  // namespace
@@ -98,6 +105,7 @@ void events(const ApiRoom& room, ExchangePtr exchange, Finish finish) {
 void add_operation_routes(ApiRoutes& routes) {
   routes.push_back({"GET", "/", Role::kAnyone, {}, Where::kWorker, versions});
   routes.push_back({"GET", "/v1", Role::kAnyone, {}, Where::kWorker, version});
+  routes.push_back({"GET", "/openapi.yaml", Role::kAnyone, {}, Where::kWorker, document});
   routes.push_back({"GET", "/healthz", Role::kAnyone, {}, Where::kWorker, health});
   routes.push_back({"GET", "/readyz", Role::kAnyone, {}, Where::kWorker, ready});
   routes.push_back({"GET", "/metrics", Role::kReader, {}, Where::kWorker, metrics});

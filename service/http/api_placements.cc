@@ -8,6 +8,7 @@
 #include "service/http/listing.h"
 #include "service/http/metrics.h"
 #include "service/http/placing.h"
+#include "service/http/project.h"
 
 namespace emplace::http {
 namespace {
@@ -17,17 +18,11 @@ bool placed(const Placement& placement) {
          !placement.instances.back().decision->ranking.order.empty();
 }
 
-std::string first_host(const Instance& instance) {
-  if (instance.claim) return instance.claim->host;
-  if (instance.decision->ranking.order.empty()) return "-";
-  const std::uint32_t row = instance.decision->costs.hosts[instance.decision->ranking.order[0].index];
-  return std::string((*instance.picture)[hosts::name][row]);
-}
-
 // One line per decision.
 void report(const ApiRoom& room, const Request& request, const Placement& placement) {
   const Instance& first = placement.instances.front();
   const bool claimed = first.claim.has_value();
+  const std::string host = chosen_host(first);
   room.metrics.decided(!placed(placement) ? "none"
                        : claimed          ? "claimed"
                                           : "placed",
@@ -38,15 +33,9 @@ void report(const ApiRoom& room, const Request& request, const Placement& placem
                   "claim={} picture={}/{} event_seq={} took_us={}",
                   request.id, placement.decision_id.is_zero() ? "-" : to_string(placement.decision_id),
                   log_text(placement.rules->profile.name), log_text(first.vm.name), placement.request->options.count,
-                  log_text(first_host(first)), first.decision->costs.hosts.size(), first.decision->front.size(),
+                  log_text(host.empty() ? "-" : host), first.decision->costs.hosts.size(), first.decision->front.size(),
                   claimed ? to_string(first.claim->id) : "-", placement.version.replica, placement.version.version,
                   placement.version.event_seq, placement.took_us));
-}
-
-DecisionRecord record_of(const Placement& placement) {
-  return {placement.decision_id, placement.instances.front().vm.id, placement.rules->profile.name,
-          placement.version,     replay_request(placement),         decision_document(placement),
-          placement.now_us};
 }
 
 // What the request asks to be kept: the decision, or only the answer of its key. A claim's are kept with the claim.
@@ -55,8 +44,8 @@ Result<void> keep(const ApiRoom& room, Placement& placement, const std::optional
   if (placement.instances.front().claim) return {};
   if (placement.request->options.record) {
     placement.decision_id = room.parts.ambient.new_uuid();
-    return room.parts.store.record(record_of(placement), remembering(key, json_response(answer_json(placement))),
-                                   deadline);
+    return room.parts.store.record(record_of(placement, decision_document(placement)),
+                                   remembering(key, json_response(answer_json(placement))), deadline);
   }
   if (!key) return {};
   const auto written =
@@ -113,8 +102,10 @@ Result<void> check_start(const ApiRoom& room, const PlacementRequest& request, c
 
 Result<Order> order_of(const ApiRoom& room, const Exchange& exchange) {
   const auto picture = room.parts.pictures.latest();
-  auto request = parse_placement(exchange.request->body, picture.get());
+  auto request = parse_placement(in_project(exchange.identity, exchange.request->body), picture.get());
   if (!request) return tl::unexpected(request.error());
+  if (auto may = check_placement(exchange.identity, *request, *picture); !may) return tl::unexpected(may.error());
+  request->discreet = !exchange.identity.project.empty();
   if (auto limited = start_only_where_driven(*request, *picture); !limited) return tl::unexpected(limited.error());
   if (auto startable = check_start(room, *request, *picture); !startable) return tl::unexpected(startable.error());
   auto rules = room.parts.rule_book.find(request->options.profile);

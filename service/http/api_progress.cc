@@ -6,6 +6,7 @@
 #include "service/core/time_text.h"
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
+#include "service/http/project.h"
 
 namespace emplace::http {
 namespace {
@@ -22,58 +23,47 @@ void write_operation(JsonWriter& writer, const Operation& operation) {
   writer.text_or_null("ended_at", operation.ended_at_us > 0 ? time_text(operation.ended_at_us) : "").close();
 }
 
-Result<OperationFilter> filter_of(const Exchange& exchange, const Page& page) {
+Result<OperationFilter> filter_of(const ListQuestion& question) {
+  const bool known = std::find(kStates.begin(), kStates.end(), question.state) != kStates.end();
+  if (!question.state.empty() && !known) {
+    return fail(ErrorCode::kInvalid,
+                "state: wanted running, succeeded, failed or unknown, found " + json_text(question.state));
+  }
   OperationFilter filter;
-  filter.limit = page.limit + 1;
-  if (!page.marker.empty()) {
-    const auto marker = uuid_of("marker", page.marker);
-    if (!marker) return tl::unexpected(marker.error());
-    filter.marker = *marker;
-  }
-  if (const std::string* vm = exchange.query("vm")) {
-    const auto id = uuid_of("vm", *vm);
-    if (!id) return tl::unexpected(id.error());
-    filter.vm = *id;
-  }
-  if (const std::string* state = exchange.query("state")) {
-    if (std::find(kStates.begin(), kStates.end(), *state) == kStates.end()) {
-      return fail(ErrorCode::kInvalid,
-                  "state: wanted running, succeeded, failed or unknown, found " + json_text(*state));
-    }
-    filter.state = *state;
-  }
+  filter.limit = question.limit + 1;
+  filter.marker = question.after.value_or(ListMarker()).id;
+  filter.vm = question.vm;
+  filter.state = question.state;
   return filter;
 }
 
-// Where the following page of the same question is.
-std::string path_of(const OperationFilter& filter) {
-  std::string path = "/v1/operations";
-  char joint = '?';
-  const auto add = [&](std::string_view name, const std::string& value) {
-    path += joint + std::string(name) + '=' + value;
-    joint = '&';
-  };
-  if (filter.vm) add("vm", to_string(*filter.vm));
-  if (!filter.state.empty()) add("state", filter.state);
-  return path;
-}
-
 Result<Response> list_operations(const ApiRoom& room, const Exchange& exchange) {
-  const auto page = page_of(room, exchange);
-  if (!page) return tl::unexpected(page.error());
-  const auto filter = filter_of(exchange, *page);
+  const auto picture = room.parts.pictures.latest();
+  const auto question = list_question(room, exchange, *picture, ListKey::kId);
+  if (!question) return tl::unexpected(question.error());
+  const auto filter = filter_of(*question);
   if (!filter) return tl::unexpected(filter.error());
   auto found = room.parts.store.operations(*filter, room.deadline());
   if (!found) return tl::unexpected(found.error());
-  const bool more = found->size() > page->limit;
-  if (more) found->pop_back();
+  ListEnd end{picture->version().event_seq, question->limit, std::nullopt};
+  if (found->size() > question->limit) {
+    found->resize(question->limit);
+    end.marker = to_string(found->back().id);
+  }
   JsonWriter writer;
   writer.open().key("operations").open_list();
   for (const Operation& operation : *found) write_operation(writer, operation);
-  writer.close_list();
-  write_next(writer, path_of(*filter), *page, found->empty() ? "" : to_string(found->back().id), more);
-  writer.close();
-  return json_response(writer.take());
+  return end_list(room, exchange, writer, end);
+}
+
+// Of a vm in the caller's project, or of a claim of one.
+bool is_seen(const ApiRoom& room, const Exchange& exchange, const Operation& operation) {
+  if (exchange.identity.project.empty()) return true;
+  const auto picture = room.parts.pictures.latest();
+  if (const std::uint32_t vm = picture->find_vm(operation.vm); vm != kNoRow)
+    return sees(exchange.identity, vm_row(*picture, vm).project);
+  const auto claim = room.parts.store.claim(operation.id, room.deadline());
+  return claim && sees(exchange.identity, claim->project);
 }
 
 Result<Response> show_operation(const ApiRoom& room, const Exchange& exchange) {
@@ -81,6 +71,7 @@ Result<Response> show_operation(const ApiRoom& room, const Exchange& exchange) {
   if (!id) return tl::unexpected(id.error());
   const auto operation = room.parts.store.operation(*id, room.deadline());
   if (!operation) return tl::unexpected(operation.error());
+  if (!is_seen(room, exchange, *operation)) return fail(ErrorCode::kNotFound, "no operation " + to_string(*id));
   JsonWriter writer;
   write_operation(writer, *operation);
   return json_response(writer.take());

@@ -6,37 +6,6 @@
 #include "service/core/time_text.h"
 
 namespace emplace::http {
-namespace {
-
-Result<std::size_t> read_limit(const ApiRoom& room, const std::string* text) {
-  if (!text) return room.parts.limits.page;
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-  const std::size_t most = room.parts.limits.most_per_page;
-  if (error != std::errc() || end != text->data() + text->size() || limit == 0 || limit > most) {
-    return fail(ErrorCode::kInvalid,
-                "limit: wanted a whole number from 1 to " + std::to_string(most) + ", found " + json_text(*text));
-  }
-  return limit;
-}
-
-std::string percent_encoded(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  static constexpr std::string_view kPlain = "-._~";
-  std::string encoded;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
-    if (letter || (byte >= '0' && byte <= '9') || kPlain.find(c) != std::string_view::npos) {
-      encoded += c;
-    } else {
-      encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return encoded;
-}
-
-}  // namespace
 
 void on_line(LinePool& lines, Finish finish, std::function<Result<Response>()> job) {
   const bool queued = lines.submit([finish, job = std::move(job)] {
@@ -50,13 +19,6 @@ void on_line(LinePool& lines, Finish finish, std::function<Result<Response>()> j
     finish(
         fail(ErrorCode::kUnavailable, "more requests wait than the service will hold; try again", "emplace.busy", 1));
   }
-}
-
-Result<Page> page_of(const ApiRoom& room, const Exchange& exchange) {
-  const auto limit = read_limit(room, exchange.query("limit"));
-  if (!limit) return tl::unexpected(limit.error());
-  const std::string* marker = exchange.query("marker");
-  return Page{*limit, marker ? *marker : ""};
 }
 
 Result<Uuid> uuid_of(std::string_view what, std::string_view text) {
@@ -94,13 +56,6 @@ void write_staleness(const ApiRoom& room, JsonWriter& writer) {
   const Staleness staleness = staleness_of(room);
   writer.flag("stale", staleness.stale);
   if (staleness.stale) writer.number("age_s", staleness.age_s);
-}
-
-void write_next(JsonWriter& writer, std::string_view path, const Page& page, std::string_view last, bool more) {
-  writer.key("next");
-  if (!more) return void(writer.null());
-  const char* const joint = path.find('?') == std::string_view::npos ? "?" : "&";
-  writer.text(std::string(path) + joint + "limit=" + std::to_string(page.limit) + "&marker=" + percent_encoded(last));
 }
 
 // ---- idempotency

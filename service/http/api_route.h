@@ -87,12 +87,6 @@ void on_line(LinePool& lines, Finish finish, std::function<Result<Response>()> j
 
 // ---- what several families need
 
-// limit and marker of a list; kInvalid when they are not what they should be.
-struct Page {
-  std::size_t limit = 100;
-  std::string marker;
-};
-Result<Page> page_of(const ApiRoom& room, const Exchange& exchange);
 Result<Uuid> uuid_of(std::string_view what, std::string_view text);
 // The generation that If-Match asks for; nothing when absent or "*".
 Result<std::optional<std::int64_t>> if_match(const Request& request);
@@ -102,8 +96,6 @@ Response no_content();
 Staleness staleness_of(const ApiRoom& room);
 // "stale": true and "age_s" when the store is away.
 void write_staleness(const ApiRoom& room, JsonWriter& writer);
-// "next": where the following page is, or null.
-void write_next(JsonWriter& writer, std::string_view path, const Page& page, std::string_view last, bool more);
 
 // The key of an Idempotency-Key header, with what it is bound to; nothing without the header.
 Result<std::optional<IdempotencyKey>> idempotency_key(const Exchange& exchange);

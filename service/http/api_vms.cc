@@ -8,6 +8,7 @@
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 #include "service/http/moving.h"
+#include "service/http/project.h"
 
 namespace emplace::http {
 namespace {
@@ -115,69 +116,54 @@ class Verification {
 
 Result<bool> wants_verification(const Exchange& exchange) {
   const std::string* verify = exchange.query("verify");
+  if (verify && !exchange.identity.project.empty())
+    return fail(ErrorCode::kForbidden, "verify: wanted none of a project's token, found " + json_text(*verify));
   if (!verify || *verify == "false") return false;
   if (*verify == "true") return true;
   return fail(ErrorCode::kInvalid, "verify: wanted true or false, found " + json_text(*verify));
 }
 
-struct Filtered {
-  std::optional<Uuid> marker;
-  std::size_t limit;
-  std::string host;  // empty: all
-};
-
-Result<Filtered> filtered_of(const Exchange& exchange, const Page& page, const Picture& picture) {
-  Filtered filtered{std::nullopt, page.limit, ""};
-  if (!page.marker.empty()) {
-    const auto marker = uuid_of("marker", page.marker);
-    if (!marker) return tl::unexpected(marker.error());
-    filtered.marker = *marker;
-  }
-  if (const std::string* host = exchange.query("host")) {
-    if (picture.find_host(*host) == kNoRow) {
-      return fail(ErrorCode::kInvalid, "host: wanted the name of a host, found " + json_text(*host));
-    }
-    filtered.host = *host;
-  }
-  return filtered;
+VmState listed_state(const Picture& picture, std::uint32_t row) {
+  return picture[vms::claim].valid(row) ? VmState::kClaimed : static_cast<VmState>(picture[vms::state][row]);
 }
 
-std::vector<std::uint32_t> listed_rows(const Picture& picture, const Filtered& filtered) {
-  const auto on_host = [&](std::uint32_t row) {
-    if (filtered.host.empty()) return true;
-    const auto host = picture[vms::host].get(row);
-    return host && picture[hosts::name][*host] == filtered.host;
-  };
-  return rows_after(
-      picture.rows(Table::kVms), filtered.marker, filtered.limit,
-      [&](std::uint32_t row) { return is_listed(picture, row) && on_host(row); },
-      [&](std::uint32_t row) { return picture[vms::id][row]; });
+Result<RowPage> listed_rows(const Picture& picture, const ListQuestion& question) {
+  const auto state =
+      state_of(question, "expected, claimed, starting, running, stopped, migrating, failed or placed", &parse_vm_state);
+  if (!state) return tl::unexpected(state.error());
+  const VmRows wanted(picture, question);
+  return page_of_rows(
+      picture.rows(Table::kVms), question,
+      [&](std::uint32_t row) {
+        return is_listed(picture, row) && wanted.has(row) && (!*state || listed_state(picture, row) == **state);
+      },
+      [&](std::uint32_t row) { return wanted.place(row, picture[vms::id][row]); });
+}
+
+std::optional<std::string> marker_after(const RowPage& page, const Picture& picture, const ListQuestion& question) {
+  if (!page.more) return std::nullopt;
+  const VmRow last = vm_row(picture, page.rows.back());
+  return list_marker(question, ListKey::kId, {.id = last.id, .name = last.name});
 }
 
 Result<Response> list_vms(const ApiRoom& room, const Exchange& exchange, bool verify) {
-  const auto page = page_of(room, exchange);
-  if (!page) return tl::unexpected(page.error());
   const auto picture = room.parts.pictures.latest();
-  const auto filtered = filtered_of(exchange, *page, *picture);
-  if (!filtered) return tl::unexpected(filtered.error());
-  auto rows = listed_rows(*picture, *filtered);
-  const bool more = rows.size() > page->limit;
-  if (more) rows.pop_back();
+  const auto question = list_question(room, exchange, *picture, ListKey::kId);
+  if (!question) return tl::unexpected(question.error());
+  const auto page = listed_rows(*picture, *question);
+  if (!page) return tl::unexpected(page.error());
   Verification verification(room, room.deadline());
   JsonWriter writer;
   writer.open().key("vms").open_list();
-  for (const std::uint32_t row : rows) {
+  for (const std::uint32_t row : page->rows) {
     const VmRow vm = vm_row(*picture, row);
     write_vm(writer, vm);
     if (verify) verification.write(writer, vm);
     writer.close();
   }
-  writer.close_list();
-  if (verify) verification.write_sum(writer);
-  write_staleness(room, writer);
-  write_next(writer, "/v1/vms", *page, rows.empty() ? "" : to_string((*picture)[vms::id][rows.back()]), more);
-  writer.close();
-  return json_response(writer.take());
+  ListEnd end{picture->version().event_seq, question->limit, marker_after(*page, *picture, *question)};
+  if (verify) end.also = [&](JsonWriter& to) { verification.write_sum(to); };
+  return end_list(room, exchange, writer, end);
 }
 
 // Only a verification waits.
@@ -193,17 +179,19 @@ struct Found {
   VmRow vm;
 };
 
-Result<Found> find(const ApiRoom& room, const Exchange& exchange) {
+Result<Found> find_vm(const ApiRoom& room, const Exchange& exchange) {
   const auto id = uuid_of("vm", exchange.parameter("id"));
   if (!id) return tl::unexpected(id.error());
   auto picture = room.parts.pictures.latest();
   const std::uint32_t row = find_listed(*picture, *id);
-  if (row == kNoRow) return fail(ErrorCode::kNotFound, "no vm " + to_string(*id));
-  return Found{picture, vm_row(*picture, row)};
+  VmRow vm = row == kNoRow ? VmRow() : vm_row(*picture, row);
+  if (row == kNoRow || !sees(exchange.identity, vm.project))
+    return fail(ErrorCode::kNotFound, "no vm " + to_string(*id));
+  return Found{picture, std::move(vm)};
 }
 
 Result<Response> show_vm(const ApiRoom& room, const Exchange& exchange) {
-  const auto found = find(room, exchange);
+  const auto found = find_vm(room, exchange);
   if (!found) return tl::unexpected(found.error());
   JsonWriter writer;
   write_vm(writer, found->vm);
@@ -227,7 +215,7 @@ Response accepted(const Removal& removal) {
 }
 
 Result<Response> remove_vm(const ApiRoom& room, const Exchange& exchange) {
-  const auto found = find(room, exchange);
+  const auto found = find_vm(room, exchange);
   if (!found) return tl::unexpected(found.error());
   const VmRow& vm = found->vm;
   if (is_novas(room, vm)) {
@@ -251,7 +239,7 @@ Result<Response> post_migrate(const ApiRoom& room, const Exchange& exchange) {
   return once(room, *key, [&]() -> Result<Response> {
     const auto wish = parse_move(exchange.request->body);
     if (!wish) return tl::unexpected(wish.error());
-    const auto found = find(room, exchange);
+    const auto found = find_vm(room, exchange);
     if (!found) return tl::unexpected(found.error());
     const auto moving = start_move(room, found->picture, found->vm, *wish);
     if (!moving) return tl::unexpected(moving.error());
@@ -279,7 +267,7 @@ void add_vm_routes(ApiRoutes& routes) {
   routes.push_back({.method = "GET",
                     .pattern = "/v1/vms",
                     .role = Role::kReader,
-                    .query = {"limit", "marker", "verify", "host"},
+                    .query = list_query({"verify", "host", "group", "project", "state"}),
                     .chooser = get_vms});
   routes.push_back({"GET", "/v1/vms/{id}", Role::kReader, {}, Where::kWorker, show_vm});
   routes.push_back({"DELETE", "/v1/vms/{id}", Role::kOperator, {}, Where::kLine, remove_vm});

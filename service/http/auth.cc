@@ -18,6 +18,8 @@
 #include <sstream>
 #include <vector>
 
+#include "service/core/json.h"
+
 namespace emplace::http {
 namespace {
 
@@ -151,6 +153,18 @@ std::string sha256_hex(std::string_view text) {
   return hex(digest.data(), digest.size());
 }
 
+namespace {
+
+// The NAME of "project:NAME"; empty for any other word. What has a slash would own the groups of another project.
+std::string project_of(std::string_view word) {
+  static constexpr std::string_view kProject = "project:";
+  if (!word.starts_with(kProject)) return {};
+  word.remove_prefix(kProject.size());
+  return is_name(word) && word.find('/') == std::string_view::npos ? std::string(word) : "";
+}
+
+}  // namespace
+
 Result<Tokens> Tokens::load(const std::string& path) {
   Tokens tokens;
   auto loaded = for_each_line(path, [&](int line, const Words& words) -> Result<void> {
@@ -158,10 +172,12 @@ Result<Tokens> Tokens::load(const std::string& path) {
     if (!is_hash(words[0]))
       return bad_line(path, line, "64 lower-case hex digits",
                       "a word of " + std::to_string(words[0].size()) + " characters");
-    const auto role = role_named(words[1]);
-    if (!role || *role == Role::kAnyone) return bad_line(path, line, "reader, planner, operator or admin", words[1]);
+    const std::string project = project_of(words[1]);
+    const auto role = project.empty() ? role_named(words[1]) : Role::kPlanner;
+    if (!role || *role == Role::kAnyone)
+      return bad_line(path, line, "reader, planner, operator, admin or project:NAME (without a slash)", words[1]);
     if (tokens.by_hash_.contains(words[0])) return bad_line(path, line, "each token once", words[2]);
-    tokens.add({words[0], *role, words[2]});
+    tokens.add({words[0], *role, words[2], project});
     return {};
   });
   if (!loaded) return tl::unexpected(loaded.error());

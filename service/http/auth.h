@@ -4,10 +4,11 @@
 // Tokens are kept and compared as SHA-256 hashes only, so that neither the file nor a core dump gives one away and the
 // comparison's time says nothing. Roles include the ones below them. What the policy doesn't name needs kAdmin.
 //
-//   tokens file, one a line:   <sha256 of the token in hex> <reader|planner|operator|admin> <name>
+//   tokens file, one a line:   <sha256 of the token in hex> <reader|planner|operator|admin|project:PROJECT> <name>
 //   policy file, one a line:   <METHOD> </pattern> <anyone|reader|planner|operator|admin>
 //                        or:   ROLE <role in Keystone> <reader|planner|operator|admin>
 //                        or:   SEE <vm.parameters|vm.template> <reader|planner|operator|admin>
+// A project's token is a planner's whose holder sees and places only what is in that project (project.h).
 // '#' starts a comment. The policy file overrides rows of the built-in table; a row that isn't there is a typing error.
 // Of Keystone's roles only "admin" is known without a line: "member" and "reader" are roles in one project, ours see
 // all. What SEE names stands in stored requests and may be secret, so that without a line planners see it, readers not.
@@ -43,7 +44,8 @@ std::string sha256_hex(std::string_view text);
 struct Identity {
   std::string token_hash;
   Role role = Role::kAnyone;
-  std::string name;  // for the log; empty for kAnyone
+  std::string name;          // for the log; empty for kAnyone
+  std::string project = {};  // sees and places only what is in it; empty: everything
 };
 
 class Tokens {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/core/time_text.h"
+#include "service/http/project.h"
 
 namespace emplace::http {
 namespace {
@@ -45,11 +46,11 @@ EventFeed::~EventFeed() {
   thread_.join();
 }
 
-void EventFeed::join(std::shared_ptr<Stream> stream, std::int64_t seq) {
+void EventFeed::join(std::shared_ptr<Stream> stream, std::int64_t seq, std::string project) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return stream->finish();
-    joining_.push_back({std::move(stream), seq});
+    joining_.push_back({std::move(stream), seq, std::move(project)});
   }
   changed_.notify_all();
 }
@@ -125,23 +126,24 @@ EventFeed::Sent EventFeed::send(Listener& to, std::int64_t head) {
     to.seq = head;
     return Sent::kYes;
   }
-  const Page* page = known_page(to.seq);
+  const Page* page = known_page(to);
   if (!page) {
     if (!may_hold_more()) return Sent::kNotNow;
-    auto fresh = read(to.seq, head);
+    auto fresh = read(to, head);
     if (!fresh) return Sent::kStoreAway;
     given_.push_back(fresh->bytes);
     pages_.push_back(*std::move(fresh));
     if (pages_.size() > kPagesKept) pages_.pop_front();
     page = &pages_.back();
   }
-  to.stream->write(page->bytes);
+  if (!page->bytes->empty()) to.stream->write(page->bytes);
   to.seq = page->last;
   return Sent::kYes;
 }
 
-const EventFeed::Page* EventFeed::known_page(std::int64_t seq) const {
-  const auto page = std::find_if(pages_.begin(), pages_.end(), [seq](const Page& one) { return one.after == seq; });
+const EventFeed::Page* EventFeed::known_page(const Listener& of) const {
+  const auto page = std::find_if(pages_.begin(), pages_.end(),
+                                 [&](const Page& one) { return one.after == of.seq && one.project == of.project; });
   return page == pages_.end() ? nullptr : &*page;
 }
 
@@ -155,7 +157,8 @@ bool EventFeed::may_hold_more() {
 }
 
 // Nothing when the store is away.
-std::optional<EventFeed::Page> EventFeed::read(std::int64_t seq, std::int64_t head) {
+std::optional<EventFeed::Page> EventFeed::read(const Listener& of, std::int64_t head) {
+  const std::int64_t seq = of.seq;
   const auto events = store_.events_after(seq, kEventsInPage, soon(kStoreDeadline));
   if (!events && events.error().code != ErrorCode::kGone) return std::nullopt;
   // Too long ago: the stream goes on with what comes next.
@@ -163,10 +166,10 @@ std::optional<EventFeed::Page> EventFeed::read(std::int64_t seq, std::int64_t he
   std::int64_t last = events && !events->empty() ? seq : head;
   for (const Event& event : events ? *events : std::vector<Event>()) {
     if (event.seq > head || text.size() >= kPageBytes) break;
-    append(text, event);
+    if (of.project.empty() || concerns(event, of.project)) append(text, event);
     last = event.seq;
   }
-  return Page{seq, last, std::make_shared<const std::string>(std::move(text))};
+  return Page{seq, last, of.project, std::make_shared<const std::string>(std::move(text))};
 }
 
 bool EventFeed::is_ahead_of_store(std::int64_t seq) {

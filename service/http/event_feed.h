@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -34,8 +35,8 @@ class EventFeed {
   EventFeed(const EventFeed&) = delete;
   EventFeed& operator=(const EventFeed&) = delete;
 
-  // Sends what comes after `seq`.
-  void join(std::shared_ptr<Stream> stream, std::int64_t seq);
+  // Sends what comes after `seq`; with a project, only what concerns() it.
+  void join(std::shared_ptr<Stream> stream, std::int64_t seq, std::string project = {});
   // Finishes every stream and takes no new ones. Idempotent.
   void close();
   std::size_t streams() const;
@@ -43,11 +44,13 @@ class EventFeed {
  private:
   struct Listener {
     std::shared_ptr<Stream> stream;
-    std::int64_t seq;  // of the last event that it was given
+    std::int64_t seq;     // of the last event that it was given
+    std::string project;  // empty: it gets everything
   };
-  // What follows event `after`, up to event `last`, as it is sent.
+  // What follows event `after`, up to event `last`, as it is sent to streams of that project.
   struct Page {
     std::int64_t after, last;
+    std::string project;
     Bytes bytes;
   };
 
@@ -59,8 +62,8 @@ class EventFeed {
   // kNotNow: the picture lags behind, or streams hold all that they may.
   enum class Sent { kYes, kNotNow, kStoreAway };
   Sent send(Listener& to, std::int64_t head);
-  const Page* known_page(std::int64_t seq) const;
-  std::optional<Page> read(std::int64_t seq, std::int64_t head);
+  const Page* known_page(const Listener& of) const;
+  std::optional<Page> read(const Listener& of, std::int64_t head);
   bool is_ahead_of_store(std::int64_t seq);
   bool may_hold_more();
   void beat();

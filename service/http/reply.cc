@@ -16,6 +16,25 @@ class FunctionLine : public Line {
   std::function<void(Response)> take_;
 };
 
+// What is behind is abandoned together with this.
+class EditedLine : public Line {
+ public:
+  EditedLine(Reply behind, std::function<void(Response&)> edit) : behind_(std::move(behind)), edit_(std::move(edit)) {}
+  void answer(Response response) override {
+    edit_(response);
+    behind_.send(std::move(response));
+  }
+  std::shared_ptr<Stream> open(Response head) override {
+    edit_(head);
+    return behind_.stream(std::move(head));
+  }
+  void abandoned() override {}
+
+ private:
+  const Reply behind_;
+  const std::function<void(Response&)> edit_;
+};
+
 }  // namespace
 
 class Reply::Ticket {
@@ -38,6 +57,10 @@ class Reply::Ticket {
 Reply::Reply(std::unique_ptr<Line> line) : ticket_(std::make_shared<Ticket>(std::move(line))) {}
 
 Reply Reply::to(std::function<void(Response)> take) { return Reply(std::make_unique<FunctionLine>(std::move(take))); }
+
+Reply Reply::through(std::function<void(Response&)> edit) const {
+  return Reply(std::make_unique<EditedLine>(*this, std::move(edit)));
+}
 
 bool Reply::send(Response response) const {
   Line* line = ticket_ ? ticket_->claim() : nullptr;

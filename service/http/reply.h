@@ -52,6 +52,9 @@ class Reply {
   // For tests of handlers, without a server: the answer goes to `take` (a 500 if abandoned); stream() gives null.
   static Reply to(std::function<void(Response)> take);
 
+  // A Reply to the same request whose answer, or head of a stream, goes through `edit` first.
+  Reply through(std::function<void(Response&)> edit) const;
+
   // False if this request was answered before.
   bool send(Response response) const;
 

@@ -288,6 +288,8 @@ Claim Batch::to_claim(const ClaimOrder& order, const std::vector<std::uint32_t>&
   return {.id = order.id,
           .vm = order.vm.id,
           .vm_name = order.vm.name,
+          .project = order.vm.project,
+          .group = order.vm.group,
           .host = order.host,
           .cells = cells,
           .state = "held",

@@ -289,20 +289,22 @@ Result<Written> PostgresStore::set_vm_state(const Uuid& vm, VmState state, Deadl
   return parts_->write([vm, state](pqxx::work& transaction) { return write_vm_state(transaction, vm, state); }, {}, deadline);
 }
 
-Result<std::vector<Claim>> PostgresStore::claims(const Uuid& marker, std::size_t limit, Deadline deadline) {
-  return parts_->pool.read<std::vector<Claim>>(
-      deadline, [marker, limit](pqxx::work& transaction) -> Result<std::vector<Claim>> {
-        std::vector<Claim> claims;
-        for (StoredClaim& stored : read_held_claims(transaction, marker, limit)) claims.push_back(std::move(stored.claim));
-        return claims;
-      });
+Result<Listed<Claim>> PostgresStore::claims(const ListQuestion& question, Deadline deadline) {
+  return parts_->pool.read<Listed<Claim>>(deadline, [question](pqxx::work& transaction) -> Result<Listed<Claim>> {
+    transaction.exec(kSnapshot);
+    Listed<Claim> claims;
+    for (StoredClaim& stored : read_held_claims(transaction, question)) claims.rows.push_back(std::move(stored.claim));
+    claims.event_seq = newest_event(transaction);
+    return claims;
+  });
 }
 
-Result<std::vector<DecisionRecord>> PostgresStore::decisions(const Uuid& marker, std::size_t limit, Deadline deadline) {
-  return parts_->pool.read<std::vector<DecisionRecord>>(
-      deadline, [marker, limit](pqxx::work& transaction) -> Result<std::vector<DecisionRecord>> {
-        return read_decisions(transaction, marker, limit);
-      });
+Result<Listed<DecisionRecord>> PostgresStore::decisions(const ListQuestion& question, Deadline deadline) {
+  using Decisions = Listed<DecisionRecord>;
+  return parts_->pool.read<Decisions>(deadline, [question](pqxx::work& transaction) -> Result<Decisions> {
+    transaction.exec(kSnapshot);
+    return Decisions{read_decisions(transaction, question), newest_event(transaction)};
+  });
 }
 
 Result<DecisionRecord> PostgresStore::decision(const Uuid& id, Deadline deadline) {

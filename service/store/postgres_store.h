@@ -87,8 +87,8 @@ class PostgresStore final : public Store {
   Result<Written> set_vm_state(const Uuid& vm, VmState state, Deadline deadline) override;
 
   // Held claims; a confirmed one is found by claim().
-  Result<std::vector<Claim>> claims(const Uuid& marker, std::size_t limit, Deadline deadline) override;
-  Result<std::vector<DecisionRecord>> decisions(const Uuid& marker, std::size_t limit, Deadline deadline) override;
+  Result<Listed<Claim>> claims(const ListQuestion& question, Deadline deadline) override;
+  Result<Listed<DecisionRecord>> decisions(const ListQuestion& question, Deadline deadline) override;
   Result<DecisionRecord> decision(const Uuid& id, Deadline deadline) override;
   Result<void> record(DecisionRecord decision, std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer,
                       Deadline deadline) override;

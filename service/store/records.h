@@ -11,7 +11,7 @@ namespace emplace {
 using KeyedAnswer = std::pair<IdempotencyKey, RememberedAnswer>;
 
 void insert_decisions(pqxx::work& transaction, const std::vector<DecisionRecord>& decisions);
-std::vector<DecisionRecord> read_decisions(pqxx::work& transaction, const Uuid& after, std::size_t limit);
+std::vector<DecisionRecord> read_decisions(pqxx::work& transaction, const ListQuestion& question);
 std::optional<DecisionRecord> read_decision(pqxx::work& transaction, const Uuid& id);
 
 // Which of them were there already, not expired: their places in `answers`.

@@ -145,10 +145,10 @@ void read_vm_pages(pqxx::work& transaction, const Take& take) {
 }
 
 void read_claim_pages(pqxx::work& transaction, const Take& take) {
-  for (Uuid after;;) {
-    const auto claims = read_held_claims(transaction, after, kPage);
+  for (ListQuestion page{.limit = kPage};;) {
+    const auto claims = read_held_claims(transaction, page);
     if (claims.empty()) return;
-    after = claims.back().claim.id;
+    page.after = ListMarker{.id = claims.back().claim.id};
     std::vector<Change> changes;
     for (const StoredClaim& claim : claims) changes.emplace_back(claim.vm);
     take(std::move(changes));

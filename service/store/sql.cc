@@ -53,6 +53,22 @@ T parse(const pqxx::field& field) {
 }
 }  // namespace
 
+Place place_of(const ListQuestion& question) {
+  const ListMarker after = question.after.value_or(ListMarker());
+  const std::string id = question.after ? to_string(after.id) : "";
+  switch (question.order) {
+    case ListOrder::kId:
+      return {to_string(after.id), id};
+    case ListOrder::kName:
+      return {after.name, id};
+    case ListOrder::kMadeAt:
+      return {std::to_string(after.made_at_us), id};
+  }
+  return {};
+}
+
+std::string text_or_empty(const std::optional<Uuid>& id) { return id ? to_string(*id) : ""; }
+
 double f64(const pqxx::field& field) { return parse<double>(field); }
 std::int64_t i64(const pqxx::field& field) { return parse<std::int64_t>(field); }
 bool boolean(const pqxx::field& field) { return !field.is_null() && *field.c_str() == 't'; }

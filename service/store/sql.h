@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "service/core/doors.h"
 #include "service/core/uuid.h"
 
 // The time that all replicas share, in microseconds since 1970: when the database began the statement. Whatever expires
@@ -32,6 +33,20 @@ pqxx::result run(pqxx::work& transaction, const Statement& statement, const Argu
   transaction.conn().prepare(statement.name, statement.text);
   return transaction.exec_prepared(statement.name, arguments...);
 }
+
+// Planned for these very arguments each time: for statements with conditions that are mostly absent ($1 = '' OR ...), of
+// which one plan for all arguments would read the whole table.
+template <typename... Arguments>
+pqxx::result run_planned(pqxx::work& transaction, const Statement& statement, const Arguments&... arguments) {
+  return transaction.exec_params(statement.text, arguments...);
+}
+
+// Where a page of a list begins, as parameters: what orders the list, and the id. No id: at the first row.
+struct Place {
+  std::string key, id;
+};
+Place place_of(const ListQuestion& question);
+std::string text_or_empty(const std::optional<Uuid>& id);
 
 std::int64_t now_us(pqxx::work& transaction);
 

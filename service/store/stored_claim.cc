@@ -14,9 +14,19 @@ namespace {
   " LEFT JOIN vms v ON v.id = c.vm LEFT JOIN hosts o ON o.id = v.host_id "
 
 constexpr sql::Statement kById{"claims_by_id", SELECT_CLAIMS "WHERE c.id = ANY($1::uuid[])"};
-constexpr sql::Statement kHeld{"claims_held",
-                               SELECT_CLAIMS "WHERE c.state = 'held' AND c.id > $1::uuid ORDER BY c.id LIMIT $2"};
 constexpr sql::Statement kNamed{"claims_named", SELECT_CLAIMS "WHERE c.state = 'held' AND c.vm_name = ANY($1::text[])"};
+// $1, $2 where the page begins; $3 host, $4 group, $5 project, $6 vm, $7 the beginning of the vm's name, $8 limit.
+#define HELD_PAGE(type, key, than, way)                                                                      \
+  SELECT_CLAIMS "WHERE c.state = 'held' AND ($3::text = '' OR h.name = $3) AND ($4::text = '' OR g.name = $4)" \
+  " AND ($5::text = '' OR c.project = $5) AND (nullif($6::text, '') IS NULL OR c.vm = nullif($6, '')::uuid)"  \
+  " AND starts_with(c.vm_name, $7::text) AND (nullif($2::text, '') IS NULL OR (" key ", c.id) " than           \
+  " ($1::" type ", nullif($2, '')::uuid))"                                                                    \
+  " ORDER BY " key " " way ", c.id " way " LIMIT $8"
+constexpr sql::Statement kHeld{"claims_held", HELD_PAGE("uuid", "c.id", ">", "ASC")};
+constexpr sql::Statement kHeldByName{"claims_held_by_name", HELD_PAGE("text", "c.vm_name COLLATE \"C\"", ">", "ASC")};
+constexpr sql::Statement kHeldByNameDown{"claims_held_by_name_down",
+                                         HELD_PAGE("text", "c.vm_name COLLATE \"C\"", "<", "DESC")};
+#undef HELD_PAGE
 constexpr sql::Statement kStarts{"claims_to_start", SELECT_CLAIMS "WHERE c.state = 'held' AND c.start ORDER BY c.id"};
 constexpr sql::Statement kNote{
     "note_claim",
@@ -32,6 +42,8 @@ StoredClaim to_claim(const pqxx::row& row) {
   claim = {.id = sql::uuid(row[0]),
            .vm = sql::uuid(row[1]),
            .vm_name = sql::text(row[2]),
+           .project = sql::text(row[9]),
+           .group = sql::text(row[10]),
            .host = sql::text(row[3]),
            .cells = sql::u32s(row[4]),
            .state = sql::text(row[5]),
@@ -46,8 +58,8 @@ StoredClaim to_claim(const pqxx::row& row) {
       .host = claim.host,
       .state = stored.start ? VmState::kStarting : VmState::kClaimed,
       .source = sql::text(row[8]),
-      .project = sql::text(row[9]),
-      .group = sql::text(row[10]),
+      .project = claim.project,
+      .group = claim.group,
       .vcpus = sql::f64(row[11]),
       .memory_mib = sql::f64(row[12]),
       .disk_gib = sql::f64(row[13]),
@@ -78,8 +90,11 @@ std::vector<StoredClaim> to_claims(const pqxx::result& rows) {
 std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<Uuid>& ids) {
   return to_claims(sql::run(transaction, kById, sql::array_of(ids)));
 }
-std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit) {
-  return to_claims(sql::run(transaction, kHeld, to_string(after), limit));
+std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const ListQuestion& question) {
+  const sql::Place after = sql::place_of(question);
+  const sql::Statement& page = question.order == ListOrder::kId ? kHeld : question.descending ? kHeldByNameDown : kHeldByName;
+  return to_claims(sql::run_planned(transaction, page, after.key, after.id, question.host, question.group, question.project,
+                                    sql::text_or_empty(question.vm), question.name_prefix, question.limit));
 }
 std::vector<StoredClaim> read_claims_named(pqxx::work& transaction, const std::vector<std::string>& names) {
   return to_claims(sql::run(transaction, kNamed, sql::array(names)));

@@ -24,7 +24,7 @@ struct StoredClaim {
 };
 
 std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<Uuid>& ids);
-std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const Uuid& after, std::size_t limit);
+std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const ListQuestion& question);
 std::vector<StoredClaim> read_claims_named(pqxx::work& transaction,
                                            const std::vector<std::string>& names);  // held ones
 std::vector<StoredClaim> read_unfinished_starts(pqxx::work& transaction);

@@ -23,6 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("EMPLACED", ROOT / "build/bin/emplaced"))
 READY = re.compile(r"^emplaced ready url=(\S+) data=(.+)$")
 START_SECONDS = 120
+# Of HTTP itself: the contract does not list them.
+PLAIN_HEADERS = {"connection", "content-length", "content-type", "content-encoding", "date", "server", "vary", "cache-control"}
 
 
 class Contract:
@@ -61,9 +63,12 @@ class Contract:
             assert answer.status in (404, 405), f"{method} {path}: {answer.status}, but it is in no contract"
             return
         responses = operation["responses"]
-        listed = str(answer.status) in responses
-        assert listed or answer.status >= 400, f"{method} {path}: {answer.status} is not in the contract"
-        content = self._deref(responses[str(answer.status)] if listed else responses["default"]).get("content", {})
+        listed = next((one for one in (str(answer.status), f"{answer.status // 100}XX") if one in responses), None)
+        assert listed, f"{method} {path}: {answer.status} is not in the contract"
+        response = self._deref(responses[listed])
+        unknown = set(answer.headers) - PLAIN_HEADERS - {name.lower() for name in response.get("headers", {})}
+        assert not unknown, f"{method} {path} {answer.status}: headers {unknown} are not in the contract"
+        content = response.get("content", {})
         if not content:
             assert answer.text == "", f"{method} {path}: wanted no body, found {answer.text[:100]!r}"
             return
@@ -72,6 +77,13 @@ class Contract:
         if kind in ("application/json", "application/problem+json"):
             found = self.errors(content[kind]["schema"], answer.json)
             assert not found, f"{method} {path} {answer.status}: {found}\n{answer.text[:2000]}"
+
+    def check_event(self, kind, data):
+        """Holds an event of the stream against the schema of its kind."""
+        known = self.document["components"]["schemas"]["Events"]["properties"]
+        assert kind in known, f"event {kind} is not in the contract"
+        found = self.errors(known[kind], data)
+        assert not found, f"event {kind}: {found}\n{data}"
 
     def check_request(self, method, path, body):
         operation = self.operation(method, path)

@@ -28,6 +28,18 @@ class Document(unittest.TestCase):
         self.assertEqual(len(names), len(set(names)))
         self.assertLessEqual({operation["x-role"] for operation in operations}, {"anyone", "reader", "planner", "operator", "admin"})
 
+    def test_says_of_each_list_what_it_knows(self):
+        emplace = service.shared()
+        for template, path in emplace.contract.document["paths"].items():
+            if "get" not in path or "{" in template or path["get"]["x-role"] == "anyone":
+                continue
+            answer = emplace.get(template + "?colour=red", check=False)
+            found = re.match(r"query: wanted (?:no parameters|one of (.*)), found", answer.json["detail"])
+            known = set(found[1].split(", ")) if found and found[1] else set()
+            names = {(one if "name" in one else emplace.contract.resolver.resolve(one["$ref"])[1])["name"]
+                     for one in path["get"].get("parameters", []) if one.get("in", "query") == "query" and "Id" not in one.get("$ref", "")}
+            self.assertEqual(known, names - {"Last-Event-ID"}, template)
+
     def test_lists_the_methods_that_the_service_has(self):
         emplace = service.shared()
         for template, path in emplace.contract.document["paths"].items():

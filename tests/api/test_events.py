@@ -11,6 +11,7 @@ from service import hosts, vm
 
 class Stream:
     def __init__(self, emplace, path="/v1/events", headers=None):
+        self.contract = emplace.contract
         self.connection = emplace.connection(timeout=30)
         self.connection.request("GET", path, headers={"Authorization": f"Bearer {emplace.token}", **(headers or {})})
         self.response = self.connection.getresponse()
@@ -26,6 +27,7 @@ class Stream:
             if line.startswith(":"):
                 continue
             if not line and event:
+                self.contract.check_event(event["event"], json.loads(event["data"]))
                 return event
             if line:
                 key, _, value = line.partition(": ")
@@ -86,6 +88,55 @@ class Events(unittest.TestCase):
         self.assertIn("seen", stream.next()["data"])
         self.emplace.call("PUT", f"/v1/claims/{claim['id']}:confirm")
         self.assertTrue(any(json.loads(event["data"]).get("state") == "placed" for event in [stream.next(), stream.next()]))
+
+    def test_are_as_the_contract_says(self):
+        stream = self.open()
+        self.emplace.post("/v1/inventory:import", {
+            "hosts": [{"name": "full", "vcpus": 8, "memory_mib": 8192, "disk_gib": 100, "reserved_vcpus": 1, "reserved_memory_mib": 512,
+                       "reserved_disk_gib": 5, "zone": "z", "rack": "r", "aggregates": ["a"], "traits": ["T"],
+                       "numa": [{"vcpus": 8, "memory_mib": 8192}], "nova_state": {"x": 1},
+                       "observed": {"cpu_util": 0.5, "memory_used_mib": 7, "power_watts": 80, "observed_at": "2026-01-02T03:04:05Z"}}],
+            "groups": [{"name": "g", "policy": "soft-affinity"}],
+            "vms": [vm("one", host="full", group="g", project="p", numa_nodes=1, cells=[0], spread={"by": "rack", "group": "s", "domain": "d"}),
+                    vm("two", host="full", state="running")],
+            "traffic": [{"a": "one", "b": "two", "bytes_per_s": 1.5, "observed_at": "2026-01-02T03:04:05Z"}],
+            "data_sources": [{"vm": "one", "source": "ds", "bytes_per_s": 2}],
+            "source_hosts": [{"source": "ds", "hosts": ["full"]}],
+            "page_samples": [{"vm": "one", "pages": 4, "zero_pages": 1, "distinct_pages": 2, "rate": 1, "hashes": "AQAAAAAAAAA="}],
+        })
+        claim = self.emplace.post("/v1/placements", {"vm": vm("three", project="p"), "claim": True}).json["claim"]
+        self.emplace.call("DELETE", f"/v1/claims/{claim['id']}")
+        one = self.emplace.get("/v1/vms?name_prefix=one").json["vms"][0]
+        self.emplace.call("DELETE", f"/v1/vms/{one['id']}")
+        self.emplace.call("DELETE", "/v1/groups/g")
+        self.emplace.call("PUT", "/v1/profiles/default", self.emplace.get("/v1/profiles/default").json)
+        self.emplace.call("DELETE", "/v1/vms/" + self.emplace.get("/v1/vms").json["vms"][0]["id"])
+        self.emplace.call("DELETE", "/v1/hosts/full")
+        self.emplace.call("DELETE", "/v1/aggregates/a")
+        seen = {}
+        while "aggregate_removed" not in seen:
+            event = stream.next()
+            seen.setdefault(event["event"], []).append(json.loads(event["data"]))
+        self.assertEqual(set(seen), {"host", "group", "vm", "aggregate", "traffic", "data_source", "source_hosts", "page_sample",
+                                     "vm_removed", "group_removed", "profile", "host_removed", "aggregate_removed"})
+        host = seen["host"][0]
+        self.assertEqual((host["reserved_vcpus"], host["reserved_memory_mib"], host["reserved_disk_gib"]), (1, 512, 5))
+        self.assertEqual(host["observed"]["observed_at"], "2026-01-02T03:04:05.000000Z")
+        self.assertEqual(seen["traffic"][0]["observed_at"], "2026-01-02T03:04:05.000000Z")
+        self.assertEqual([gone["project"] for gone in seen["vm_removed"] if "project" in gone], ["p", "p"])
+
+    def test_go_on_where_a_list_ends(self):
+        self.emplace.post("/v1/inventory:import", hosts(2))
+        claim = self.emplace.post("/v1/placements", {"vm": vm("known"), "claim": True}).json["claim"]
+        lists = {key: self.emplace.get(f"/v1/{key}").json for key in ("hosts", "vms", "claims", "groups", "aggregates", "decisions")}
+        self.emplace.call("PUT", "/v1/groups/new", {"policy": "affinity"})
+        for key, listed in lists.items():
+            event = self.open(path=f"/v1/events?after={listed['event_seq']}").next()
+            self.assertEqual((event["event"], json.loads(event["data"])["name"]), ("group", "new"), key)
+        seen = self.emplace.get("/v1/claims").json
+        self.emplace.call("DELETE", f"/v1/claims/{claim['id']}")
+        self.assertEqual([one["id"] for one in seen["claims"]], [claim["id"]])
+        self.assertEqual(self.open(path=f"/v1/events?after={seen['event_seq']}").next()["event"], "vm_removed")
 
     def test_reach_many_streams(self):
         streams = [self.open() for _ in range(20)]

@@ -63,7 +63,8 @@ class StoreAway(unittest.TestCase):
         return found
 
     def test_marks_reads_refuses_claims_and_recovers(self):
-        self.assertEqual(self.claim("before").status, 200)
+        for name in ("before", "another"):
+            self.assertEqual(self.claim(name).status, 200)
         self.hold()
         refused = self.claim("during")
         self.assertIn(refused.status, (503, 504), refused)
@@ -74,9 +75,13 @@ class StoreAway(unittest.TestCase):
         self.assertGreaterEqual(listed["age_s"], 0)
         dry = self.emplace.post("/v1/placements", {"vm": vm("dry")})
         self.assertEqual((dry.status, dry.json["stale"], len(dry.json["ranking"])), (200, True, 2), dry)
-        claims = self.emplace.get("/v1/claims")
+        claims = self.emplace.get("/v1/claims?sort=name")
         self.assertEqual((claims.status, claims.json["stale"]), (200, True), claims)
-        self.assertEqual([claim["vm_name"] for claim in claims.json["claims"]], ["before"])
+        self.assertEqual([claim["vm_name"] for claim in claims.json["claims"]], ["another", "before"])
+        for query, wanted in (("limit=1", 2), ("limit=1&sort=-name", 2), ("name_prefix=be", 1), ("host=h0&limit=1&project=nobody", 0)):
+            self.assertEqual(len(self.emplace.items(f"/v1/claims?{query}", "claims")), wanted, query)
+        page = self.emplace.get("/v1/claims?limit=1&sort=-name").json
+        self.assertEqual([claim["vm_name"] for claim in page["claims"]], ["before"])
         ready = self.emplace.get("/readyz")
         self.assertEqual(ready.status, 503)
         self.assertTrue(ready.json["reasons"][0].startswith("store: "), ready)

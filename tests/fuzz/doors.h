@@ -35,10 +35,8 @@ class DeafStore : public Store {
     return Written{1, 1};
   }
   Result<Written> set_vm_state(const Uuid&, VmState, Deadline) override { return Written{1, 1}; }
-  Result<std::vector<Claim>> claims(const Uuid&, std::size_t, Deadline) override { return std::vector<Claim>(); }
-  Result<std::vector<DecisionRecord>> decisions(const Uuid&, std::size_t, Deadline) override {
-    return std::vector<DecisionRecord>();
-  }
+  Result<Listed<Claim>> claims(const ListQuestion&, Deadline) override { return Listed<Claim>(); }
+  Result<Listed<DecisionRecord>> decisions(const ListQuestion&, Deadline) override { return Listed<DecisionRecord>(); }
   Result<DecisionRecord> decision(const Uuid&, Deadline) override {
     return fail(ErrorCode::kNotFound, "no such decision");
   }

@@ -52,6 +52,17 @@ TEST(Tokens, AreReadAndFoundByTheirHash) {
   EXPECT_EQ(tokens->find(sha256_hex("t1")), nullptr);
 }
 
+TEST(Tokens, MayBeAProjects) {
+  const Folder folder;
+  const auto tokens = Tokens::load(folder.file("tokens", sha256_hex("t1") + " project:red portal\n"));
+
+  ASSERT_TRUE(tokens);
+  EXPECT_EQ(tokens->find("t1")->role, Role::kPlanner);
+  EXPECT_EQ(tokens->find("t1")->project, "red");
+  for (const char* const bad : {"project:", "project:a/b", "Project:red", "project"})
+    EXPECT_FALSE(Tokens::load(folder.file("tokens", sha256_hex("t1") + ' ' + bad + " portal\n"))) << bad;
+}
+
 TEST(Tokens, NameTheBadLine) {
   const Folder folder;
   const std::string hash = sha256_hex("t1");

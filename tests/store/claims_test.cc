@@ -148,7 +148,7 @@ TEST_F(ClaimsOnAStore, BecomeVmsWhenConfirmed) {
   EXPECT_EQ(used("h"), "2 1024");
   EXPECT_EQ(value(connection, "SELECT v.state || ' ' || h.name FROM vms v JOIN hosts h ON h.id = v.host_id"), "running h");
   EXPECT_EQ(store.claim(wanted.id, soon()).value().state, "confirmed");
-  EXPECT_EQ(store.claims({}, 10, soon()).value().size(), 0u);
+  EXPECT_EQ(store.claims({}, soon()).value().rows.size(), 0u);
   EXPECT_EQ(store.give_back(wanted.id, "", soon()).error().detail_code, "emplace.claim.confirmed");
   EXPECT_EQ(outcome(order(wanted.vm, "h")), "vm " + to_string(wanted.vm.id) + " is on host h already");
   EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});

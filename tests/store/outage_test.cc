@@ -85,13 +85,13 @@ TEST_F(Outage, ByAKillLosesNoClaimThatWasToldAndInventsNone) {
 }
 
 TEST_F(Outage, ByAStoppedServerKeepsNobodyBeyondTheDeadline) {
-  ASSERT_TRUE(store_->claims({}, 1, in(seconds(5))));
+  ASSERT_TRUE(store_->claims({}, in(seconds(5))));
   signal_all(SIGSTOP);
   const ClaimOrder wanted = order(vm("v", 1, 1), "h");
 
   const auto start = std::chrono::steady_clock::now();
   const auto taken = store_->take({wanted}, {}, in(milliseconds(300)));
-  const auto read = store_->claims({}, 1, in(milliseconds(300)));
+  const auto read = store_->claims({}, in(milliseconds(300)));
   const auto waited = std::chrono::steady_clock::now() - start;
 
   ASSERT_FALSE(taken);

@@ -161,7 +161,7 @@ InventoryWritten Comparison::store() {
     sql::run(transaction_, kSee, ids.text(), names.text(), hosts.text(), states.text(), sources.text(), vcpus.text(),
              memory_mib.text(), disk_gib.text(), vcpus_max.text(), memory_max_mib.text());
     written.events.insert(written.events.end(), changed_.begin(), changed_.end());
-    for (const Uuid& id : inventory::drop_expected(transaction_, changed_)) written.events.push_back(VmRemoved{id});
+    for (VmRemoved& gone : inventory::drop_expected(transaction_, changed_)) written.events.push_back(std::move(gone));
   }
   if (!removed_.empty()) inventory::remove_vms(transaction_, removed_);
   for (const Uuid& id : removed_) written.events.push_back(VmRemoved{id});

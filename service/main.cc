@@ -379,6 +379,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .hypervisor_states = [&] { return hypervisor_states(hosts); },
                  .findings = [&] { return findings.all(); },
                  .sources = [&] { return source_states(cloud->get()); },
+                 .database = [&] { return database_state(store); },
+                 .warnings = [&] { return own_warnings(config, *tokens); },
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,
                  .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },
                  .cors_origins = config.cors_origins,
@@ -390,6 +392,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
   if (!server) return tl::unexpected(server.error());
   listening = server->get();
 
+  for (const std::string& warning : own_warnings(config, *tokens))
+    log_line("warn", fmt::format("event=warning what={}", json_text(warning)));
   store.keep_house();
   QTimer recovery;
   QObject::connect(&recovery, &QTimer::timeout, [&] { lines.submit([&] { recover(scheduler, store); }); });

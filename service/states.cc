@@ -1,8 +1,14 @@
 #include "service/states.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 
 namespace emplace {
+namespace {
+constexpr std::uintmax_t kLeastDiskBytes = std::uintmax_t{64} << 20;  // a few WAL segments
+}
 
 // An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth.
 std::vector<http::SourceState> source_states(const openstack::Openstack* cloud) {
@@ -46,6 +52,23 @@ std::vector<http::HypervisorState> hypervisor_states(const LibvirtHosts& hosts) 
     states.push_back({status.name, status.connected, status.connected ? std::string() : status.last_error});
   }
   return states;
+}
+
+http::DatabaseState database_state(const PostgresStore& store) {
+  DatabaseState state = store.database();
+  return {std::move(state.full), state.clock_ahead_us, state.rewinds, state.rewound_at_us};
+}
+
+std::vector<std::string> own_warnings(const Config& config, const http::Tokens& tokens) {
+  std::vector<std::string> warnings;
+  if (tokens.empty() && config.openstack.auth_url.empty())
+    warnings.push_back("tokens: there are none, so that nobody may do anything: name a tokens_file in [auth]");
+  std::error_code error;
+  const auto space = std::filesystem::space(config.data, error);
+  if (!error && space.available < kLeastDiskBytes)
+    warnings.push_back(fmt::format("disk: {} MiB are free in {}, wanted at least {}", space.available >> 20, config.data,
+                                   kLeastDiskBytes >> 20));
+  return warnings;
 }
 
 }  // namespace emplace

@@ -64,8 +64,17 @@ struct SourceState {
   std::int64_t good_at_us = 0;  // when it was last read; 0: never
 };
 
+// What is odd about a database that answers, as GET /readyz and the metrics show it.
+struct DatabaseState {
+  std::string full;                 // what it said when it had no room to write; empty: it has
+  std::int64_t clock_ahead_us = 0;  // our clock's lead over its, which decides what has expired
+  std::int64_t rewinds = 0;         // how often it turned out to lack events that the picture had
+  std::int64_t rewound_at_us = 0;   // the last time
+};
+
 struct ApiLimits {
-  std::chrono::milliseconds deadline{10'000};  // of one call, unless the request names its own
+  std::chrono::milliseconds deadline{10'000};          // of one call, unless the request names its own
+  std::chrono::milliseconds deadline_per_mib{10'000};  // more for each whole MiB of an import
   std::chrono::milliseconds read_own_write{
       2'000};  // how long a change waits to be in the picture before it is answered
   std::size_t page = 100, most_per_page = 1000;
@@ -95,6 +104,8 @@ struct ApiParts {
   std::function<std::vector<HypervisorState>()> hypervisor_states = {};
   std::function<std::vector<Finding>()> findings = {};
   std::function<std::vector<SourceState>()> sources = {};
+  std::function<DatabaseState()> database = {};
+  std::function<std::vector<std::string>()> warnings = {};  // what else an operator should know
   TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none
   std::function<Counters()> server_counters = {};
   std::vector<std::string> cors_origins = {};  // whose pages may read answers; "*": anyone's

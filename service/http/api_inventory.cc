@@ -43,8 +43,8 @@ Result<Response> import(const ApiRoom& room, const Exchange& exchange, const std
   writer.open().whole("changes", static_cast<std::int64_t>(changes->size())).close();
   const Response response = json_response(writer.take());
   const std::size_t count = changes->size();
-  const auto written =
-      room.parts.store.write(*std::move(changes), std::nullopt, remembering(key, response), room.deadline());
+  const Deadline deadline = room.deadline(exchange.request->body.size());
+  const auto written = room.parts.store.write(*std::move(changes), std::nullopt, remembering(key, response), deadline);
   if (!written) return tl::unexpected(written.error());
   room.settle(written->event_seq);
   room.log("info", fmt::format("event=import request={} changes={} event_seq={} by={}", exchange.request->id, count,

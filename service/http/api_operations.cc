@@ -1,6 +1,9 @@
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 
+#include "service/core/time_text.h"
 #include "service/http/api_route.h"
 #include "service/http/event_feed.h"
 #include "service/http/metrics.h"
@@ -41,11 +44,29 @@ Result<Response> health(const ApiRoom& room, const Exchange&) {
   return json_response(writer.take());
 }
 
+constexpr std::int64_t kRewoundFor_us = 3'600'000'000;
+constexpr double kClockTolerance_s = 2;
+
+void tell_database(const ApiRoom& room, std::vector<std::string>& reasons, std::vector<std::string>& warnings) {
+  const DatabaseState state = room.parts.database ? room.parts.database() : DatabaseState();
+  if (!state.full.empty()) reasons.push_back("store: no room to write: " + state.full);
+  const double ahead_s = static_cast<double>(state.clock_ahead_us) / 1e6;
+  if (std::abs(ahead_s) > kClockTolerance_s)
+    warnings.push_back(fmt::format("clock: {:.1f} s {} the database's, which decides what has expired", std::abs(ahead_s),
+                                   ahead_s > 0 ? "ahead of" : "behind"));
+  if (state.rewinds > 0 && room.now_us() - state.rewound_at_us < kRewoundFor_us)
+    warnings.push_back("store: the database was replaced by an older one at " + time_text(state.rewound_at_us) +
+                       ": what had been written since is lost");
+}
+
 // Reasons keep traffic away; warnings are for an operator: the service still answers.
 Result<Response> ready(const ApiRoom& room, const Exchange&) {
   std::vector<std::string> reasons, warnings;
   const StoreState store = room.parts.store.state();
   if (!store.connected) reasons.push_back("store: " + store.message);
+  tell_database(room, reasons, warnings);
+  for (std::string& warning : room.parts.warnings ? room.parts.warnings() : std::vector<std::string>())
+    warnings.push_back(std::move(warning));
   if (room.parts.pictures.latest()->version().version == 0) reasons.push_back("picture: not loaded yet");
   for (const auto& one :
        room.parts.hypervisor_states ? room.parts.hypervisor_states() : std::vector<HypervisorState>()) {

@@ -33,6 +33,10 @@ struct ApiRoom {
 
   std::int64_t now_us() const { return parts.ambient.now_us(); }
   Deadline deadline() const { return std::chrono::steady_clock::now() + parts.limits.deadline; }
+  // Of a change that is as large as its body.
+  Deadline deadline(std::size_t bytes) const {
+    return deadline() + parts.limits.deadline_per_mib * static_cast<std::int64_t>(bytes >> 20);
+  }
   // Waits, for a moment, until the change is in the picture, so that a caller reads its own writes.
   void settle(std::int64_t event_seq) const {
     parts.pictures.wait_for(event_seq, std::chrono::steady_clock::now() + parts.limits.read_own_write);

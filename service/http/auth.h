@@ -56,6 +56,7 @@ class Tokens {
 
   // Null for an unknown token.
   const Identity* find(std::string_view token) const;
+  bool empty() const { return by_hash_.empty(); }
 
  private:
   std::unordered_map<std::string, Identity> by_hash_;

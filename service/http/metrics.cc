@@ -72,6 +72,11 @@ std::string Metrics::page(const ApiRoom& room) {
            number(room.now_us() - picture->made_at_us()) / 1e6);
   to.gauge("emplace_arena_bytes_in_use", "Shared memory that chunks lie in", number(picture->arena()->bytes_in_use()));
   to.gauge("emplace_store_connected", "1 while the database answers", store.connected ? 1 : 0);
+  const DatabaseState database = room.parts.database ? room.parts.database() : DatabaseState();
+  to.gauge("emplace_store_full", "1 while the database has no room to write", database.full.empty() ? 0 : 1);
+  to.gauge("emplace_store_rewinds", "Times that the database lacked events that it had had", number(database.rewinds));
+  to.gauge("emplace_store_clock_ahead_seconds", "Our clock's lead over the database's",
+           number(database.clock_ahead_us) / 1e6);
   to.gauge("emplace_store_queued_claims", "Claims that wait for their group commit", number(store.queued_claims));
   to.gauge("emplace_store_committed_batches", "Group commits since the start", number(store.committed_batches));
   to.gauge("emplace_store_committed_claims", "Claims committed since the start", number(store.committed_claims));

@@ -54,6 +54,8 @@ def check(replica, expected_vcpus, times):
     took = wait_until("loaded anew", lambda: used(replica) == expected_vcpus)
     assert took < WITHIN_S, f"seen after {took:.2f} s"
     assert len(replica.logged("event=rewound")) == times
+    wait_until("counted", lambda: replica.metrics()["emplace_store_rewinds"] == times)
+    assert "replaced by an older one" in str(replica.ask("GET", "/readyz"))
     wait_until("loaded anew, by the log", lambda: len(replica.logged("action=loaded_anew")) == times)
     return took
 

@@ -141,6 +141,7 @@ bool Committer::enter_commit(Units& units) {
 
 // False: some units are out, run the others. `answered_units` gets those whose key somebody else used.
 bool Committer::attempt(Units& units, Units& answered_units, std::string& transaction_id, BatchDone& done) {
+  session_.begin_anew_after(health_.refusals());
   pqxx::work transaction(session_.open(Clock::now() + kCommitStuckAfter));
   std::vector<const ClaimAct*> acts;
   for (const auto& unit : units) acts.push_back(&unit->act);

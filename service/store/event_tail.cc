@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
 
 #include "service/core/failpoint.h"
 #include "service/core/shown_text.h"
@@ -30,7 +33,16 @@ bool is_same(const Event& a, const Event& b) {
 class Listener : public pqxx::notification_receiver {
  public:
   explicit Listener(pqxx::connection& connection) : notification_receiver(connection, "emplace_events") {}
-  void operator()(const std::string&, int) override {}
+  void operator()(const std::string& seq, int) override {
+    std::int64_t told = std::numeric_limits<std::int64_t>::max();  // unless it says less: look
+    std::from_chars(seq.data(), seq.data() + seq.size(), told);
+    newest_ = std::max(newest_, told);
+  }
+  // Whether there was one of an event after `seq` since the last call.
+  bool take(std::int64_t seq) { return std::exchange(newest_, 0) > seq; }
+
+ private:
+  std::int64_t newest_ = 0;
 };
 
 }  // namespace
@@ -85,16 +97,18 @@ EventTail::~EventTail() {
   bells_.remove(bell_);
 }
 
-void EventTail::wait(int socket, int timeout_ms) {
+// Whether it was rung, or the time is up, rather than something came by the socket alone.
+bool EventTail::wait(int socket, int timeout_ms) {
   pollfd wakers[] = {{bell_, POLLIN, 0}, {socket, POLLIN, 0}};
-  poll(wakers, 2, timeout_ms);
+  const int ready = poll(wakers, 2, timeout_ms);
   std::uint64_t rings = 0;
   [[maybe_unused]] const auto got = read(bell_, &rings, sizeof rings);
+  return ready <= 0 || wakers[0].revents != 0;
 }
 
 // What follows the last one that was delivered. That one is read, too, and must be the same: seq alone would not tell a
 // database with another history from ours.
-std::vector<Event> EventTail::read_new(pqxx::work& transaction, std::optional<Loss>& loss) {
+std::vector<Event> EventTail::read_new(pqxx::transaction_base& transaction, std::optional<Loss>& loss) {
   auto events = read_events(transaction, last_ - 1, kBatch + 1);
   if (!events.empty() && events.front().seq == last_) {
     if (known_ && !is_same(*known_, events.front())) loss = Loss::kRewound;
@@ -122,7 +136,11 @@ bool EventTail::start_anew(Loss loss) {
 
 // False: there may be more.
 bool EventTail::deliver_new() {
-  pqxx::work transaction(session_->open(std::chrono::steady_clock::now() + kReadStuckAfter));
+  pqxx::nontransaction transaction(session_->open(std::chrono::steady_clock::now() + kReadStuckAfter));
+  if (const auto now = std::chrono::steady_clock::now(); now >= check_at_) {
+    session_->check_backend(transaction);  // else nobody listens any more
+    check_at_ = now + 1s;
+  }
   std::optional<Loss> loss;
   const auto events = read_new(transaction, loss);
   transaction.commit();
@@ -142,8 +160,12 @@ void EventTail::follow() {
   while (!stopping_) {
     if (!connection.is_open()) throw pqxx::broken_connection();  // open() would replace it under the listener
     if (!deliver_new()) continue;
-    wait(connection.sock(), 1000);
-    connection.get_notifs();
+    bool look = false;
+    while (!look && connection.is_open()) {
+      look = wait(connection.sock(), 1000);
+      connection.get_notifs();
+      look = listener.take(last_) || look;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // EventTail: calls somebody with every event after a given one, each once and in order, as they are committed by any
-// replica. It listens for NOTIFY, is rung at once by commits of this process, and looks every second anyway; a lost
+// replica. It listens for NOTIFY, which tells up to which event there are (what a replica committed itself it has read by
+// then), is rung at once by commits of this process, and looks every second anyway; a lost
 // connection is made again with back-off and goes on after the last event that was delivered. Where that can't be,
 // since the next ones are beyond retention or the database is one that never had the last one (a replica of it that
 // took over without the newest commits, a restored copy), the state must be loaded anew.
@@ -61,12 +62,13 @@ class EventTail {
   void run();
   void follow();
   bool deliver_new();
-  std::vector<Event> read_new(pqxx::work& transaction, std::optional<Loss>& loss);
+  std::vector<Event> read_new(pqxx::transaction_base& transaction, std::optional<Loss>& loss);
   bool start_anew(Loss loss);
-  void wait(int socket, int timeout_ms);
+  bool wait(int socket, int timeout_ms);
 
   std::int64_t last_;
   std::optional<Event> known_;  // the event `last_`, once it was read
+  Deadline check_at_{};         // that the session is still the one that listens
   const Deliver deliver_;
   const Lost lost_;
   Watch& watch_;

@@ -59,13 +59,13 @@ Appended append_event(pqxx::work& transaction, const std::string& kind, const st
   return append(transaction, kinds.add(kind), payloads.add(payload));
 }
 
-std::vector<Event> read_events(pqxx::work& transaction, std::int64_t after, std::size_t limit) {
+std::vector<Event> read_events(pqxx::transaction_base& transaction, std::int64_t after, std::size_t limit) {
   std::vector<Event> events;
   for (const auto& row : sql::run(transaction, kReadEvents, after, limit))
     events.push_back({sql::i64(row[0]), sql::i64(row[1]), sql::text(row[2]), sql::text(row[3])});
   return events;
 }
 
-std::int64_t newest_event(pqxx::work& transaction) { return sql::i64(sql::run(transaction, kNewest).front().front()); }
+std::int64_t newest_event(pqxx::transaction_base& transaction) { return sql::i64(sql::run(transaction, kNewest).front().front()); }
 
 }  // namespace emplace

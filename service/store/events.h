@@ -23,7 +23,7 @@ Appended append_events(pqxx::work& transaction, std::span<const Change> changes)
 // An event that is no change of the picture.
 Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload);
 
-std::vector<Event> read_events(pqxx::work& transaction, std::int64_t after, std::size_t limit);
-std::int64_t newest_event(pqxx::work& transaction);
+std::vector<Event> read_events(pqxx::transaction_base& transaction, std::int64_t after, std::size_t limit);
+std::int64_t newest_event(pqxx::transaction_base& transaction);
 
 }  // namespace emplace

@@ -48,11 +48,17 @@ class Health {
   void refuse(std::string message) {
     const std::lock_guard lock(mutex_);
     refused_ = message;
+    ++refusals_;
     set_down(std::move(message));
   }
   void allow() {
     const std::lock_guard lock(mutex_);
     refused_.clear();
+  }
+  // How often it was refused: a session from before one is to be closed.
+  int refusals() const {
+    const std::lock_guard lock(mutex_);
+    return refusals_;
   }
   std::string refused() const {  // why; empty: it is not
     const std::lock_guard lock(mutex_);
@@ -83,6 +89,7 @@ class Health {
   State state_;
   std::int64_t full_at_us_ = 0;
   std::string refused_;
+  int refusals_ = 0;
 };
 
 }  // namespace emplace

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "service/store/pooling.h"
 #include "service/store/sql.h"
@@ -67,6 +68,10 @@ pqxx::connection& Session::open(Deadline answer_by) {
   }
   if (plans_age(++opened_)) pqxx::nontransaction(*open_).exec("DISCARD PLANS");
   return *open_;
+}
+
+void Session::begin_anew_after(int refusals) {
+  if (std::exchange(refusals_, refusals) != refusals) close();
 }
 
 void Session::check_backend(int now) const {

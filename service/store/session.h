@@ -32,6 +32,8 @@ class Session {
   // Connects when it is not connected (at most two seconds). Throws pqxx::broken_connection.
   pqxx::connection& open(Deadline answer_by);
   void close();
+  // Closes what was opened when there had been fewer refusals (Health).
+  void begin_anew_after(int refusals);
   void idle();  // no answer is expected
   // The backend that answered when we connected, and whether it is still the one; throws Pooled when not.
   int backend() const { return backend_; }
@@ -50,6 +52,7 @@ class Session {
   std::unique_ptr<pqxx::connection> open_;
   std::uint64_t opened_ = 0;  // how often this connection was
   int backend_ = 0;
+  int refusals_ = 0;
   std::mutex mutex_;          // of the two below
   int socket_ = -1;           // our own duplicate, so that it can't be closed under us
   std::optional<Deadline> answer_by_;

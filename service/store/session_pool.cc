@@ -128,6 +128,7 @@ void SessionPool::serve(Session& session) {
 }
 
 Result<void> SessionPool::attempt(Session& session, Job& job, std::string& transaction_id) {
+  session.begin_anew_after(health_.refusals());
   auto& connection = session.open(std::max(job.deadline, Clock::now() + kShortestWait));
   pqxx::work transaction(connection);
   if (auto result = job.work(transaction); !result) return result;

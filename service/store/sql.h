@@ -29,7 +29,7 @@ struct Statement {
 };
 
 template <typename... Arguments>
-pqxx::result run(pqxx::work& transaction, const Statement& statement, const Arguments&... arguments) {
+pqxx::result run(pqxx::transaction_base& transaction, const Statement& statement, const Arguments&... arguments) {
   transaction.conn().prepare(statement.name, statement.text);
   return transaction.exec_prepared(statement.name, arguments...);
 }

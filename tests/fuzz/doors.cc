@@ -19,7 +19,7 @@ Result<ClaimsTaken> DeafStore::take(std::vector<ClaimOrder> orders,
                                     std::function<ClaimRecords(std::span<const Claim>)> records, Deadline) {
   ClaimsTaken taken;
   for (const ClaimOrder& order : orders) {
-    taken.claims.push_back({order.id, order.vm.id, order.vm.name, order.host, {}, "held", 0, 1});
+    taken.claims.push_back({order.id, order.vm.id, order.vm.name, "", "", order.host, {}, "held", 0, 1});
   }
   if (records) records(taken.claims);
   taken.event_seq = 1;

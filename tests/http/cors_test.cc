@@ -1,4 +1,5 @@
 #include "service/http/cors.h"
+#include "tests/http/header_of.h"
 
 #include <gtest/gtest.h>
 
@@ -6,13 +7,6 @@
 
 namespace emplace::http {
 namespace {
-
-std::string header(const Response& response, const std::string& name) {
-  for (const auto& [key, value] : response.headers) {
-    if (key == name) return value;
-  }
-  return "";
-}
 
 Request from(const std::string& origin, const std::string& method = "GET") {
   Request request;

@@ -1,4 +1,5 @@
 #include "service/http/gzip.h"
+#include "tests/http/header_of.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -21,13 +22,6 @@ std::string unzipped(const std::string& bytes, std::size_t size) {
   text.resize(stream.total_out);
   inflateEnd(&stream);
   return whole ? text : "not gzip";
-}
-
-std::string header(const Response& response, const std::string& name) {
-  for (const auto& [key, value] : response.headers) {
-    if (key == name) return value;
-  }
-  return "";
 }
 
 Response answer_to(const std::string& accepted, Response response) {

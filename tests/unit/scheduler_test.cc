@@ -47,7 +47,7 @@ class FakeClaims : public Claims {
         taken.conflict = Conflict{i, {"capacity.vcpus", 4.0, 0.0, "vCPU"}};
         return taken;
       }
-      taken.claims.push_back({orders[i].id, orders[i].vm.id, orders[i].vm.name, orders[i].host, {}, "held", 99, 1});
+      taken.claims.push_back({orders[i].id, orders[i].vm.id, orders[i].vm.name, "", "", orders[i].host, {}, "held", 99, 1});
     }
     recorded = records(taken.claims);
     taken.event_seq = 7;

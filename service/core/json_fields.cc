@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <memory_resource>
 #include <unordered_set>
 
@@ -9,7 +11,15 @@
 namespace emplace {
 namespace {
 
-std::string range_text(Range range) { return " from " + json_number(range.least) + " to " + json_number(range.most); }
+// JSON's shortest form of a bound may be 6e+05, which nobody wants to read.
+std::string bound_text(double bound) {
+  constexpr double kMostReadable = 1e15;
+  if (std::abs(bound) >= kMostReadable) return json_number(bound);
+  char text[64];
+  return {text, std::to_chars(text, text + sizeof text, bound, std::chars_format::fixed).ptr};
+}
+
+std::string range_text(Range range) { return " from " + bound_text(range.least) + " to " + bound_text(range.most); }
 
 }  // namespace
 

@@ -145,7 +145,9 @@ struct Api::Inside {
               const Finish& finish) {
     if (!identity) return finish(tl::unexpected(identity.error()));
     exchange->identity = *std::move(identity);
-    if (!exchange->identity.project.empty() && !is_open_to_projects(route.method, route.pattern)) {
+    const bool is_open = room.parts.policy.least(route.method, route.pattern) == Role::kAnyone ||
+                         is_open_to_projects(route.method, route.pattern);
+    if (!exchange->identity.project.empty() && !is_open) {
       return finish(fail(ErrorCode::kForbidden, "wanted a token that is not a project's, found one of project " +
                                                     json_text(exchange->identity.project)));
     }

@@ -106,6 +106,11 @@ class Answer:
         return f"{self.status} {self.text[:1500]}"
 
 
+def is_sanitized():
+    """Whether the service was built under AddressSanitizer, which confines no worker and returns no memory."""
+    return b"__asan_init" in BINARY.read_bytes()
+
+
 class Service:
     def __init__(self, arguments=(), data=None):
         self.owns_data = data is None

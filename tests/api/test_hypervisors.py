@@ -164,7 +164,7 @@ class DrivenHosts(unittest.TestCase):
         placed = [self.start(f"drained-{i}", only_hosts=["t1"])["claim"]["vm"] for i in range(2)]
         for vm_id in placed:
             self.wait_for_state(f"/v1/vms/{vm_id}", "running")
-        first = self.emplace.post("/v1/hosts/t1:drain", {})
+        first = self.emplace.post("/v1/hosts/t1:drain", {"options": {"mode": "direct"}})
         self.assertEqual(first.status, 202, first)
         self.assertEqual(([one["vm"] for one in first.json["moving"]], first.json["waiting"]), (placed[:1], 1), first)
         self.assertEqual(first.json["moving"][0]["to"], "t2")
@@ -172,7 +172,7 @@ class DrivenHosts(unittest.TestCase):
         claim = first.json["moving"][0]["operation"]
         self.wait(lambda: self.emplace.get(f"/v1/claims/{claim}", check=False).status == 404)
         self.wait_for_state(f"/v1/vms/{placed[0]}", "running")
-        second = self.emplace.post("/v1/hosts/t1:drain", {"leave": placed[:1]})
+        second = self.emplace.post("/v1/hosts/t1:drain", {"leave": placed[:1], "options": {"mode": "direct"}})
         self.assertEqual([one["vm"] for one in second.json["moving"]], placed[1:], second)
         claim = second.json["moving"][0]["operation"]
         self.wait(lambda: self.emplace.get(f"/v1/claims/{claim}", check=False).status == 404)

@@ -27,10 +27,6 @@ objectives = [ {objectives} ]
 SEGFAULT = "plugin unruly, unruly.cost: its worker died of signal 11 (Segmentation fault)"
 
 
-def is_sanitized():
-    return b"__asan_init" in service.BINARY.read_bytes()
-
-
 def workers_of(pid):
     """Processes emplace-worker that were started by the process `pid`, but for those that only wait to be reaped."""
     found = []
@@ -119,7 +115,7 @@ class PluginFaults(unittest.TestCase):
         self.assertIn('emplace_plugin_running{plugin="wrongmajor"} 0', metrics)
 
     def test_a_call_that_a_plugin_may_not_make(self):
-        if is_sanitized():
+        if service.is_sanitized():
             self.assertNotIn("seccomp", self.plugin()["confinement"])
             self.skipTest("seccomp and limits on memory are left out under a sanitizer")
         self.assertEqual(self.plugin()["confinement"][:4], ["no_new_privs", "rlimits", "seccomp", "parent_death_signal"])
@@ -145,7 +141,7 @@ class PluginFaults(unittest.TestCase):
             self.assertEqual((refused.status, refused.json["ranking"]), (200, []), refused)
 
     def test_a_memory_hog(self):
-        if is_sanitized():
+        if service.is_sanitized():
             self.skipTest("seccomp and limits on memory are left out under a sanitizer")
         self.write_config(["unruly"], deadline_ms=20_000)
         self.reload()

@@ -37,7 +37,8 @@ std::string asked_for(const Json& request) {
 void print_explained(const Json& stored, std::size_t others) {
   const Json request = stored["request"]["request"];
   const std::string vm = printable(stored["vm_name"].string(request["vm"]["name"].string(stored["vm"].text())));
-  fmt::print("vm          {}\n", vm);
+  const std::string id = stored["vm"].string();
+  fmt::print("vm          {}{}\n", vm, id.empty() || id == vm ? "" : "  " + id);
   if (request["vm"].is_object()) fmt::print("asked for   {}\n", asked_for(request));
   fmt::print("made at     {}, profile {}, picture {} of replica {}\n", stored["made_at"].text(),
              printable(stored["profile"].text()), stored["picture"]["version"].text(),

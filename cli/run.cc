@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <system_error>
 
 #include "cli/arguments.h"
@@ -142,7 +143,11 @@ int parse(CLI::App& app, Session& session, int argc, char** argv) {
     app.parse(argc, argv);
     return session.exit_code;
   } catch (const CLI::Success& asked) {
-    return app.exit(asked);
+    // Not to std::cout, which forgets why it could not be written.
+    std::ostringstream text;
+    const int code = app.exit(asked, text, text);
+    fmt::print("{}", text.str());
+    return code;
   } catch (const CLI::ParseError& error) {
     return complain(app, error, argc, argv);
   } catch (const Failure& failure) {

@@ -38,7 +38,7 @@ def commands(build, service):
     yield from ([check, "--columns"], [check, "/"], [check, os.path.join(build, "lib/emplace/plugins/affinity.json"), "--only", "results"])
     yield [os.path.join(build, "bin/emplace-worker")]
     daemon = os.path.join(build, "bin/emplaced")
-    yield from ([daemon, "--version"], [daemon, "--check-config"], [daemon, "--config", "/"], [daemon, "--data", "/proc/nowhere"],
+    yield from ([daemon, "--version"], [daemon, "--check-config"], [daemon, "--config", "/"], [daemon, "--data", "/sys/nowhere"],
                 [daemon, "--data", "/dev/null"])
 
 

@@ -9,16 +9,16 @@
 namespace emplace {
 namespace {
 
-struct Character {
+struct ShownCharacter {
   char32_t code;
   std::size_t bytes;
   bool valid;
 };
 
-constexpr Character kInvalid{U'\ufffd', 1, false};
+constexpr ShownCharacter kInvalid{U'\ufffd', 1, false};
 
 // Precondition: `text` is not empty.
-Character first_of(std::string_view text) {
+ShownCharacter first_shown(std::string_view text) {
   static constexpr std::array<char32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};  // by length: no overlong forms
   const auto lead = static_cast<unsigned char>(text[0]);
   if (lead < 0x80) return {lead, 1, true};
@@ -54,7 +54,7 @@ void append_escape(std::string& out, char32_t code) {
 std::string escaped(std::string_view text, std::string_view besides) {
   std::string out;
   while (!text.empty()) {
-    const Character first = first_of(text);
+    const ShownCharacter first = first_shown(text);
     const bool is_plain = first.valid && !is_hidden(first.code) && besides.find(text[0]) == std::string_view::npos;
     is_plain ? void(out += text.substr(0, first.bytes)) : append_escape(out, first.code);
     text.remove_prefix(first.bytes);
@@ -81,7 +81,7 @@ bool is_hidden(char32_t c) {
 
 bool has_hidden(std::string_view text) {
   while (!text.empty()) {
-    const Character first = first_of(text);
+    const ShownCharacter first = first_shown(text);
     if (!first.valid || is_hidden(first.code)) return true;
     text.remove_prefix(first.bytes);
   }

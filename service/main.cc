@@ -401,10 +401,11 @@ Result<void> serve(const Config& config, const std::string& connection) {
   recovery.start(kRecoverEvery);
   lines.submit([&] { recover(scheduler, store); });
   const Signals signals([] { QCoreApplication::exit(0); }, [&] { reload(config, settings, plugins, rule_book, store); });
-  fmt::print("emplaced ready url={} data={}\n", (*server)->url(), data.string());
-  std::fflush(stdout);
+  // The log first: who waits for the line on the standard output may read the log at once.
   log_line("info", fmt::format("event=ready hosts={} vms={} url={}", observer.latest()->rows(Table::kHosts),
                                observer.latest()->rows(Table::kVms), (*server)->url()));
+  fmt::print("emplaced ready url={} data={}\n", (*server)->url(), data.string());
+  std::fflush(stdout);
   const int code = QCoreApplication::exec();
 
   log_line("info", "event=draining");

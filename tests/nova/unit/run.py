@@ -4,7 +4,7 @@ the classes under test replaced by thin ones that ask a running emplaced (rules.
 
 usage: run.py [NAME ...]     only tests whose id contains one of the names
 
-Needs python3-nova with its tests; without it the exit code is 77.
+Needs python3-nova and what its tests import; without them the exit code is 77.
 """
 
 import os
@@ -13,12 +13,13 @@ import unittest
 
 sys.dont_write_bytecode = True
 os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "1"
+PACKAGES = "python3-nova python3-oslotest python3-wsgi-intercept python3-requests-mock python3-ddt"
 try:
     import nova.test
     from nova.tests.unit.scheduler import filters as filter_tests
     from nova.tests.unit.scheduler import weights as weigher_tests
 except ImportError as error:
-    print(f"skipped: {error} (apt-get install --no-install-recommends python3-nova)")
+    print(f"skipped: {error} (apt-get install --no-install-recommends {PACKAGES})")
     sys.exit(77)
 
 import rules

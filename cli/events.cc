@@ -15,7 +15,7 @@ constexpr int kIdleHeartbeats = 3;
 
 // One server-sent event, line by line: fields until an empty line. Lines that start with ':' keep the connection open.
 struct Event {
-  std::string id, kind, at, data;
+  std::string id, kind, at, actor, data;
 
   bool take(std::string_view line) {  // true: the event is complete
     if (line.empty()) return !data.empty();
@@ -27,6 +27,7 @@ struct Event {
     if (field == "id") id = value;
     if (field == "event") kind = value;
     if (field == "at") at = value;
+    if (field == "actor") actor = value;
     if (field == "data") data += value;
     return false;
   }
@@ -41,12 +42,12 @@ std::int64_t number_of(const std::string& text) {
   return number;
 }
 
-// The change, after its number and when it was made.
+// The change, after its number, when and by whom it was made.
 std::string as_json(const Event& event) {
   JsonWriter writer;
   writer.begin_object();
   if (!event.id.empty()) writer.field("seq", static_cast<double>(number_of(event.id)));
-  writer.field_if("at", event.at).field("event", event.kind);
+  writer.field_if("at", event.at).field_if("actor", event.actor).field("event", event.kind);
   for (const auto& [name, value] : Json::parse(event.data, "an event").members()) writer.field(name, value);
   return writer.end_object().take();
 }
@@ -57,7 +58,8 @@ void print_event(const Session& session, const Event& event) {
     return;
   }
   const std::string at = event.at.size() < 20 ? "-" : event.at.substr(0, 19) + "Z";
-  fmt::print("{:>8}  {:<20}  {:<14}  {}\n", event.id, at, event.kind, printable(event.data));
+  fmt::print("{:>8}  {:<20}  {:<20}  {:<14}  {}\n", event.id, at, event.actor.empty() ? "-" : printable(event.actor),
+             event.kind, printable(event.data));
 }
 
 // The event after which there is nothing to show.

@@ -16,6 +16,7 @@
 
 #include "service/clouds.h"
 #include "service/config.h"
+#include "service/core/actor.h"
 #include "service/core/drivers.h"
 #include "service/core/rule_book.h"
 #include "service/core/scheduler.h"
@@ -117,17 +118,27 @@ int end_of_output(int code) {
 // ---- the doors that report
 
 Reports reports_to(observe::Keeper& keeper) {
+  const auto acting = [](const std::string& host) { return Acting("hypervisor " + host); };
   Reports reports;
-  reports.connected = [&](const std::string& host, bool fresh, const std::string& identity) {
+  reports.connected = [=, &keeper](const std::string& host, bool fresh, const std::string& identity) {
+    const Acting by = acting(host);
     keeper.connected(host, fresh, identity);
   };
-  reports.disconnected = [&](const std::string& host, const std::string& reason) { keeper.disconnected(host, reason); };
+  reports.disconnected = [=, &keeper](const std::string& host, const std::string& reason) {
+    const Acting by = acting(host);
+    keeper.disconnected(host, reason);
+  };
   reports.looking = [&](const std::string& host) { keeper.looking(host); };
-  reports.inventory = [&](const HostRow& host, const std::vector<std::string>& shared) {
+  reports.inventory = [=, &keeper](const HostRow& host, const std::vector<std::string>& shared) {
+    const Acting by = acting(host.name);
     keeper.inventory(host, shared);
   };
-  reports.domains = [&](const std::string& host, const std::vector<DomainSeen>& all) { keeper.domains(host, all); };
-  reports.domain = [&](const std::string& host, const DomainEvent& event) {
+  reports.domains = [=, &keeper](const std::string& host, const std::vector<DomainSeen>& all) {
+    const Acting by = acting(host);
+    keeper.domains(host, all);
+  };
+  reports.domain = [=, &keeper](const std::string& host, const DomainEvent& event) {
+    const Acting by = acting(host);
     event.seen ? keeper.domain_seen(host, *event.seen) : keeper.domain_gone(host, event.id);
   };
   return reports;
@@ -149,7 +160,11 @@ Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& conf
   };
   return openstack::Openstack::start(
       openstack_options(config.openstack),
-      {[&mirror](const CloudReport& report) { return mirror.take(report); }, leads, wall_clock_us, log_line},
+      {[&mirror](const CloudReport& report) {
+         const Acting acting("openstack");
+         return mirror.take(report);
+       },
+       leads, wall_clock_us, log_line},
       [&pictures](const std::string& host) { return is_of(*pictures.latest(), host, "openstack"); });
 }
 

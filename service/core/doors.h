@@ -230,6 +230,7 @@ struct Event {
   std::int64_t at_us = 0;
   std::string kind;     // of the change: "host", "vm", "vm_removed", ...; or kProfileEvent
   std::string payload;  // to_json(Change), or the profile
+  std::string actor = {};  // who made the change (actor.h); empty: not known
 };
 
 struct Written {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "service/core/actor.h"
 #include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/cors.h"
@@ -151,6 +152,7 @@ struct Api::Inside {
       return finish(fail(ErrorCode::kForbidden, "wanted a token that is not a project's, found one of project " +
                                                     json_text(exchange->identity.project)));
     }
+    const Acting acting(exchange->identity.actor());
     if (auto checked = check_query(route, *exchange->request); !checked) return finish(tl::unexpected(checked.error()));
     if (route.chooser) {
       if (auto named = check_names(exchange->request->body); !named) return finish(tl::unexpected(named.error()));

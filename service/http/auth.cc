@@ -336,7 +336,7 @@ std::optional<std::string> foreign_token(const Request& request, std::string_vie
 Result<Identity> authorize(const Caller& caller, const Request& request, std::string_view pattern, const Policy& policy,
                            RateLimit& rate, RateLimit::Time now) {
   const std::string who = caller.user + '@' + caller.project;
-  Identity identity{sha256_hex("keystone:" + who), policy.role_of(caller.roles), who};
+  Identity identity{sha256_hex("keystone:" + who), policy.role_of(caller.roles), who, {}, "user"};
   return admit(std::move(identity), policy.least(request.method, pattern), rate, now);
 }
 

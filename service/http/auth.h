@@ -44,8 +44,12 @@ std::string sha256_hex(std::string_view text);
 struct Identity {
   std::string token_hash;
   Role role = Role::kAnyone;
-  std::string name;          // for the log; empty for kAnyone
-  std::string project = {};  // sees and places only what is in it; empty: everything
+  std::string name;                 // for the log and events; empty for kAnyone
+  std::string project = {};         // sees and places only what is in it; empty: everything
+  std::string_view kind = "token";  // of name: "user" for one of Keystone's
+
+  // Who it is, in the words of an event.
+  std::string actor() const { return name.empty() ? "anyone" : std::string(kind) + ' ' + name; }
 };
 
 class Tokens {

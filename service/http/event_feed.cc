@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "service/core/shown_text.h"
 #include "service/core/time_text.h"
 #include "service/http/project.h"
 
@@ -21,7 +22,9 @@ constexpr std::chrono::seconds kStoreDeadline{5};
 
 void append(std::string& page, const Event& event) {
   page.append("id: ").append(std::to_string(event.seq)).append("\nevent: ").append(event.kind);
-  page.append("\nat: ").append(time_text(event.at_us)).append("\ndata: ").append(event.payload).append("\n\n");
+  page.append("\nat: ").append(time_text(event.at_us));
+  if (!event.actor.empty()) page.append("\nactor: ").append(shown_text(event.actor));
+  page.append("\ndata: ").append(event.payload).append("\n\n");
 }
 
 std::string gap(std::int64_t after, std::int64_t next) {

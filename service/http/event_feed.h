@@ -6,6 +6,8 @@
 //
 //   id: 4711
 //   event: host
+//   at: 2026-11-30T10:43:09.123456Z      when it was committed
+//   actor: token ci                      who made the change, where that is known
 //   data: {"kind":"host", ...}
 //
 // Retention is bounded: where events between two ids are gone, or an id is ahead of the store, an event "gap" says so.

@@ -1,5 +1,7 @@
 #include "service/http/line_pool.h"
 
+#include "service/core/actor.h"
+
 namespace emplace::http {
 
 LinePool::LinePool(std::size_t threads, std::size_t most_queued) : most_queued_(most_queued) {
@@ -23,7 +25,10 @@ bool LinePool::submit(std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
     if (ending_ || jobs_.size() >= most_queued_) return false;
-    jobs_.push_back(std::move(job));
+    jobs_.push_back([job = std::move(job), who = Acting::who()] {
+      const Acting acting(who);
+      job();
+    });
   }
   ready_.notify_one();
   return true;

@@ -72,7 +72,7 @@ constexpr sql::Statement kFailVms{
 constexpr sql::Statement kDropExpected{
     "drop_expected",
     "DELETE FROM vms WHERE state = 'expected' AND host_id IS NULL AND name = ANY($1::text[]) AND NOT id = ANY($2::uuid[])"
-    " RETURNING id, project"};
+    " RETURNING id, project, name"};
 
 Error no_claim(const Uuid& id) { return {ErrorCode::kNotFound, fmt::format("no claim {}", to_string(id))}; }
 Error claim_expired(const Uuid& id) {
@@ -145,6 +145,9 @@ class Batch {
   std::vector<KeyedAnswer> answers_;
   std::vector<std::size_t> answer_acts_;
   std::vector<Change> changes_;
+  std::vector<std::string> actors_;               // per change
+  std::map<std::string, std::string> confirmed_by_;  // vms of these names
+  std::map<Uuid, std::string> stayed_by_;         // vms
   std::vector<std::size_t> last_change_;  // per act: how many changes there were after it
   BatchDone done_;
 };
@@ -228,6 +231,7 @@ void Batch::decide() {
       if (std::holds_alternative<TakeAct>(*acts_[act_]) != taking) continue;
       done_.outcomes[act_] = std::visit([this](const auto& act) { return decide(act); }, *acts_[act_]);
       last_change_[act_] = changes_.size();
+      actors_.resize(changes_.size(), std::visit([](const auto& act) { return act.actor; }, *acts_[act_]));
     }
   }
 }
@@ -361,6 +365,7 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
     if (stored.placed_on != stored.claim.host) forget(stored, stored.placed_on);
   }
   confirmed_.emplace_back(act.claim, to_string(act.state));
+  confirmed_by_[stored.vm.name] = act.actor;
   names_.settle(act.claim, act.state);
   VmRow vm = stored.vm;
   vm.state = act.state;
@@ -401,6 +406,7 @@ Result<ClaimsTaken> Batch::decide(const GiveBackAct& act) {
   if (act.failure.empty()) return ClaimsTaken{};
   if (stored.move || !stored.placed_on.empty()) {
     stayed_.emplace_back(stored.vm.id, act.failure);
+    stayed_by_[stored.vm.id] = act.actor;
     return ClaimsTaken{};
   }
   failed_.emplace_back(act.claim, act.failure);
@@ -501,7 +507,10 @@ void Batch::store_operations() {
   end_operations(transaction_, succeeded, "succeeded");
   end_operations(transaction_, lost, "unknown");
   end_operations(transaction_, failed, "failed");
-  for (VmRow& vm : put_failures(transaction_, stayed_)) changes_.push_back(std::move(vm));
+  for (VmRow& vm : put_failures(transaction_, stayed_)) {
+    actors_.push_back(stayed_by_.at(vm.id));
+    changes_.push_back(std::move(vm));
+  }
 }
 
 void Batch::store(std::vector<std::size_t>& answered) {
@@ -524,10 +533,13 @@ void Batch::store(std::vector<std::size_t>& answered) {
   if (!taken_.empty()) insert_claims();
   store_operations();
   if (!changes_.empty()) store_ledger(transaction_, ledger_);
-  if (!vm_ids.empty())
-    for (const auto& row : sql::run(transaction_, kDropExpected, sql::array(vm_names), sql::array_of(vm_ids)))
+  if (!vm_ids.empty()) {
+    for (const auto& row : sql::run(transaction_, kDropExpected, sql::array(vm_names), sql::array_of(vm_ids))) {
+      actors_.push_back(confirmed_by_.at(sql::text(row[2])));
       changes_.push_back(VmRemoved{sql::uuid(row[0]), {}, sql::text(row[1])});
-  const Appended appended = append_events(transaction_, changes_);
+    }
+  }
+  const Appended appended = append_events(transaction_, changes_, actors_);
   done_.transaction_id = appended.transaction_id;
   done_.backend = appended.backend;
   const std::int64_t before = appended.last_seq - static_cast<std::int64_t>(changes_.size());

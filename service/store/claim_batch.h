@@ -1,6 +1,6 @@
-// ClaimBatch: acts on claims by many callers, decided and written in one transaction (group commit). Each act stands for
-// itself: one that is refused changes nothing and does not touch the others. Claims that are given back in a batch make
-// room for those that are taken in it.
+// ClaimBatch: acts on claims by many callers, decided and written in one transaction (group commit). Each act is of
+// whom the thread works for that makes it (actor.h), and stands for itself: one that is refused changes nothing and
+// does not touch the others. Claims that are given back in a batch make room for those that are taken in it.
 //
 //   lock groups, fault domains, hosts → read cells, members, claims → decide one by one in memory → a handful of
 //   multi-row statements → append events (the caller commits)
@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "service/core/actor.h"
 #include "service/core/doors.h"
 
 namespace emplace {
@@ -20,17 +21,21 @@ struct TakeAct {
   std::vector<ClaimOrder> orders;
   std::function<ClaimRecords(std::span<const Claim>)> records;
   Uuid runner = {};  // the process that will start or move the vms
+  std::string actor = Acting::who();
 };
 struct ConfirmAct {
   Uuid claim;
   VmState state;
+  std::string actor = Acting::who();
 };
 struct GiveBackAct {
   Uuid claim;
   std::string failure;
+  std::string actor = Acting::who();
 };
 struct ExpireAct {  // gives back only what is held and expired
   Uuid claim;
+  std::string actor = Acting::who();
 };
 using ClaimAct = std::variant<TakeAct, ConfirmAct, GiveBackAct, ExpireAct>;
 

@@ -1,5 +1,6 @@
-// Events in the order of their commits: a transaction appends them last, under the lock of event_head's one row, so that the
-// order of seq is the order of commits and no seq is missing. NOTIFY is the doorbell, the table holds the payload.
+// Events in the order of their commits: a transaction appends them last, under the lock of event_head's one row, so
+// that the order of seq is the order of commits and no seq is missing. NOTIFY is the doorbell, the table holds the
+// payload. Unless actors are given, one per change, the change is that of whom the thread works for (actor.h).
 #pragma once
 
 #include <pqxx/pqxx>
@@ -18,7 +19,7 @@ struct Appended {
 };
 
 // Call it last in a transaction. No changes: the present end, and no transaction id or backend.
-Appended append_events(pqxx::work& transaction, std::span<const Change> changes);
+Appended append_events(pqxx::work& transaction, std::span<const Change> changes, std::span<const std::string> actors = {});
 
 // An event that is no change of the picture.
 Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "service/core/actor.h"
 #include "service/core/failpoint.h"
 #include "service/store/pooling.h"
 #include "service/store/sql.h"
@@ -50,7 +51,7 @@ Error to_error(const std::exception& error) {
 }
 
 SessionPool::SessionPool(const Address& address, std::size_t threads, Watch& watch, Health& health)
-    : health_(health), watch_(watch) {
+    : own_name_("replica " + address.replica), health_(health), watch_(watch) {
   for (std::size_t i = 0; i < threads; ++i) {
     sessions_.push_back(std::make_unique<Session>(address, Purpose::kWork));
     watch_.add(*sessions_.back());
@@ -72,7 +73,10 @@ SessionPool::~SessionPool() {
 Result<void> SessionPool::submit(Access access, Deadline deadline, Work work) {
   if (const std::string why = health_.refused(); !why.empty()) return tl::unexpected(unavailable(why));
   const auto job = std::make_shared<Job>();
-  job->work = std::move(work);
+  job->work = [work = std::move(work), who = Acting::who().empty() ? own_name_ : Acting::who()](pqxx::work& transaction) {
+    const Acting acting(who);
+    return work(transaction);
+  };
   job->access = access;
   job->deadline = deadline;
   auto answer = job->answer.get_future();

@@ -79,6 +79,7 @@ class SessionPool {
   Error give_up_pooled(Session& session);
   bool enter(Job& job, Stage stage);
 
+  const std::string own_name_;  // in events: what nobody asked for is this replica's own doing
   Health& health_;
   Watch& watch_;
   std::vector<std::unique_ptr<Session>> sessions_;

@@ -143,10 +143,12 @@ class Events(unittest.TestCase):
         self.emplace.post("/v1/inventory:import", hosts(1))
         self.assertEqual({stream.next()["event"] for stream in streams}, {"host"})
 
-    def test_say_when(self):
+    def test_say_when_and_by_whom(self):
         stream = self.open()
         self.emplace.post("/v1/inventory:import", hosts(1))
-        at = datetime.datetime.fromisoformat(stream.next()["at"].replace("Z", "+00:00"))
+        event = stream.next()
+        self.assertEqual(event["actor"], "token admin")
+        at = datetime.datetime.fromisoformat(event["at"].replace("Z", "+00:00"))
         self.assertLess(abs(at.timestamp() - time.time()), 60)
 
     def test_say_at_once_that_an_id_is_ahead_of_the_store(self):

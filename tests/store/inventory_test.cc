@@ -1,10 +1,13 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 
+#include "service/core/actor.h"
 #include "service/core/picture.h"
 #include "tests/store/fixture.h"
 
@@ -196,6 +199,40 @@ TEST_F(Inventory, TailsEveryEventOnceInOrderWhileManyWrite) {
   ASSERT_EQ(seen.size(), static_cast<std::size_t>(last));
   for (std::size_t i = 0; i < seen.size(); ++i) ASSERT_EQ(seen[i], static_cast<std::int64_t>(i) + 1);
   EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});
+}
+
+TEST_F(Inventory, KeepsWhoMadeEachChange) {
+  {
+    const Acting acting("token ci");
+    ASSERT_TRUE(put({host("h", 1e6, 1e9)}));
+  }
+  ASSERT_TRUE(put({host("own", 1, 1)}));
+  std::vector<std::thread> callers;  // whose claims are committed together
+  for (int i = 0; i < 8; ++i)
+    callers.emplace_back([&, i] {
+      const Acting acting(fmt::format("token {}", i));
+      for (int n = 0; n < 10; ++n) {
+        const ClaimOrder wanted = order(vm(fmt::format("of token {}", i), 1, 1), "h");
+        EXPECT_TRUE(store.take({wanted}, {}, soon()));
+        EXPECT_TRUE(n % 2 == 0 ? store.confirm(wanted.id, VmState::kRunning, soon())
+                               : store.give_back(wanted.id, "no", soon()));
+      }
+    });
+  for (auto& caller : callers) caller.join();
+
+  std::map<Uuid, std::string> names;
+  for (const Event& event : store.events_after(0, 100000, soon()).value()) {
+    const Change change = change_from_json(event.payload).value();
+    if (const auto* row = std::get_if<HostRow>(&change)) {
+      EXPECT_EQ(event.actor, row->name == "h" ? "token ci" : "replica a");
+    } else if (const auto* seen = std::get_if<VmRow>(&change)) {
+      names[seen->id] = seen->name;
+      EXPECT_EQ("of " + event.actor, seen->name);
+    } else {
+      EXPECT_EQ("of " + event.actor, names.at(std::get<VmRemoved>(change).id));
+    }
+  }
+  EXPECT_EQ(names.size(), 80u);
 }
 
 TEST_F(Inventory, SaysWhenEventsAreBeyondRetention) {

@@ -6,34 +6,10 @@
 #include <array>
 #include <cstdint>
 
+#include "service/core/utf8.h"
+
 namespace emplace {
 namespace {
-
-struct ShownCharacter {
-  char32_t code;
-  std::size_t bytes;
-  bool valid;
-};
-
-constexpr ShownCharacter kInvalid{U'\ufffd', 1, false};
-
-// Precondition: `text` is not empty.
-ShownCharacter first_shown(std::string_view text) {
-  static constexpr std::array<char32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};  // by length: no overlong forms
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return {lead, 1, true};
-  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc0 || lead >= 0xf8 || text.size() < bytes) return kInvalid;
-  char32_t code = lead & (0x7fU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    const auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xc0) != 0x80) return kInvalid;
-    code = (code << 6) | (next & 0x3fU);
-  }
-  const bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
-  if (code < kLeast[bytes] || code > 0x10ffff || is_surrogate) return kInvalid;
-  return {code, bytes, true};
-}
 
 // Beyond U+FFFF as JSON has it, in two halves.
 void append_escape(std::string& out, char32_t code) {
@@ -54,8 +30,8 @@ void append_escape(std::string& out, char32_t code) {
 std::string escaped(std::string_view text, std::string_view besides) {
   std::string out;
   while (!text.empty()) {
-    const ShownCharacter first = first_shown(text);
-    const bool is_plain = first.valid && !is_hidden(first.code) && besides.find(text[0]) == std::string_view::npos;
+    const Utf8Character first = first_character(text);
+    const bool is_plain = first.part == Part::kWhole && !is_hidden(first.code) && besides.find(text[0]) == std::string_view::npos;
     is_plain ? void(out += text.substr(0, first.bytes)) : append_escape(out, first.code);
     text.remove_prefix(first.bytes);
   }
@@ -81,8 +57,8 @@ bool is_hidden(char32_t c) {
 
 bool has_hidden(std::string_view text) {
   while (!text.empty()) {
-    const ShownCharacter first = first_shown(text);
-    if (!first.valid || is_hidden(first.code)) return true;
+    const Utf8Character first = first_character(text);
+    if (first.part != Part::kWhole || is_hidden(first.code)) return true;
     text.remove_prefix(first.bytes);
   }
   return false;

@@ -9,6 +9,18 @@
 
 namespace emplace {
 
+enum class Part { kWhole, kCut, kNone };  // a character; the beginning of one that ends with the text; neither
+
+// What a text begins with.
+struct Utf8Character {
+  char32_t code;      // U+FFFD unless whole
+  std::size_t bytes;  // 1 for kNone
+  Part part;
+};
+
+// Precondition: `text` is not empty.
+Utf8Character first_character(std::string_view text);
+
 bool is_utf8(std::string_view text);
 
 // Each byte that belongs to no character, and each NUL, becomes U+FFFD. At most `most` bytes, and never a part of a

@@ -98,10 +98,14 @@ std::int64_t wall_clock_us() {
 
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
 
-Rows query(const std::string& connection, const std::string& sql) {
+std::string onlooker_of(const std::string& connection) {
   const auto& shared = shared_server();
   const bool ours = shared && connection.starts_with(shared->postgres->connection_string());
-  pqxx::connection open(ours ? connection + shared->postgres->onlooker() : connection);
+  return ours ? connection + shared->postgres->onlooker() : connection;
+}
+
+Rows query(const std::string& connection, const std::string& sql) {
+  pqxx::connection open(onlooker_of(connection));
   pqxx::nontransaction transaction(open);
   Rows rows;
   for (const auto& row : transaction.exec(sql)) {

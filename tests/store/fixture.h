@@ -34,6 +34,8 @@ Uuid random_uuid();
 std::int64_t wall_clock_us();
 Deadline in(std::chrono::milliseconds time);
 
+// The same database, for what tests do there themselves: whatever the operator of a server has set for ours.
+std::string onlooker_of(const std::string& connection);
 Rows query(const std::string& connection, const std::string& sql);
 std::string value(const std::string& connection, const std::string& sql);  // of the first row's first column
 

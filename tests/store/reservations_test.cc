@@ -122,9 +122,7 @@ TEST_F(ReservationsOnTwoReplicas, AreDecidedWhileTheStoreHangs) {
   Replica a(connection, "a", ahead_us), b(connection, "b", ahead_us);
   const VmRequest asked = vm("v", 4, 1024);
   {
-    pqxx::connection other(connection);
-    // A server's own limits must not end what holds up the store.
-    pqxx::nontransaction(other).exec("SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0");
+    pqxx::connection other(onlooker_of(connection));
     pqxx::work hang(other);
     hang.exec("LOCK TABLE reservations");
     for (const std::string host : {"h1", "h2", "h1", "h2"}) {

@@ -18,13 +18,17 @@ VmState state_of(int state, int reason) {
     case VIR_DOMAIN_CRASHED:
       return VmState::kFailed;
     case VIR_DOMAIN_PAUSED:
+      // The destination of a move has a domain that starts up before it is the one that is moved.
+      if (reason == VIR_DOMAIN_PAUSED_STARTING_UP) return VmState::kStarting;
       return reason == VIR_DOMAIN_PAUSED_MIGRATION ? VmState::kMigrating : VmState::kRunning;
     default:
       return VmState::kRunning;
   }
 }
 
-bool active(const DomainSeen& seen) { return seen.state == VmState::kRunning || seen.state == VmState::kMigrating; }
+bool active(const DomainSeen& seen) {
+  return seen.state == VmState::kStarting || seen.state == VmState::kRunning || seen.state == VmState::kMigrating;
+}
 
 std::string label(const DomainSeen& seen) { return fmt::format("domain {} ({})", seen.name, to_string(seen.id)); }
 

@@ -116,7 +116,8 @@ std::vector<std::string> Roster::runs_also(const Uuid& vm, const std::string& ho
   std::vector<std::string> others;
   for (const auto& [place, since] : twice_) {
     const auto& [id, a, b] = place;
-    if (id != vm || (a != host && b != host) || hosts_.at(b).same_as == a) continue;
+    if (id != vm || (a != host && b != host)) continue;
+    if (!hosts_.at(a).same_as.empty() || !hosts_.at(b).same_as.empty()) continue;
     const bool is_lasting = hosts_.at(a).listed > since.looks_a && hosts_.at(b).listed > since.looks_b;
     if (is_lasting) others.push_back(a == host ? b : a);
   }

@@ -34,7 +34,7 @@ class Roster {
   // The picture from before the host was last looked at: what was on the host then must be in the list, or is gone.
   std::shared_ptr<const Picture> before(const std::string& host) const;
   bool runs(const Uuid& vm, const std::string& host) const;
-  // Where else it is seen running for good.
+  // Where else it is seen running for good; second names of a libvirtd do not count.
   std::vector<std::string> runs_also(const Uuid& vm, const std::string& host) const;
   // The host of the least name that is the same libvirtd; empty: this one has that name, or is alone.
   std::string same_as(const std::string& host) const;

@@ -73,6 +73,16 @@ TEST_F(RosterOfHosts, KnowsTwoNamesOfOneLibvirtd) {
   EXPECT_EQ(roster.same_as("b"), "");
 }
 
+TEST_F(RosterOfHosts, NamesAVmThatRunsTwiceUnderOneNameOfEachLibvirtd) {
+  roster.connected("a", "other"), roster.connected("b", "same"), roster.connected("c", "same");
+  for (int turn = 0; turn < 3; ++turn)
+    for (const char* const host : {"a", "b", "c"}) look(host, {running(1)});
+  ASSERT_EQ(roster.same_as("c"), "b");
+  EXPECT_EQ(roster.runs_also(id(1), "a"), Names{"b"});
+  EXPECT_EQ(roster.runs_also(id(1), "b"), Names{"a"});
+  EXPECT_EQ(roster.runs_also(id(1), "c"), Names());
+}
+
 TEST_F(RosterOfHosts, TakesTheOtherNameWhenTheFirstIsLost) {
   roster.connected("a", "same"), roster.connected("b", "same");
   look("a", {running(1)}), look("b", {running(1)});

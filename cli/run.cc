@@ -44,8 +44,10 @@ void add_completion(CLI::App& app) {
   command->callback([&app, shell] {
     std::vector<CommandWords> commands;
     walk(app, "", [&](const CLI::App& each, const std::string& path) { commands.push_back(words_of(each, path)); });
-    for (CommandWords& each : commands)
+    for (CommandWords& each : commands) {
       if (each.path == "help") append_commands(each.words, app);
+      if (each.path == "completion") each.words.insert(each.words.end(), {"bash", "zsh", "fish"});
+    }
     fmt::print("{}", completion_script(*shell, commands));
   });
 }

@@ -6,6 +6,7 @@ usage: command_line.py BUILD_DIRECTORY
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -227,6 +228,40 @@ def explained_usage(service):
         assert f"did you mean {meant}?" in service.complaint(*words), words
 
 
+# How each shell is asked what may follow a line; zsh's compadd and _files are what its completion calls.
+COMPLETIONS = {
+    "bash": """source "$1"; read -ra COMP_WORDS <<<"$2"; [[ $2 == *' ' ]] && COMP_WORDS+=(''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_emplace; printf '%s\n' "${COMPREPLY[@]}" """,
+    "fish": "source $argv[1]; complete -C $argv[2] | string replace -r '\\t.*' ''; true",
+    "zsh": """compdef() { }; _files() { }; compadd() { shift; print -l -- ${(M)@:#$PREFIX*} }
+source $1; words=("${(@s: :)2}"); CURRENT=$#words; PREFIX=$words[-1]; _emplace""",
+}
+
+
+def completions(service):
+    """Each shell that is here completes commands and, after a '-', options; where neither may follow it is left to files."""
+    for shell, ask in COMPLETIONS.items():
+        if not shutil.which(shell):
+            continue
+        script = os.path.join(service.data, "completion." + shell)
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(service.emplace("completion", shell))
+
+        def offered(line):
+            options = {"bash": ["--norc", "-c", ask, "bash"], "fish": ["--no-config", "-c", ask], "zsh": ["-f", "-c", ask, "zsh"]}[shell]
+            done = subprocess.run([shell, *options, script, line], capture_output=True, text=True, timeout=60, check=True, cwd=service.data)
+            assert not done.stderr, done.stderr
+            return set(done.stdout.split())
+
+        assert {"vms", "hosts", "completion"} <= offered("emplace "), shell
+        assert offered("emplace pl") == {"place", "plugin", "plugins"}, shell
+        assert offered("emplace --url http://x vms ") == {"migrate", "delete"}, shell
+        assert {"--to", "--wait", "--json"} <= offered("emplace vms migrate web-1 --"), shell
+        assert "--group" not in offered("emplace vms migrate web-1 --"), shell
+        assert offered("emplace completion ") == {"bash", "zsh", "fish"}, shell
+        assert "--help" not in offered("emplace import "), shell
+
+
 def whole_output(service):
     """A reader who leaves is no fault, a full disk is one."""
     conf = os.path.join(service.data, "nova.conf")
@@ -353,7 +388,8 @@ def main():
     build = os.path.abspath(sys.argv[1])
     with Service(build) as service:
         for step in (inventory, placements, refused_arguments, decisions, lists, claims, unique_names, releases, groups, profiles,
-                     drain, tokens, host_states, others, explained_usage, whole_output, numbers, events):
+                     drain, tokens, host_states, others, explained_usage, completions, whole_output, numbers,
+                     events):
             step(service)
             print(f"ok {step.__name__}")
         without_service(build, service)

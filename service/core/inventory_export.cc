@@ -67,16 +67,9 @@ void write_row(JsonWriter& writer, const GroupRow& group) {
   writer.number("max_per_host", group.max_per_host).close();
 }
 
-// An import can't say that a vm is on its way; what is on a host stays there.
-VmState settled(const VmRow& vm) {
-  if (vm.host.empty()) return VmState::kExpected;
-  const bool kept = vm.state == VmState::kRunning || vm.state == VmState::kStopped || vm.state == VmState::kFailed;
-  return kept ? vm.state : VmState::kPlaced;
-}
-
 void write_row(JsonWriter& writer, const VmRow& vm) {
   writer.open().text("name", vm.name).text("id", to_string(vm.id)).text_or_null("host", vm.host);
-  writer.text("state", to_string(settled(vm)));
+  writer.text("state", to_string(vm.state));
   writer.number("vcpus", vm.vcpus).number("memory_mib", vm.memory_mib).number("disk_gib", vm.disk_gib);
   writer.text_or_null("project", vm.project).text_or_null("group", vm.group);
   writer.whole("numa_nodes", vm.numa_nodes).key("cells").open_list();
@@ -152,6 +145,45 @@ void write_list(JsonWriter& writer, std::string_view name, const std::vector<Cha
 }
 
 }  // namespace
+
+namespace {
+
+// What no import says.
+HostRow said_of(HostRow host) {
+  host.source = "static";
+  host.generation = 0;
+  host.cpu_util = host.memory_used_observed_mib = host.power_watts = std::nullopt;
+  host.observed_at_us = 0;
+  return host;
+}
+
+VmRow said_of(VmRow vm) {
+  vm.source = "static";
+  vm.failure.clear();
+  vm.vcpus_max = vm.memory_max_mib = 0;
+  return vm;
+}
+
+template <typename Row>
+bool says(const Row& known, const Row& row) {
+  return known.source != "static" && to_json(Change(said_of(known))) == to_json(Change(said_of(row)));
+}
+
+}  // namespace
+
+bool repeats(const Picture& picture, const HostRow& host) {
+  const std::uint32_t row = picture.find_host(host.name);
+  return row != kNoRow && says(host_row(picture, row), host);
+}
+
+bool repeats(const Picture& picture, const VmRow& vm) {
+  const std::uint32_t row = vm.id.is_zero() ? picture.find_vm_by_name(vm.name) : picture.find_vm(vm.id);
+  if (row == kNoRow) return false;
+  VmRow wanted = vm;
+  const VmRow known = vm_row(picture, row);
+  if (wanted.id.is_zero()) wanted.id = known.id;
+  return says(known, wanted);
+}
 
 std::string inventory_json(const Picture& picture) {
   const std::vector<Change> changes = changes_of(picture);

@@ -1,6 +1,7 @@
 #include "service/core/inventory_json.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "service/core/base64.h"
@@ -19,6 +20,7 @@ constexpr std::size_t kMostState = 4 << 20;
 // Where the rows of one import are read to, and when they count as observed.
 struct Reading {
   std::int64_t now_us = 0;
+  const Picture* known = nullptr;
   JsonErrors errors = {};
   std::vector<Change> changes = {};
 };
@@ -119,6 +121,9 @@ void read_host(JsonFields& fields, HostRow& host, std::int64_t now_us, JsonError
       errors.add(fields.path_of("nova_state") + ": wanted at most 4 MiB of JSON");
   }
   fields.value("nova_state");
+}
+
+void check_host(const JsonFields& fields, const HostRow& host, JsonErrors& errors) {
   if (!errors.none()) return;
   check_cells(fields, host, errors);
   check_reserved(fields, host, errors);
@@ -149,7 +154,8 @@ void read_vm_row(JsonFields& fields, VmRow& vm, JsonErrors& errors) {
   fields.value("spread");
   vm.state = vm.host.empty() ? VmState::kExpected : VmState::kPlaced;
   if (fields.has("state"))
-    fields.choice("state", vm.state, "expected, placed, running, stopped, failed", &parse_vm_state);
+    fields.choice("state", vm.state, "expected, placed, claimed, starting, running, stopped, migrating, failed",
+                  &parse_vm_state);
 }
 
 // Little-endian 64-bit values; nothing when the text is not base64 of a whole number of them.
@@ -252,9 +258,30 @@ void read_rows_of_hosts(JsonFields& root, Reading& reading) {
     fields.require("vcpus");
     fields.require("memory_mib");
     read_host(fields, row, reading.now_us, reading.errors);
+    if (reading.known && repeats(*reading.known, row)) return;
+    check_host(fields, row, reading.errors);
     reading.changes.emplace_back(std::move(row));
   });
 }
+
+// Several vms may share a name; then only their ids tell them apart.
+class VmsNamed {
+ public:
+  void check(const JsonFields& fields, const VmRow& vm, JsonErrors& errors) {
+    const auto [known, is_fresh] = have_ids_.try_emplace(vm.name, !vm.id.is_zero());
+    if (!is_fresh && !(known->second && !vm.id.is_zero())) {
+      errors.add(fields.path_of("name") + ": wanted an id for each vm of one name, found " + json_text(vm.name) +
+                 " twice");
+    }
+    if (!vm.id.is_zero() && !ids_.insert(vm.id).second) {
+      errors.add(fields.path_of("id") + ": wanted each id once, found " + to_string(vm.id) + " twice");
+    }
+  }
+
+ private:
+  std::map<std::string, bool> have_ids_;
+  std::set<Uuid> ids_;
+};
 
 void read_rows_of_vms(JsonFields& root, Reading& reading) {
   each_row(root, "groups", "name", reading, [&](JsonFields& fields, const std::string& name) {
@@ -264,10 +291,14 @@ void read_rows_of_vms(JsonFields& root, Reading& reading) {
     read_group(fields, row);
     reading.changes.emplace_back(std::move(row));
   });
-  each_row(root, "vms", "name", reading, [&](JsonFields& fields, const std::string& name) {
+  VmsNamed named;
+  each_row(root, "vms", "", reading, [&](JsonFields& fields, const std::string&) {
     VmRow row;
-    row.name = name;
+    fields.require("name");
+    fields.name("name", row.name);
     read_vm_row(fields, row, reading.errors);
+    named.check(fields, row, reading.errors);
+    if (reading.known && repeats(*reading.known, row)) return;
     reading.changes.emplace_back(std::move(row));
   });
 }
@@ -312,10 +343,10 @@ void read_aggregate(JsonFields& fields, AggregateRow& aggregate) {
   fields.texts_by_name("metadata", aggregate.metadata);
 }
 
-Result<std::vector<Change>> parse_inventory(std::string_view json, std::int64_t now_us) {
+Result<std::vector<Change>> parse_inventory(std::string_view json, std::int64_t now_us, const Picture* known) {
   const auto document = JsonDocument::parse(json);
   if (!document) return tl::unexpected(document.error());
-  Reading reading{.now_us = now_us};
+  Reading reading{.now_us = now_us, .known = known};
   JsonFields root(document->root(), "", reading.errors);
   read_rows_of_hosts(root, reading);
   read_rows_of_vms(root, reading);
@@ -342,6 +373,7 @@ HostRow read_host_change(JsonFields& fields, const Picture* picture, JsonErrors&
   }
   const std::int64_t observed_at_us = picture ? picture->made_at_us() : 0;
   if (errors.none()) read_host(fields, row, observed_at_us, errors);
+  check_host(fields, row, errors);
   return row;
 }
 

@@ -11,7 +11,8 @@
 namespace emplace::http {
 namespace {
 
-// Rows of the configuration's hypervisors, and what runs there, are theirs: an import only writes static ones.
+// Rows of the configuration's hypervisors, and what runs there, are theirs: an import writes only static ones, and may
+// repeat what is known of others.
 Result<void> check_static(const Picture& picture, const std::vector<Change>& changes) {
   for (const Change& change : changes) {
     std::string_view name, source = "static", what;
@@ -21,22 +22,24 @@ Result<void> check_static(const Picture& picture, const std::vector<Change>& cha
       if (row != kNoRow) source = picture.text(picture[hosts::source].get(row).value_or(kNoRow));
     } else if (const auto* vm = std::get_if<VmRow>(&change)) {
       name = vm->name, what = "vms";
-      const std::uint32_t row = picture.find_vm_by_name(name);
+      const std::uint32_t row = vm->id.is_zero() ? picture.find_vm_by_name(name) : picture.find_vm(vm->id);
       if (row != kNoRow && picture[vms::id].valid(row))
         source = picture.text(picture[vms::source].get(row).value_or(kNoRow));
     }
     if (source != "static" && !source.empty()) {
-      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted names that no {} source has, found {} of source {}",
-                                                   what, source, json_text(name), source));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{}: wanted of source {} only what is known already, found {} with other values", what,
+                              source, json_text(name)));
     }
   }
   return {};
 }
 
 Result<Response> import(const ApiRoom& room, const Exchange& exchange, const std::optional<IdempotencyKey>& key) {
-  auto changes = parse_inventory(exchange.request->body, room.now_us());
+  const auto picture = room.parts.pictures.latest();
+  auto changes = parse_inventory(exchange.request->body, room.now_us(), picture.get());
   if (!changes) return tl::unexpected(changes.error());
-  if (const auto checked = check_static(*room.parts.pictures.latest(), *changes); !checked) {
+  if (const auto checked = check_static(*picture, *changes); !checked) {
     return tl::unexpected(checked.error());
   }
   JsonWriter writer;

@@ -56,6 +56,26 @@ struct Rows {
 
 bool is_same(const Change& a, const Change& b) { return to_json(a) == to_json(b); }
 
+// What an import says of a vm that is on its way: how it is when it has arrived, for nobody here will bring it there.
+VmState settled(VmState state) {
+  if (state == VmState::kMigrating) return VmState::kRunning;
+  return state == VmState::kClaimed || state == VmState::kStarting ? VmState::kPlaced : state;
+}
+
+std::pair<std::string, std::string> key(const TrafficRow& row) { return {row.a, row.b}; }
+std::pair<std::string, std::string> key(const DataSourceRow& row) { return {row.vm, row.source}; }
+std::string key(const SourceHostsRow& row) { return row.source; }
+
+template <typename Row>
+void leave_out_known(Rows<Row>& rows, const std::vector<Row>& known) {
+  std::map<decltype(key(std::declval<Row>())), const Row*> present;
+  for (const Row& row : known) present.emplace(key(row), &row);
+  rows.leave_out([&](const Row& row) {
+    const auto found = present.find(key(row));
+    return found != present.end() && is_same(*found->second, row);
+  });
+}
+
 template <typename Row>
 std::map<std::string, Row> by_name(std::vector<Row> rows) {
   std::map<std::string, Row> map;
@@ -74,6 +94,7 @@ class InventoryWrite {
         .and_then([&] { return check_generations(if_match); })
         .and_then([this] { return check_removals(); })
         .map([this] { leave_out_unchanged(); })
+        .map([this] { leave_out_known_edges(); })
         .and_then([this] { return put_inventory(); })
         .and_then([this] { return put_edges(); })
         .map([this] { remove(); })
@@ -105,12 +126,13 @@ class InventoryWrite {
   Result<void> check_generations(std::optional<std::int64_t> if_match) const;
   Result<void> check_removals();
   void leave_out_unchanged();
+  void leave_out_known_edges();
   Result<void> check_references();
   Result<void> put_inventory();
   void put_named_rows();
   Result<void> put_vm_rows();
   Result<void> check_cells() const;
-  void keep_cells(VmRow& vm) const;
+  void keep_what_no_write_says(VmRow& vm) const;
   void choose_missing_cells();
   Result<void> put_edges();
   void remove();
@@ -248,11 +270,13 @@ void InventoryWrite::leave_out_unchanged() {
   for (const HostRow& host : hosts_.rows)
     if (present_hosts_.contains(host.name)) names.push_back(host.name);
   if (!names.empty()) leave_out_named(hosts_, by_name(read_hosts(transaction_, names)));
-  for (VmRow& vm : vms_.rows) keep_cells(vm);
+  for (VmRow& vm : vms_.rows) keep_what_no_write_says(vm);
   vms_.leave_out([this](const VmRow& vm) {
     const auto found = present_vms_.find(vm.id);
     return found != present_vms_.end() && is_same(found->second, vm);
   });
+  for (VmRow& vm : vms_.rows)
+    if (vm.source == "static") vm.state = settled(vm.state);
   if (!aggregates_.rows.empty()) {
     const auto present = by_name(read_aggregates(transaction_));
     aggregates_.leave_out([&](const AggregateRow& row) {
@@ -260,6 +284,16 @@ void InventoryWrite::leave_out_unchanged() {
       return found != present.end() && is_same(found->second, row);
     });
   }
+}
+
+void InventoryWrite::leave_out_known_edges() {
+  if (!traffic_.rows.empty()) leave_out_known(traffic_, read_traffic(transaction_, traffic_.rows));
+  if (!data_sources_.rows.empty()) leave_out_known(data_sources_, read_data_sources(transaction_, data_sources_.rows));
+  if (!source_hosts_.rows.empty()) leave_out_known(source_hosts_, read_source_hosts(transaction_));
+  samples_.leave_out([this](const PageSampleRow& sample) {
+    const auto known = read_sample(transaction_, sample.vm);
+    return known && is_same(*known, sample);
+  });
 }
 
 Result<void> InventoryWrite::check_references() {
@@ -304,11 +338,15 @@ void InventoryWrite::put_named_rows() {
   if (!hosts_.rows.empty()) written_.generation = hosts_.rows.back().generation;
 }
 
-// A vm that stays as it was keeps its cells.
-void InventoryWrite::keep_cells(VmRow& vm) const {
+// Why its last act failed, what its hypervisor reports, and the cells of a vm that stays as it was.
+void InventoryWrite::keep_what_no_write_says(VmRow& vm) const {
   const auto found = present_vms_.find(vm.id);
-  if (found == present_vms_.end() || !vm.cells.empty()) return;
+  if (found == present_vms_.end()) return;
   const VmRow& old = found->second;
+  vm.failure = old.failure;
+  vm.vcpus_max = old.vcpus_max;
+  vm.memory_max_mib = old.memory_max_mib;
+  if (!vm.cells.empty()) return;
   if (old.host == vm.host && old.numa_nodes == vm.numa_nodes && old.vcpus == vm.vcpus && old.memory_mib == vm.memory_mib)
     vm.cells = old.cells;
 }

@@ -36,6 +36,15 @@ constexpr sql::Statement kAggregates{"all_aggregates", "SELECT name, metadata FR
 constexpr sql::Statement kTrafficPage{"traffic_page",
                                       "SELECT a, b, bytes_per_s, observed_at_us FROM traffic WHERE (a, b) > ($1, $2)"
                                       " ORDER BY a, b LIMIT $3"};
+constexpr sql::Statement kTrafficOf{
+    "traffic_of", "SELECT t.a, t.b, t.bytes_per_s, t.observed_at_us FROM traffic t"
+                  " JOIN unnest($1::text[], $2::text[]) AS n (a, b) ON t.a = n.a AND t.b = n.b"};
+constexpr sql::Statement kDataSourcesOf{
+    "data_sources_of", "SELECT d.vm, d.source, d.bytes_per_s, d.observed_at_us FROM data_sources d"
+                       " JOIN unnest($1::text[], $2::text[]) AS n (vm, source) ON d.vm = n.vm AND d.source = n.source"};
+constexpr sql::Statement kSampleOf{
+    "page_sample_of",
+    "SELECT vm, pages, zero_pages, distinct_pages, rate, observed_at_us, hashes FROM page_samples WHERE vm = $1"};
 constexpr sql::Statement kDataSources{"all_data_sources",
                                       "SELECT vm, source, bytes_per_s, observed_at_us FROM data_sources ORDER BY vm, source"};
 constexpr sql::Statement kSourceHosts{"all_source_hosts", "SELECT source, hosts FROM source_hosts ORDER BY source"};
@@ -103,6 +112,13 @@ VmRow to_vm(const pqxx::row& row) {
       .memory_max_mib = sql::f64(row[17])};
 }
 
+TrafficRow to_traffic(const pqxx::row& row) {
+  return {sql::text(row[0]), sql::text(row[1]), sql::f64(row[2]), sql::i64(row[3])};
+}
+DataSourceRow to_data_source(const pqxx::row& row) {
+  return {sql::text(row[0]), sql::text(row[1]), sql::f64(row[2]), sql::i64(row[3])};
+}
+
 PageSampleRow to_sample(const pqxx::row& row) {
   PageSampleRow sample{.vm = sql::text(row[0]),
                        .pages = sql::f64(row[1]),
@@ -161,9 +177,7 @@ void read_traffic(pqxx::work& transaction, const Take& take) {
     if (rows.empty()) return;
     a = sql::text(rows.back()[0]);
     b = sql::text(rows.back()[1]);
-    take(to_changes(rows, [](const pqxx::row& row) {
-      return TrafficRow{sql::text(row[0]), sql::text(row[1]), sql::f64(row[2]), sql::i64(row[3])};
-    }));
+    take(to_changes(rows, to_traffic));
   }
 }
 
@@ -206,6 +220,34 @@ std::vector<AggregateRow> read_aggregates(pqxx::work& transaction) {
   return aggregates;
 }
 
+std::vector<TrafficRow> read_traffic(pqxx::work& transaction, const std::vector<TrafficRow>& edges) {
+  std::vector<TrafficRow> known;
+  sql::Array a, b;
+  for (const TrafficRow& edge : edges) a.add(edge.a), b.add(edge.b);
+  for (const auto& row : sql::run(transaction, kTrafficOf, a.text(), b.text())) known.push_back(to_traffic(row));
+  return known;
+}
+
+std::vector<DataSourceRow> read_data_sources(pqxx::work& transaction, const std::vector<DataSourceRow>& edges) {
+  std::vector<DataSourceRow> known;
+  sql::Array vms, sources;
+  for (const DataSourceRow& edge : edges) vms.add(edge.vm), sources.add(edge.source);
+  for (const auto& row : sql::run(transaction, kDataSourcesOf, vms.text(), sources.text()))
+    known.push_back(to_data_source(row));
+  return known;
+}
+
+std::vector<SourceHostsRow> read_source_hosts(pqxx::work& transaction) {
+  std::vector<SourceHostsRow> known;
+  for (const auto& row : sql::run(transaction, kSourceHosts)) known.push_back({sql::text(row[0]), sql::texts(row[1])});
+  return known;
+}
+
+std::optional<PageSampleRow> read_sample(pqxx::work& transaction, const std::string& vm) {
+  const auto rows = sql::run(transaction, kSampleOf, vm);
+  return rows.empty() ? std::nullopt : std::optional(to_sample(rows.front()));
+}
+
 void read_all(pqxx::work& transaction, const Take& take) {
   const auto take_rows = [&take](const auto& rows) { take({rows.begin(), rows.end()}); };
   take_rows(read_aggregates(transaction));
@@ -214,12 +256,8 @@ void read_all(pqxx::work& transaction, const Take& take) {
   read_vm_pages(transaction, take);
   read_claim_pages(transaction, take);
   read_traffic(transaction, take);
-  take(to_changes(sql::run(transaction, kDataSources), [](const pqxx::row& row) {
-    return DataSourceRow{sql::text(row[0]), sql::text(row[1]), sql::f64(row[2]), sql::i64(row[3])};
-  }));
-  take(to_changes(sql::run(transaction, kSourceHosts), [](const pqxx::row& row) {
-    return SourceHostsRow{sql::text(row[0]), sql::texts(row[1])};
-  }));
+  take(to_changes(sql::run(transaction, kDataSources), to_data_source));
+  take_rows(read_source_hosts(transaction));
   read_samples(transaction, take);
 }
 

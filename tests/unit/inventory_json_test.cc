@@ -122,6 +122,65 @@ TEST(InventoryJson, ReadsBackToTheSamePicture) {
   EXPECT_EQ(inventory_json(*testing_rows::picture_of(*again)), text);
 }
 
+TEST(InventoryJson, SaysTheStateOfAVmWhateverItIs) {
+  const VmRow moving{.id = testing_rows::numbered(1),
+                     .name = "v",
+                     .host = "h",
+                     .state = VmState::kMigrating,
+                     .vcpus = 1,
+                     .memory_mib = 1};
+  const VmRow failed{
+      .id = testing_rows::numbered(2), .name = "v", .state = VmState::kFailed, .vcpus = 1, .memory_mib = 1};
+  const auto picture = testing_rows::picture_of({HostRow{.name = "h", .vcpus = 1, .memory_mib = 1}, moving, failed});
+
+  const auto again = parse_inventory(inventory_json(*picture), 0);
+
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(row<VmRow>(*again, 1).state, VmState::kMigrating);
+  EXPECT_EQ(row<VmRow>(*again, 2).state, VmState::kFailed);
+}
+
+TEST(ParseInventory, LeavesOutWhatRepeatsTheRowsOfOtherSources) {
+  // Its cells do not sum to the host, which an import of it alone would be refused for.
+  const HostRow driven{
+      .name = "h", .source = "libvirt", .vcpus = 2, .memory_mib = 9, .cells = {{2, 8}}, .cpu_util = 0.5};
+  const VmRow moving{.id = testing_rows::numbered(1),
+                     .name = "v",
+                     .host = "h",
+                     .state = VmState::kMigrating,
+                     .source = "libvirt",
+                     .vcpus = 1,
+                     .memory_mib = 1,
+                     .failure = "an earlier move",
+                     .vcpus_max = 4};
+  const VmRow ours{.id = testing_rows::numbered(2), .name = "w", .vcpus = 1, .memory_mib = 1};
+  const auto picture = testing_rows::picture_of({driven, moving, ours});
+  const std::string text = inventory_json(*picture);
+
+  const auto kept = parse_inventory(text, 0, picture.get());
+  HostRow other = driven;
+  other.zone = "z";
+
+  ASSERT_TRUE(kept) << kept.error().message;
+  ASSERT_EQ(kept->size(), 1u);
+  EXPECT_EQ(row<VmRow>(*kept, 0).name, "w");
+  EXPECT_FALSE(repeats(*picture, other));
+  EXPECT_FALSE(repeats(*picture, ours)) << "the store compares rows that an import may change";
+}
+
+TEST(ParseInventory, TellsVmsOfOneNameApartByTheirIds) {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return R"({"vms":[{"name":"v","vcpus":1,"memory_mib":1)" + first + R"(},{"name":"v","vcpus":1,"memory_mib":1)" +
+           second + "}]}";
+  };
+  const std::string one = R"(,"id":"5b0c9f1e-6a34-4b7e-9b8e-111111111111")",
+                    other = R"(,"id":"5b0c9f1e-6a34-4b7e-9b8e-222222222222")";
+  EXPECT_EQ(inventory_fault(two(one, other)), "");
+  EXPECT_TRUE(starts(inventory_fault(two(one, one)), "vms[1].id: wanted each id once"));
+  EXPECT_TRUE(starts(inventory_fault(two(one, "")), "vms[1].name: wanted an id for each vm of one name"));
+  EXPECT_TRUE(starts(inventory_fault(two("", "")), "vms[1].name: wanted an id for each vm of one name"));
+}
+
 TEST(WhatIf, KeepsWhatAHostDoesNotName) {
   const auto picture = testing_rows::picture_of(parse_inventory(everything(), 1).value());
   const auto document = JsonDocument::parse(R"({"kind":"host","name":"h1","state":"disabled"})");

@@ -241,10 +241,11 @@ class HostsThatAreOneLibvirtd(unittest.TestCase):
             config.write_text("[libvirt]\npoll_s = 1\n" + hosts)
             emplace = service.Service(["--config", str(config)])
             try:
-                # Each finding comes with its host's own next poll.
+                # Each finding comes with its host's own next poll, and what follows from it after that.
                 found = DrivenHosts.wait(
                     lambda: (hosts := emplace.items("/v1/hosts", "hosts"))
-                    and [[one["name"] for one in host["findings"]] for host in hosts] == [["same_hypervisor"]] * 2 and hosts)
+                    and [[one["name"] for one in host["findings"]] for host in hosts] == [["same_hypervisor"]] * 2
+                    and "down" in [host["state"] for host in hosts] and hosts)
                 self.assertEqual([(host["name"], host["state"]) for host in found], [("o1", "enabled"), ("o2", "down")])
                 DrivenHosts.wait(lambda: [one["host"] for one in emplace.items("/v1/vms", "vms")] == ["o1"])
             finally:

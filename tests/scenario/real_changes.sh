@@ -2,7 +2,7 @@
 # What others do to domains on real hosts, and what Emplace says of it: sizes, names and disks that change behind its back;
 # moves of domains with and without a definition, found and its own, which are in the list at every moment; a move that is
 # refused; one uuid that runs twice; two names of one libvirtd; pools on one file system; an unreachable host. Guests without
-# an operating system do: nothing here is about what runs in them.
+# an operating system do, but for the one whose memory is taken while it runs: only its balloon's driver can give it.
 #
 # usage: real_changes.sh BUILD_DIRECTORY
 set -euo pipefail
@@ -31,18 +31,24 @@ host = json.load(sys.stdin)
 print(eval('host' + sys.argv[1]))" "$2"; }
 has_finding() { [[ $(host "$1" "['findings']") == *"'$2'"* ]]; }
 
-# domain NAME UUID VCPUS MIB [DISK]
+# domain NAME UUID VCPUS MIB [DISK]. It boots Linux where `linux` is set. The emulator of the test bed, which moves can do
+# without when nothing runs in the guest, gives a guest more memory than its definition says.
+linux=
 domain() {
+  local os=
+  [ -z "$linux" ] || os="<kernel>$VH_ROOT/guest/vmlinuz-cloud</kernel><initrd>$VH_ROOT/guest/initramfs-cloud.gz</initrd>
+<cmdline>console=ttyS0 quiet</cmdline>"
   echo "<domain type='qemu'><name>$1</name>${2:+<uuid>$2</uuid>}<memory unit='MiB'>$4</memory><vcpu current='1'>$3</vcpu>
-<os><type arch='x86_64' machine='pc'>hvm</type></os><cpu mode='custom' match='exact'><model fallback='allow'>qemu64</model></cpu>
-<devices><emulator>$bed/qemu-oddram</emulator>${5:+<disk type='file' device='disk'><source file='$5'/><target dev='vda' bus='virtio'/></disk>}
-<memballoon model='virtio'/></devices></domain>" >"$work/$1.xml"
+<os><type arch='x86_64' machine='pc'>hvm</type>$os</os><features><acpi/></features>
+<cpu mode='custom' match='exact'><model fallback='allow'>qemu64</model></cpu>
+<devices>${5:+<disk type='file' device='disk'><source file='$5'/><target dev='vda' bus='virtio'/></disk>}
+${linux:+<serial type='file'><source path='$work/console'/></serial>}<memballoon model='virtio'/></devices></domain>" >"$work/$1.xml"
 }
 move() { emplace vms migrate "$1" --to "$2" --option mode=p2p --option unsafe=true --wait --timeout 60; }
 # Watches the list for a moment in which the vm is not in it.
 watch_list() { while sleep 0.05; do [ -n "$(vm "$1" id)" ] || echo "$(date +%T.%N) $1 is not in the list" >>"$work/gaps"; done; }
 moves_without_a_gap() {
-  watch_list "$1" &
+  watch_list "$1" 2>/dev/null &
   local watcher=$!
   move "$1" "$2" || fail "$1 was not moved to $2"
   is "$1" "$2 running" host state || fail "$1 after its move: $(vm "$1" host state)"
@@ -53,9 +59,11 @@ moves_without_a_gap() {
 
 echo "== sizes, names and disks of a found vm"
 truncate -s 3G "$work/guest/found.img"
-domain found "" 4 256 "$work/guest/found.img"
+linux=yes domain found "" 4 256 "$work/guest/found.img"
 V a define "$work/found.xml" && V a start found
 await found "a running 1 4 256 3" host state vcpus vcpus_max memory_mib disk_gib
+is_up() { grep -aq GUEST-UP "$work/console"; }
+wait_until 120 is_up || fail "the guest did not come up"
 V a setmem found 128M --live
 await found 128 memory_mib
 V a setvcpus found 2 --live
@@ -120,7 +128,7 @@ newest() { curl -s -H "$auth" "$url/metrics" | grep ^emplace_picture_event_seq; 
 before=$(newest)
 sleep 4
 [ "$(newest)" = "$before" ] || fail "each poll writes anew"
-[ "$(grep -c 'event=finding name=duplicate_vm host="a"' "$work/emplaced.log")" = 1 ] || fail "said more than once"
+[ "$(grep -c 'event=finding name=duplicate_vm' "$work/emplaced.log")" = 2 ] || fail "said more than once, or of a move"
 V b destroy twice
 not_found() { ! has_finding a "$1" && ! has_finding b "$1"; }
 wait_until 20 not_found duplicate_vm || fail "the finding stays"
@@ -132,6 +140,14 @@ has_finding c same_hypervisor || fail "no finding: $(host c "['findings']")"
 has_finding b same_hypervisor || fail "no finding: $(host b "['findings']")"
 [ "$(host c "['state']")" = down ] || fail "the second name of b is $(host c "['state']")"
 [ "$(host d "['state']")" = unreachable ] || fail "d is $(host d "['state']")"
+emplace doctor >"$work/doctor" && fail "doctor is content"
+for line in "FAIL  shared_filesystem  a: " "FAIL  same_hypervisor    b: " "FAIL  same_hypervisor    c: " "FAIL  host               d " "ok    host               a "; do
+  [ "$(grep -c "^$line" "$work/doctor")" = 1 ] || fail "doctor does not say once '$line': $(cat "$work/doctor")"
+done
+for metric in 'duplicate_vm"} 0' 'same_hypervisor"} 2' 'shared_filesystem"} 1' 'unreachable"} 1'; do
+  curl -s -H "$auth" "$url/metrics" | grep -qF "emplace_findings{name=\"$metric" || fail "the metrics do not say $metric"
+done
+[ "$(grep -c ^FAIL "$work/doctor")" = 4 ] || fail "doctor says more: $(cat "$work/doctor")"
 read -r blocks free < <(stat -f -c '%b %f' "$VH_ROOT/a/pool1")
 size=$(stat -f -c %S "$VH_ROOT/a/pool1")
 capacity=$((blocks * size / 1073741824)) used=$(((blocks - free) * size / 1073741824))

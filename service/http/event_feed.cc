@@ -53,7 +53,7 @@ void EventFeed::join(std::shared_ptr<Stream> stream, std::int64_t seq, std::stri
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return stream->finish();
-    joining_.push_back({std::move(stream), seq, std::move(project)});
+    joining_.push_back({std::move(stream), seq, pictures_.latest()->version().loads, std::move(project)});
   }
   changed_.notify_all();
 }
@@ -90,15 +90,19 @@ void EventFeed::work() {
   for (const Listener& one : listeners_) one.stream->finish();
 }
 
+bool EventFeed::stands_at(const Listener& one, const PictureVersion& now) {
+  return one.seq == now.event_seq && one.loads == now.loads;
+}
+
 // Until there may be something for a stream; false when there was nothing for a moment.
 bool EventFeed::wait_for_new() {
   if (listeners_.empty()) return false;
-  const std::int64_t head = pictures_.latest()->version().event_seq;
+  const PictureVersion now = pictures_.latest()->version();
   const auto full = [](const Listener& one) { return is_full(*one.stream); };
-  const auto behind = [&](const Listener& one) { return one.seq != head && !full(one); };
+  const auto behind = [&](const Listener& one) { return !stands_at(one, now) && !full(one); };
   if (std::any_of(listeners_.begin(), listeners_.end(), behind)) return true;
   const bool any_full = std::any_of(listeners_.begin(), listeners_.end(), full);
-  return pictures_.wait_for(head + 1, soon(any_full ? kLook : std::min(kPatience, heartbeat_)));
+  return pictures_.wait_for(now.event_seq + 1, soon(any_full ? kLook : std::min(kPatience, heartbeat_)));
 }
 
 void EventFeed::pause(milliseconds wait) {
@@ -108,27 +112,34 @@ void EventFeed::pause(milliseconds wait) {
 
 // False when nothing could be sent.
 bool EventFeed::send_new() {
-  const std::int64_t head = pictures_.latest()->version().event_seq;
-  if (head < head_) pages_.clear();  // another database took this one's place
-  head_ = head;
+  const PictureVersion now = pictures_.latest()->version();
+  if (now.loads != loads_) pages_.clear();
+  loads_ = now.loads;
   bool any = false;
   for (Listener& one : listeners_) {
-    if (one.seq == head || is_full(*one.stream)) continue;
-    const Sent sent = send(one, head);
+    if (stands_at(one, now) || is_full(*one.stream)) continue;
+    const Sent sent = send(one, now);
     if (sent == Sent::kStoreAway) break;
     any = any || sent == Sent::kYes;
   }
   return any;
 }
 
-EventFeed::Sent EventFeed::send(Listener& to, std::int64_t head) {
-  if (to.seq > head) {
-    // The picture may only lag behind that of the replica which the id is from.
-    if (!is_ahead_of_store(to.seq)) return Sent::kNotNow;
-    to.stream->write(gap(to.seq, head + 1));
-    to.seq = head;
+void EventFeed::send_gap(Listener& to, const PictureVersion& now) {
+  to.stream->write(gap(to.seq, now.event_seq + 1));
+  to.seq = now.event_seq;
+  to.loads = now.loads;
+}
+
+EventFeed::Sent EventFeed::send(Listener& to, const PictureVersion& now) {
+  const std::int64_t head = now.event_seq;
+  // An id that is ahead of the picture may be of another replica, which this one only lags behind.
+  const bool is_lost = to.loads != now.loads || (to.seq > head && is_ahead_of_store(to.seq));
+  if (is_lost) {
+    send_gap(to, now);
     return Sent::kYes;
   }
+  if (to.seq > head) return Sent::kNotNow;
   const Page* page = known_page(to);
   if (!page) {
     if (!may_hold_more()) return Sent::kNotNow;

@@ -10,7 +10,9 @@
 //   actor: token ci                      who made the change, where that is known
 //   data: {"kind":"host", ...}
 //
-// Retention is bounded: where events between two ids are gone, or an id is ahead of the store, an event "gap" says so.
+// Retention is bounded: where events between two ids are gone, or an id is ahead of the store, an event "gap" says so. It also
+// does on each stream that is open when the picture is loaded anew, since the store may be another one than before, whose
+// events have the same numbers.
 //
 // Threads: its own one; join() and close() from any.
 #pragma once
@@ -47,6 +49,7 @@ class EventFeed {
   struct Listener {
     std::shared_ptr<Stream> stream;
     std::int64_t seq;     // of the last event that it was given
+    std::int64_t loads;   // of the picture that `seq` belongs to
     std::string project;  // empty: it gets everything
   };
   // What follows event `after`, up to event `last`, as it is sent to streams of that project.
@@ -63,7 +66,9 @@ class EventFeed {
   bool send_new();
   // kNotNow: the picture lags behind, or streams hold all that they may.
   enum class Sent { kYes, kNotNow, kStoreAway };
-  Sent send(Listener& to, std::int64_t head);
+  static bool stands_at(const Listener& one, const PictureVersion& now);
+  void send_gap(Listener& to, const PictureVersion& now);
+  Sent send(Listener& to, const PictureVersion& now);
   const Page* known_page(const Listener& of) const;
   std::optional<Page> read(const Listener& of, std::int64_t head);
   bool is_ahead_of_store(std::int64_t seq);
@@ -80,9 +85,9 @@ class EventFeed {
   bool closed_ = false;
   // The thread's own:
   std::vector<Listener> listeners_;
-  std::deque<Page> pages_;                               // the last ones read, which other streams may want
   std::vector<std::weak_ptr<const std::string>> given_;  // pages that streams may still hold
-  std::int64_t head_ = 0;                                // the picture's last event, when it was last looked at
+  std::deque<Page> pages_;                               // the last ones read, which other streams may want
+  std::int64_t loads_ = 0;                               // of the picture that they were read for
   std::chrono::steady_clock::time_point next_beat_;
   std::thread thread_;
 };

@@ -31,7 +31,7 @@ void Observer::load(const std::vector<Change>& changes, std::int64_t event_seq) 
   const std::lock_guard lock(writing_);
   PictureBuilder builder(std::make_shared<const Picture>(arena_));
   for (const Change& change : changes) emplace::apply(builder, change);
-  publish(builder, event_seq, std::nullopt);
+  publish(builder, event_seq, published_.take()->version().loads + 1, std::nullopt);
 }
 
 void Observer::apply(std::span<const Event> events) {
@@ -54,7 +54,7 @@ void Observer::apply(std::span<const Event> events) {
     emplace::apply(builder, newer.value_or(*change));
     applied.push_back(newer ? to_json(*newer) : event.payload);
   }
-  if (seq != latest->version().event_seq) publish(builder, seq, std::move(applied));
+  if (seq != latest->version().event_seq) publish(builder, seq, latest->version().loads, std::move(applied));
 }
 
 void Observer::heed(Newer newer) {
@@ -72,23 +72,26 @@ void Observer::amend(std::span<const Change> changes) {
     emplace::apply(builder, change);
     if (history_) applied.push_back(to_json(change));
   }
-  publish(builder, latest->version().event_seq, std::move(applied));
+  publish(builder, latest->version().event_seq, latest->version().loads, std::move(applied));
 }
 
-void Observer::publish(PictureBuilder& builder, std::int64_t event_seq, History::Changes changes) {
-  auto next = builder.finish({replica_, next_version_++, event_seq}, now_us_());
+void Observer::publish(PictureBuilder& builder, std::int64_t event_seq, std::int64_t loads, History::Changes changes) {
+  auto next = builder.finish({replica_, next_version_++, event_seq, loads}, now_us_());
   if (history_) history_->record(next, std::move(changes));
   published_.publish(std::move(next));
   {
     const std::lock_guard lock(mutex_);
     event_seq_ = event_seq;
+    loads_ = loads;
   }
   changed_.notify_all();
 }
 
 bool Observer::wait_for(std::int64_t event_seq, Deadline deadline) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_until(lock, deadline, [&] { return event_seq_ >= event_seq; });
+  const std::int64_t loads = loads_;
+  changed_.wait_until(lock, deadline, [&] { return event_seq_ >= event_seq || loads_ != loads; });
+  return event_seq_ >= event_seq;
 }
 
 Result<std::shared_ptr<const Picture>> Observer::at(const PictureVersion& version) const {

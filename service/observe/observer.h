@@ -42,7 +42,7 @@ class Observer : public Pictures {
   Result<std::shared_ptr<const Picture>> at(const PictureVersion& version) const override;
 
  private:
-  void publish(PictureBuilder& builder, std::int64_t event_seq, History::Changes changes);
+  void publish(PictureBuilder& builder, std::int64_t event_seq, std::int64_t loads, History::Changes changes);
 
   const std::shared_ptr<Arena> arena_;
   const std::string replica_;
@@ -53,9 +53,9 @@ class Observer : public Pictures {
   Newer newer_;
   PublishedPicture published_;
   std::uint64_t next_version_;
-  mutable std::mutex mutex_;  // guards event_seq_
+  mutable std::mutex mutex_;  // guards event_seq_ and loads_
   mutable std::condition_variable changed_;
-  std::int64_t event_seq_ = 0;
+  std::int64_t event_seq_ = 0, loads_ = 0;
 };
 
 }  // namespace emplace::observe

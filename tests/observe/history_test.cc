@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "service/core/change.h"
 #include "service/observe/observer.h"
@@ -163,6 +165,27 @@ TEST_F(HistoryTest, SkipsEventsThatThePictureHasAlready) {
   EXPECT_EQ((*observer->latest())[hosts::vcpus][observer->latest()->find_host("h0")], 99);
   EXPECT_TRUE(observer->wait_for(6, std::chrono::steady_clock::now()));
   EXPECT_FALSE(observer->wait_for(7, std::chrono::steady_clock::now()));
+}
+
+TEST_F(HistoryTest, CountsHowOftenTheStateWasLoaded) {
+  const auto observer = this->observer();
+  observer->load({host("h0", 8)}, 10);
+  const std::int64_t first = observer->latest()->version().loads;
+  observer->apply(std::vector<Event>{event(11, host("h0", 9))});
+  observer->amend(std::vector<Change>{host("h0", 7)});
+  EXPECT_EQ(observer->latest()->version().loads, first);
+  observer->load({host("h0", 8)}, 11);
+  EXPECT_EQ(observer->latest()->version().loads, first + 1);
+}
+
+TEST_F(HistoryTest, LetsNobodyWaitForAnEventThatWasLostInALoad) {
+  const auto observer = this->observer();
+  observer->load({host("h0", 8)}, 10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  auto waiting = std::async(std::launch::async, [&] { return observer->wait_for(11, deadline); });
+  while (waiting.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) observer->load({host("h0", 8)}, 5);
+  EXPECT_FALSE(waiting.get());
+  EXPECT_LT(std::chrono::steady_clock::now(), deadline);
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 // line: answers per second, latencies, statuses. It sends prepared bytes and reads no more of an answer than its
 // length, so that on a small machine the measured service gets most of the time. Used by rest_bench.py.
 //
-//   rest_load HOST PORT CONNECTIONS SECONDS METHOD TARGET TOKEN_FILE BODY_FILE [RATE]
+//   rest_load HOST PORT CONNECTIONS SECONDS METHOD TARGET TOKEN_FILE BODY_FILE [RATE [release]]
 //
 // BODY_FILE may hold @N@, which becomes another number in each request; with POST and @N@ each request has its own
 // Idempotency-Key. RATE > 0: so many requests per second in all, evenly spaced, latencies counted from the moment a
-// request was due; 0: as fast as answers come.
+// request was due; 0: as fast as answers come. "release": each claim that is answered is given back by the same
+// connection before its next request, so that the cluster never fills; what that is answered with is counted among the
+// statuses alone.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
@@ -23,6 +25,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -41,6 +44,7 @@ struct Plan {
   int connections = 1;
   double seconds = 1;
   double rate = 0;
+  bool release = false;
 };
 
 std::string request_of(const Plan& plan, long number) {
@@ -55,12 +59,25 @@ std::string request_of(const Plan& plan, long number) {
   return text + "\r\n" + body;
 }
 
+// The id of the claim in the answer to a placement; empty: it has none.
+std::string claim_in(const std::string& answer) {
+  constexpr std::string_view kClaim = "\"claim\":{\"id\":\"";
+  const std::size_t at = answer.find(kClaim);
+  return at == std::string::npos ? "" : answer.substr(at + kClaim.size(), 36);
+}
+
+std::string release_of(const Plan& plan, const std::string& claim) {
+  return fmt::format("DELETE /v1/claims/{} HTTP/1.1\r\nHost: {}:{}\r\nAuthorization: Bearer {}\r\n\r\n", claim,
+                     plan.host, plan.port, plan.token);
+}
+
 // One keep-alive connection with at most one request on its way.
 struct Connection {
   int fd = -1;
   std::string in;
   Clock::time_point due;
   bool busy = false;
+  bool releasing = false;
 };
 
 class Load {
@@ -131,11 +148,14 @@ class Load {
                                      std::chrono::duration<double>(static_cast<double>(sent_) / plan_.rate));
         if (connection.due > now) return;
       }
-      const std::string text = request_of(plan_, sent_++);
-      if (send(connection.fd, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size())) {
-        throw std::runtime_error("the service closed the connection");
-      }
+      put(connection, request_of(plan_, sent_++));
       connection.busy = true;
+    }
+  }
+
+  static void put(const Connection& connection, const std::string& text) {
+    if (send(connection.fd, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size())) {
+      throw std::runtime_error("the service closed the connection");
     }
   }
 
@@ -155,10 +175,13 @@ class Load {
     const std::size_t field = connection.in.find("Content-Length: ");
     const std::size_t length = field < head ? std::strtoul(connection.in.c_str() + field + 16, nullptr, 10) : 0;
     if (connection.in.size() < head + 4 + length) return;
-    latencies_us_.push_back(std::chrono::duration<double, std::micro>(Clock::now() - connection.due).count());
+    if (!connection.releasing)
+      latencies_us_.push_back(std::chrono::duration<double, std::micro>(Clock::now() - connection.due).count());
     ++statuses_[connection.in.substr(9, 3)];
+    const std::string claim = plan_.release && !connection.releasing ? claim_in(connection.in) : "";
     connection.in.clear();
-    connection.busy = false;
+    connection.releasing = connection.busy = !claim.empty();
+    if (connection.releasing) put(connection, release_of(plan_, claim));
   }
 
   const Plan plan_;
@@ -174,7 +197,8 @@ class Load {
 
 int main(int argc, char** argv) {
   if (argc < 9) {
-    fmt::print(stderr, "usage: rest_load HOST PORT CONNECTIONS SECONDS METHOD TARGET TOKEN_FILE BODY_FILE [RATE]\n");
+    fmt::print(stderr,
+               "usage: rest_load HOST PORT CONNECTIONS SECONDS METHOD TARGET TOKEN_FILE BODY_FILE [RATE [release]]\n");
     return 2;
   }
   try {
@@ -185,6 +209,7 @@ int main(int argc, char** argv) {
     plan.connections = std::max(1, std::atoi(argv[3]));
     plan.seconds = std::strtod(argv[4], nullptr);
     plan.rate = argc > 9 ? std::strtod(argv[9], nullptr) : 0;
+    plan.release = argc > 10 && std::string_view(argv[10]) == "release";
     Load load(std::move(plan));
     load.run();
     load.report();

@@ -6,6 +6,7 @@
 #include "service/store/pooling.h"
 #include "service/store/records.h"
 #include "service/store/session_pool.h"
+#include "service/store/sql.h"
 
 namespace emplace {
 namespace {
@@ -19,6 +20,16 @@ constexpr std::int64_t kMostAnswers = 1'000'000;
 constexpr auto kCommitStuckAfter = 5s;
 constexpr auto kResolveFor = 30s;
 constexpr int kMostTries = 10;
+constexpr auto kTurnsAgainAfter = 5s;
+
+// Replicas that commit at the same time wait for each other sooner or later: for hosts, at the latest for the number of
+// their events. Who waits first of all waits with everything that arrives meanwhile, which matters, since a small batch
+// costs nearly as much as a large one. This is for speed alone, so that a wait which takes long is given up.
+constexpr sql::Statement kTakeTurn{
+    "take_turn",
+    "SELECT set_config('lock_timeout', '500ms', true), pg_advisory_xact_lock(727071616, hashtext(current_schema())),"
+    " set_config('lock_timeout', usual, true) FROM (SELECT current_setting('lock_timeout') AS usual OFFSET 0) AS "
+    "before"};
 
 Error unknown_outcome() {
   return {ErrorCode::kUnknownOutcome, "the database did not say whether the claim was committed; ask for it by id",
@@ -99,7 +110,23 @@ bool Committer::stopping() const {
 }
 
 void Committer::serve() {
-  for (Units units = gather(); !units.empty(); units = gather()) commit(std::move(units));
+  for (Units units = gather(); !units.empty(); units = gather()) commit(std::move(units), true);
+}
+
+void Committer::take_waiting(Units& units) {
+  for (; !queue_.empty() && units.size() < kMostUnits; queue_.pop_front()) {
+    if (queue_.front()->abandoned) continue;
+    queue_.front()->stage = Stage::kDeciding;
+    units.push_back(std::move(queue_.front()));
+  }
+}
+
+// Throws when another replica keeps the turn for long; then nobody asks for it for a while.
+void Committer::take_turn(pqxx::work& transaction) {
+  if (Clock::now() < turns_from_) return;
+  turns_from_ = Clock::now() + kTurnsAgainAfter;
+  sql::run(transaction, kTakeTurn);
+  turns_from_ = {};
 }
 
 // Everything that waits, at most kMostUnits; nothing when stopping.
@@ -116,11 +143,7 @@ Committer::Units Committer::gather() {
       queue_.clear();
       return {};
     }
-    for (; !queue_.empty() && units.size() < kMostUnits; queue_.pop_front()) {
-      if (queue_.front()->abandoned) continue;
-      queue_.front()->stage = Stage::kDeciding;
-      units.push_back(std::move(queue_.front()));
-    }
+    take_waiting(units);
   }
   return units;
 }
@@ -139,18 +162,26 @@ bool Committer::enter_commit(Units& units) {
   return true;
 }
 
-// False: some units are out, run the others. `answered_units` gets those whose key somebody else used.
-bool Committer::attempt(Units& units, Units& answered_units, std::string& transaction_id, BatchDone& done) {
+// False: some units are out, run the others.
+bool Committer::attempt(Batch& batch) {
+  Units& units = batch.units;
   session_.begin_anew_after(health_.refusals());
   pqxx::work transaction(session_.open(Clock::now() + kCommitStuckAfter));
+  if (std::exchange(batch.open, false)) {
+    take_turn(transaction);
+    const std::size_t before = units.size();
+    const std::lock_guard lock(mutex_);
+    take_waiting(units);
+    batch.all += units.size() - before;
+  }
   std::vector<const ClaimAct*> acts;
   for (const auto& unit : units) acts.push_back(&unit->act);
   std::vector<std::size_t> answered;
-  done = run_claim_batch(transaction, acts, {.may_remember = may_remember()}, answered);
+  batch.done = run_claim_batch(transaction, acts, {.may_remember = may_remember()}, answered);
   if (!answered.empty()) {
     std::sort(answered.rbegin(), answered.rend());
     for (const std::size_t place : answered) {
-      answered_units.push_back(units[place]);
+      batch.answered.push_back(units[place]);
       units.erase(units.begin() + static_cast<std::ptrdiff_t>(place));
     }
     return false;
@@ -159,8 +190,8 @@ bool Committer::attempt(Units& units, Units& answered_units, std::string& transa
     drop_abandoned(units);
     return false;
   }
-  if (done.backend != 0) session_.check_backend(done.backend);
-  transaction_id = done.transaction_id;
+  if (batch.done.backend != 0) session_.check_backend(batch.done.backend);
+  batch.transaction_id = batch.done.transaction_id;
   if (fail_at("claims.commit")) session_.cut();
   transaction.commit();
   if (fail_at("claims.committed")) throw pqxx::in_doubt_error("the connection was lost during the commit");
@@ -169,34 +200,34 @@ bool Committer::attempt(Units& units, Units& answered_units, std::string& transa
 
 // Who shares a key with a unit of the same batch is told so only when that one is committed, so that asking again finds
 // its answer; when it was not, the other one has the key to itself.
-void Committer::commit(Units units) {
+void Committer::commit(Units units, bool open) {
   while (!units.empty()) {
-    Units answered;
-    if (commit_others(std::move(units), answered)) return finish_all(answered, answered_meanwhile());
-    units = std::move(answered);
+    const std::size_t all = units.size();
+    Batch batch{.units = std::move(units), .open = open, .all = all};
+    if (commit_others(batch)) return finish_all(batch.answered, answered_meanwhile());
+    units = std::move(batch.answered);
   }
 }
 
 // Whether all but `answered` were committed, for certain.
-bool Committer::commit_others(Units units, Units& answered) {
-  const std::size_t all = units.size();
+bool Committer::commit_others(Batch& batch) {
+  Units& units = batch.units;
   for (int tries = 1; !units.empty(); ++tries) {
     if (stopping()) return give_up(units, unavailable("the service is stopping"));
-    std::string transaction_id;
-    BatchDone done;
+    batch.transaction_id.clear();
     try {
-      if (attempt(units, answered, transaction_id, done)) {
+      if (attempt(batch)) {
         session_.idle();
         health_.wrote();
-        finish_all(units, done);
-        return units.size() + answered.size() == all;
+        finish_all(units, batch.done);
+        return units.size() + batch.answered.size() == batch.all;
       }
     } catch (const pqxx::in_doubt_error&) {
       session_.close();
-      return resolve(units, done, transaction_id);
+      return resolve(units, batch.done, batch.transaction_id);
     } catch (const pqxx::broken_connection& error) {
       session_.close();
-      if (!transaction_id.empty()) return resolve(units, done, transaction_id);
+      if (!batch.transaction_id.empty()) return resolve(units, batch.done, batch.transaction_id);
       drop_abandoned(units);
       if (tries > 1) return give_up_for_now(units, error);
     } catch (const std::exception& error) {
@@ -207,12 +238,13 @@ bool Committer::commit_others(Units units, Units& answered) {
         drop_abandoned(units);
         continue;
       }
-      if (!transaction_id.empty()) return resolve(units, done, transaction_id);  // such as a shutdown during the commit
+      if (!batch.transaction_id.empty())
+        return resolve(units, batch.done, batch.transaction_id);  // such as a shutdown during the commit
       return alone(units, error);
     }
   }
   session_.idle();
-  return answered.size() == all;
+  return batch.answered.size() == batch.all;
 }
 
 bool Committer::give_up(const Units& units, const Error& why) {
@@ -234,7 +266,7 @@ bool Committer::give_up_pooled(const Units& units) {
 
 bool Committer::alone(const Units& units, const std::exception& error) {
   if (units.size() == 1) return give_up(units, refused(error));
-  for (const auto& unit : units) commit({unit});
+  for (const auto& unit : units) commit({unit}, false);
   return false;
 }
 

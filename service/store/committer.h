@@ -5,7 +5,8 @@
 //   after it                     kUnknownOutcome: it may have been taken
 //
 // A connection that is lost around the commit is asked about on a new one, so that a committed act is not told as refused. An
-// act that the database can't store fails alone: the batch is run again one by one.
+// act that the database can't store fails alone: the batch is run again one by one. Replicas commit in turns; what arrives
+// while one waits for its turn joins the batch.
 //
 // Threads: one of its own; run() may be called from any.
 #pragma once
@@ -48,13 +49,23 @@ class Committer {
     std::promise<Result<ClaimsTaken>> outcome;
   };
   using Units = std::vector<std::shared_ptr<Unit>>;
+  struct Batch {
+    Units units;
+    bool open = false;    // takes in what arrives while it waits for its turn
+    std::size_t all = 0;  // units that were ever in it
+    Units answered = {};  // whose key somebody else used
+    std::string transaction_id = {};
+    BatchDone done = {};
+  };
 
   bool stopping() const;
   void serve();
   Units gather();
-  void commit(Units units);
-  bool commit_others(Units units, Units& answered);
-  bool attempt(Units& units, Units& answered_units, std::string& transaction_id, BatchDone& done);
+  void take_waiting(Units& units);
+  void take_turn(pqxx::work& transaction);
+  void commit(Units units, bool open);
+  bool commit_others(Batch& batch);
+  bool attempt(Batch& batch);
   bool enter_commit(Units& units);
   void drop_abandoned(Units& units);
   bool give_up(const Units& units, const Error& why);
@@ -76,6 +87,7 @@ class Committer {
   Counts counts_;
   std::int64_t answers_ = 0;
   bool stopping_ = false;
+  Deadline turns_from_{};  // the thread's own
   std::thread thread_;
 };
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <future>
 #include <memory>
+#include <pqxx/pqxx>
 #include <set>
 
 #include "tests/store/fixture.h"
@@ -78,6 +80,57 @@ TEST(ClaimsAtOnce, OfThreeProcessesBreakNoRuleAndLoseNone) {
   EXPECT_GT(told.size(), 50u);
   EXPECT_EQ(value(connection, "SELECT count(*) FROM events WHERE payload LIKE '%\"claim\"%'"), std::to_string(told.size()));
   EXPECT_EQ(value(connection, "SELECT max(seq) - count(*) FROM events"), "0");
+}
+
+// As another replica has it while it commits.
+class Turn {
+ public:
+  explicit Turn(const std::string& connection) : session_(connection), transaction_(session_) {
+    transaction_.exec("SELECT pg_advisory_xact_lock(727071616, hashtext('public'))");
+  }
+
+ private:
+  pqxx::connection session_;
+  pqxx::work transaction_;
+};
+
+TEST(ClaimsAtOnce, WaitForTheTurnOfAnotherReplicaTogether) {
+  const std::string connection = fresh_database(server().connection_string());
+  const auto waiting = [&] {
+    return value(connection, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+  };
+
+  bool together = false;
+  // On a machine that is too busy the wait is given up before all have come.
+  for (int i = 0; i < 20 && !together; ++i) {
+    PostgresStore store(options_for(connection));
+    ASSERT_TRUE(store.write({host("h", 1000, 4096000)}, {}, {}, in(std::chrono::seconds(20))));
+    const auto take = [&] {
+      return std::async(std::launch::async, [&] {
+        return store.take({order(vm("v", 1, 1024), "h")}, {}, in(std::chrono::seconds(20))).has_value();
+      });
+    };
+    auto turn = std::make_unique<Turn>(connection);
+    std::vector<std::future<bool>> taken;
+    taken.push_back(take());
+    while (waiting() == "0" && taken[0].wait_for(std::chrono::seconds(0)) != std::future_status::ready) continue;
+    for (int more = 0; more < 7; ++more) taken.push_back(take());
+    while (store.state().queued_claims < 7 &&
+           taken[0].wait_for(std::chrono::milliseconds(1)) != std::future_status::ready)
+      continue;
+    turn.reset();
+    for (auto& one : taken) EXPECT_TRUE(one.get());
+    together = store.state().committed_batches == 1;
+  }
+  EXPECT_TRUE(together);
+}
+
+TEST(ClaimsAtOnce, DoNotWaitLongForTheTurnOfAReplicaThatStandsStill) {
+  const std::string connection = fresh_database(server().connection_string());
+  PostgresStore store(options_for(connection));
+  ASSERT_TRUE(store.write({host("h", 1000, 4096000)}, {}, {}, in(std::chrono::seconds(20))));
+  const Turn turn(connection);
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(store.take({order(vm("v", 1, 1024), "h")}, {}, in(std::chrono::seconds(20))));
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kBatch = 4096;
 constexpr auto kReadStuckAfter = 10s;
-constexpr auto kPatience = 1s;  // at the end, before the connection is cut
+constexpr std::chrono::milliseconds kOthersEvery{20};  // at most: each read makes a picture, also of a single event
+constexpr auto kPatience = 1s;                         // at the end, before the connection is cut
 
 constexpr int kLongestPause_ms = 500;  // a database that comes back with another history is noticed within a second
 
@@ -106,6 +107,12 @@ bool EventTail::wait(int socket, int timeout_ms) {
   return ready <= 0 || wakers[0].revents != 0;
 }
 
+// Returns at once when it is rung.
+void EventTail::wait_until(Deadline time) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - std::chrono::steady_clock::now());
+  if (left.count() > 0) wait(-1, static_cast<int>(left.count()));
+}
+
 // What follows the last one that was delivered. That one is read, too, and must be the same: seq alone would not tell a
 // database with another history from ours.
 std::vector<Event> EventTail::read_new(pqxx::transaction_base& transaction, std::optional<Loss>& loss) {
@@ -160,11 +167,14 @@ void EventTail::follow() {
   while (!stopping_) {
     if (!connection.is_open()) throw pqxx::broken_connection();  // open() would replace it under the listener
     if (!deliver_new()) continue;
+    const auto read_at = std::chrono::steady_clock::now();
     bool look = false;
     while (!look && connection.is_open()) {
       look = wait(connection.sock(), 1000);
       connection.get_notifs();
-      look = listener.take(last_) || look;
+      if (look || !listener.take(last_)) continue;
+      look = true;
+      wait_until(read_at + kOthersEvery);
     }
   }
 }

@@ -1,6 +1,7 @@
 // EventTail: calls somebody with every event after a given one, each once and in order, as they are committed by any
 // replica. It listens for NOTIFY, which tells up to which event there are (what a replica committed itself it has read by
-// then), is rung at once by commits of this process, and looks every second anyway; a lost
+// then), is rung at once by commits of this process, and looks every second anyway. What others commit in quick succession
+// is read together, some milliseconds later. A lost
 // connection is made again with back-off and goes on after the last event that was delivered. Where that can't be,
 // since the next ones are beyond retention or the database is one that never had the last one (a replica of it that
 // took over without the newest commits, a restored copy), the state must be loaded anew.
@@ -65,6 +66,7 @@ class EventTail {
   std::vector<Event> read_new(pqxx::transaction_base& transaction, std::optional<Loss>& loss);
   bool start_anew(Loss loss);
   bool wait(int socket, int timeout_ms);
+  void wait_until(Deadline time);
 
   std::int64_t last_;
   std::optional<Event> known_;  // the event `last_`, once it was read

@@ -310,37 +310,20 @@ void put_hosts(pqxx::work& transaction, std::vector<HostRow>& hosts) {
 void put_vms(pqxx::work& transaction, std::span<const VmRow> vms) {
   for (; vms.size() > sql::kPortion; vms = vms.subspan(sql::kPortion)) put_vms(transaction, vms.first(sql::kPortion));
   if (vms.empty()) return;
-  Array ids, vm_names, hosts, states, sources, projects, groups, vcpus, memory_mib, disk_gib, nodes, cells, by, spread_groups,
-      domains;
-  for (const VmRow& vm : vms) {
-    ids.add(vm.id);
-    vm_names.add(vm.name);
-    hosts.add(vm.host);
-    states.add(to_string(vm.state));
-    sources.add(vm.source);
-    projects.add(vm.project);
-    groups.add(vm.group);
-    vcpus.add(vm.vcpus);
-    memory_mib.add(vm.memory_mib);
-    disk_gib.add(vm.disk_gib);
-    nodes.add(vm.numa_nodes);
-    cells.add(sql::array(vm.cells));
-    by.add(to_string(vm.spread.by));
-    spread_groups.add(vm.spread.group);
-    domains.add(vm.spread.domain);
-  }
-  sql::run(transaction, kPutVms, ids.text(), vm_names.text(), hosts.text(), states.text(), sources.text(), projects.text(),
-           groups.text(), vcpus.text(), memory_mib.text(), disk_gib.text(), nodes.text(), cells.text(), by.text(),
-           spread_groups.text(), domains.text());
+  const auto column = [&](auto field) { return sql::column(vms, field); };
+  sql::run(transaction, kPutVms, column(&VmRow::id), column(&VmRow::name), column(&VmRow::host), column(state_text),
+           column(&VmRow::source), column(&VmRow::project), column(&VmRow::group), column(&VmRow::vcpus),
+           column(&VmRow::memory_mib), column(&VmRow::disk_gib), column(&VmRow::numa_nodes),
+           column([](const VmRow& vm) { return sql::array(vm.cells); }),
+           column([](const VmRow& vm) { return to_string(vm.spread.by); }),
+           column([](const VmRow& vm) { return vm.spread.group; }),
+           column([](const VmRow& vm) { return vm.spread.domain; }));
 }
 
 void put_cells_of_vms(pqxx::work& transaction, const std::vector<VmRow>& vms) {
-  Array ids, cells;
-  for (const VmRow& vm : vms) {
-    ids.add(vm.id);
-    cells.add(sql::array(vm.cells));
-  }
-  if (!vms.empty()) sql::run(transaction, kPutVmCells, ids.text(), cells.text());
+  if (vms.empty()) return;
+  sql::run(transaction, kPutVmCells, sql::column(vms, &VmRow::id),
+           sql::column(vms, [](const VmRow& vm) { return sql::array(vm.cells); }));
 }
 
 std::vector<VmRemoved> drop_expected(pqxx::work& transaction, const std::vector<VmRow>& vms) {

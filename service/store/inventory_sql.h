@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "service/core/change.h"
@@ -31,6 +32,8 @@ std::map<std::string, PresentHost> lock_hosts(pqxx::work& transaction, const std
 std::set<std::string> known_groups(pqxx::work& transaction, const std::set<std::string>& names);
 std::set<std::string> known_hosts(pqxx::work& transaction, const std::set<std::string>& names);
 std::map<std::string, std::uint32_t> cell_counts(pqxx::work& transaction, const std::set<std::string>& hosts);
+
+inline std::string_view state_text(const VmRow& vm) { return to_string(vm.state); }  // for a column of states
 
 // Upserts; generations are filled in.
 void put_groups(pqxx::work& transaction, std::vector<GroupRow>& groups);

@@ -145,21 +145,10 @@ void Comparison::miss(const Uuid& id) {
 InventoryWritten Comparison::store() {
   InventoryWritten written;
   if (!changed_.empty()) {
-    sql::Array ids, names, hosts, states, sources, vcpus, memory_mib, disk_gib, vcpus_max, memory_max_mib;
-    for (const VmRow& vm : changed_) {
-      ids.add(vm.id);
-      names.add(vm.name);
-      hosts.add(vm.host);
-      states.add(to_string(vm.state));
-      sources.add(vm.source);
-      vcpus.add(vm.vcpus);
-      memory_mib.add(vm.memory_mib);
-      disk_gib.add(vm.disk_gib);
-      vcpus_max.add(vm.vcpus_max);
-      memory_max_mib.add(vm.memory_max_mib);
-    }
-    sql::run(transaction_, kSee, ids.text(), names.text(), hosts.text(), states.text(), sources.text(), vcpus.text(),
-             memory_mib.text(), disk_gib.text(), vcpus_max.text(), memory_max_mib.text());
+    const auto column = [&](auto field) { return sql::column(changed_, field); };
+    sql::run(transaction_, kSee, column(&VmRow::id), column(&VmRow::name), column(&VmRow::host),
+             column(inventory::state_text), column(&VmRow::source), column(&VmRow::vcpus), column(&VmRow::memory_mib),
+             column(&VmRow::disk_gib), column(&VmRow::vcpus_max), column(&VmRow::memory_max_mib));
     written.events.insert(written.events.end(), changed_.begin(), changed_.end());
     for (VmRemoved& gone : inventory::drop_expected(transaction_, changed_)) written.events.push_back(std::move(gone));
   }

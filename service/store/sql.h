@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <pqxx/pqxx>
 #include <span>
@@ -82,6 +83,14 @@ template <typename Values>
 std::string array_of(const Values& values) {
   Array result;
   for (const auto& value : values) result.add(value);
+  return result.text();
+}
+
+// One column of many rows; `field` is a member, or a function of a row.
+template <typename Rows, typename Field>
+std::string column(const Rows& rows, Field field) {
+  Array result;
+  for (const auto& row : rows) result.add(std::invoke(field, row));
   return result.text();
 }
 

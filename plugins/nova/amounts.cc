@@ -137,8 +137,7 @@ double Amounts::at(const plugin::Column<double>& column, std::uint32_t host) {
 
 double Amounts::free_disk_mb(std::uint32_t host, const HostState* state) const {
   double free_gb = at(disk_, host) - at(disk_reserved_, host) - at(disk_used_, host);
-  const Value* least = state ? state->attributes.find("disk_available_least") : nullptr;
-  if (least && least->whole()) free_gb = std::min(free_gb, static_cast<double>(*least->whole()));
+  if (state && state->least_disk_gb) free_gb = std::min(free_gb, *state->least_disk_gb);
   return free_gb * 1024;
 }
 

@@ -15,12 +15,6 @@ ServiceState judge(const std::optional<Service>& service) {
   return service->heartbeat_us ? ServiceState::kHeard : ServiceState::kNeverHeard;
 }
 
-double least_disk_gb(const Value& attributes) {
-  const Value* least = attributes.find("disk_available_least");
-  const auto whole = least ? least->whole() : std::nullopt;
-  return whole ? static_cast<double>(*whole) : std::numeric_limits<double>::infinity();
-}
-
 // Nova does not tell hosts with 99 free devices and more apart: what is scarce is the last ones.
 double weight_of_devices(const HostState* state) {
   constexpr std::int64_t kMostDevices = 100;
@@ -82,7 +76,8 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   block.heard_us[i] = state && state->service ? state->service->heartbeat_us.value_or(0) : 0;
   block.version[i] = state ? state->version : HostState::kNone;
   block.kind[i] = state ? position_of(*state) : 0;
-  block.least_disk_gb[i] = state ? least_disk_gb(state->attributes) : std::numeric_limits<double>::infinity();
+  block.least_disk_gb[i] = std::numeric_limits<double>::infinity();
+  if (state) block.least_disk_gb[i] = state->least_disk_gb.value_or(block.least_disk_gb[i]);
   block.pci_weight[i] = weight_of_devices(state);
   block.io_ops[i] = state ? static_cast<double>(state->io_ops) : 0;
   block.failed_builds[i] = state ? static_cast<double>(state->failed_builds) : 0;

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "extra_specs_ops.h"
+#include "takes.h"
 
 namespace emplace::nova {
 namespace {
@@ -47,6 +48,11 @@ Value without_compiled(const Value& attributes) {
     if (key != "numa_topology" && key != "pci_stats") kept.emplace_back(key, value);
   }
   return Value(std::move(kept));
+}
+
+std::uint64_t next_version() {
+  static std::atomic<std::uint64_t> last{HostState::kNone};
+  return ++last;
 }
 
 std::optional<std::int64_t> whole_of(const Value& object, std::string_view key) {
@@ -94,10 +100,66 @@ std::shared_ptr<const HostState> host_state(const plugin::View& view, std::uint3
   return attributes && attributes->dict() ? std::make_shared<const HostState>(compile(*attributes)) : nullptr;
 }
 
-void set_host(Snapshot& snapshot, const plugin::View& view, std::uint32_t row) {
-  auto state = host_state(view, row);
+// What makes a vm's row one that its host does not count.
+class UncountedRows {
+ public:
+  explicit UncountedRows(const plugin::View& view)
+      : hosts_(view.column<std::uint32_t>("vms", "host")),
+        states_(view.column<std::uint32_t>("vms", "state")),
+        claims_(view.column<plugin::Uuid>("vms", "claim")),
+        takes_(view.column<std::string_view>("vms", "takes")),
+        disk_gib_(view.column<double>("vms", "disk_gib")) {}
+
+  // Nothing: no such row.
+  std::optional<std::uint32_t> host(std::uint32_t vm) const {
+    return is_pending(vm) || !takes(vm).empty() ? hosts_.get(vm) : std::nullopt;
+  }
+  bool is_pending(std::uint32_t vm) const { return claims_.valid(vm) || states_.get(vm) == kClaimed; }
+  std::string_view takes(std::uint32_t vm) const { return takes_.get(vm).value_or(""); }
+  double disk_gib(std::uint32_t vm) const { return disk_gib_.get(vm).value_or(0); }
+  std::uint32_t rows() const { return hosts_.rows(); }
+
+ private:
+  static constexpr std::uint32_t kClaimed = 1;  // of vms.state
+  const plugin::Column<std::uint32_t> hosts_, states_;
+  const plugin::Column<plugin::Uuid> claims_;
+  const plugin::Column<std::string_view> takes_;
+  const plugin::Column<double> disk_gib_;
+};
+
+// As Nova's consume_from_request: a vm that is being made is an instance more, and one that reads and writes.
+std::shared_ptr<const HostState> with_uncounted(const HostState* told, const Uncounted& uncounted,
+                                                const UncountedRows& rows) {
+  auto state = std::make_shared<HostState>(told ? *told : HostState());
+  TakesCounter counter(*state);
+  for (const std::uint32_t vm : uncounted) {
+    if (rows.is_pending(vm)) {
+      ++state->io_ops;
+      if (state->instances) ++*state->instances;
+      if (state->least_disk_gb) *state->least_disk_gb -= rows.disk_gib(vm);
+    }
+    counter.add(rows.takes(vm));
+  }
+  counter.finish();
+  state->version = next_version();
+  return state;
+}
+
+// After the host was told anew, or what it does not count changed.
+void set_host(Snapshot& snapshot, std::uint32_t row, const UncountedRows& rows) {
+  const Uncounted* uncounted = snapshot.uncounted.find(row);
+  auto state = snapshot.told.get(row);
+  if (uncounted) state = with_uncounted(state.get(), *uncounted, rows);
   snapshot.columns.set(row, state.get());
   snapshot.hosts.set(row, std::move(state));
+}
+
+void change_uncounted(Snapshot& snapshot, std::uint32_t host, std::uint32_t vm, bool is) {
+  const Uncounted* before = snapshot.uncounted.find(host);
+  Uncounted after = before ? *before : Uncounted();
+  std::erase(after, vm);
+  if (is) after.push_back(vm);
+  snapshot.uncounted.set(host, after.empty() ? nullptr : std::make_shared<const Uncounted>(std::move(after)));
 }
 
 std::shared_ptr<const Metadata> metadata(const plugin::View& view, std::uint32_t row) {
@@ -135,6 +197,35 @@ std::optional<Instances::Placed> instance(const plugin::View& view, std::uint32_
   return id && host ? std::optional(Instances::Placed{*id, *host}) : std::nullopt;
 }
 
+std::optional<Instances::Placed> claimed(const plugin::View& view, std::uint32_t row) {
+  return view.column<plugin::Uuid>("vms", "claim").valid(row) ? instance(view, row) : std::nullopt;
+}
+
+using FindPlaced = std::optional<Instances::Placed> (*)(const plugin::View&, std::uint32_t vm);
+
+Instances instances_of(const plugin::View& view, FindPlaced find) {
+  std::vector<Instances::Placed> placed;
+  for (std::uint32_t row = 0; row < view.table("vms").rows(); ++row) {
+    if (const auto is = find(view, row)) placed.push_back(*is);
+  }
+  return Instances::of(placed);
+}
+
+void follow(Instances& instances, FindPlaced find, const plugin::View& before, const plugin::View& after,
+            const std::vector<std::uint32_t>& vms) {
+  for (const std::uint32_t row : vms) {
+    const auto was = find(before, row), is = find(after, row);
+    if (was == is) continue;
+    if (was) instances.change(was->id, was->host, -1);
+    if (is) instances.change(is->id, is->host, +1);
+  }
+}
+
+void make_distinct(std::vector<std::uint32_t>& rows) {
+  std::ranges::sort(rows);
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+}
+
 std::vector<std::uint32_t> changed(const plugin::Changes& changes, std::string_view table,
                                    std::initializer_list<const char*> columns) {
   std::vector<std::uint32_t> rows;
@@ -142,9 +233,20 @@ std::vector<std::uint32_t> changed(const plugin::Changes& changes, std::string_v
     const auto more = changes.rows(table, column);
     rows.insert(rows.end(), more.begin(), more.end());
   }
-  std::ranges::sort(rows);
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  make_distinct(rows);
   return rows;
+}
+
+// Hosts of which other rows are uncounted, or take something else.
+std::vector<std::uint32_t> follow_uncounted(Snapshot& snapshot, const UncountedRows& before, const UncountedRows& after,
+                                            const plugin::Changes& changes) {
+  std::vector<std::uint32_t> touched;
+  for (const std::uint32_t vm : changed(changes, "vms", {"host", "state", "claim", "takes", "disk_gib"})) {
+    const auto was = before.host(vm), is = after.host(vm);
+    if (was) change_uncounted(snapshot, *was, vm, false), touched.push_back(*was);
+    if (is) change_uncounted(snapshot, *is, vm, true), touched.push_back(*is);
+  }
+  return touched;
 }
 
 }  // namespace
@@ -163,9 +265,8 @@ std::optional<std::int64_t> parse_time_us(std::string_view text) {
 }
 
 HostState compile(const Value& attributes) {
-  static std::atomic<std::uint64_t> last{HostState::kNone};
   HostState state;
-  state.version = ++last;
+  state.version = next_version();
   state.attributes = without_compiled(attributes);
   state.service = service_of(attributes);
   state.supported_instances = supported_of(attributes);
@@ -173,6 +274,8 @@ HostState compile(const Value& attributes) {
   state.io_ops = counted(attributes, "num_io_ops", "io_workload").value_or(0);
   state.failed_builds = counted(attributes, "failed_builds", "failed_builds").value_or(0);
   state.instances = counted(attributes, "num_instances", "num_instances");
+  if (const auto least = whole_of(attributes, "disk_available_least"))
+    state.least_disk_gb = static_cast<double>(*least);
   if (const Value* host = attributes.find("host"); host && host->text()) state.host = *host->text();
   state.metrics = metrics_of(attributes);
   state.numa = numa_topology_of(attributes.find("numa_topology"));
@@ -223,8 +326,13 @@ Instances Instances::of(const std::vector<Placed>& all) {
 
 std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) const {
   auto made = std::make_shared<Snapshot>();
+  const UncountedRows uncounted(after);
+  for (std::uint32_t vm = 0; vm < uncounted.rows(); ++vm) {
+    if (const auto host = uncounted.host(vm)) change_uncounted(*made, *host, vm, true);
+  }
   for (std::uint32_t row = 0; row < after.table("hosts").rows(); ++row) {
-    set_host(*made, after, row);
+    made->told.set(row, host_state(after, row));
+    set_host(*made, row, uncounted);
   }
   made->columns.finish();
   for (std::uint32_t row = 0; row < after.table("aggregates").rows(); ++row) {
@@ -233,18 +341,21 @@ std::shared_ptr<const Snapshot> HostStates::first(const plugin::View& after) con
   const auto memberships = after.column<RowList>("hosts", "aggregates");
   for (std::uint32_t row = 0; row < memberships.rows(); ++row) set_memberships(*made, memberships, row);
   set_multipliers(*made, after);
-  std::vector<Instances::Placed> placed;
-  for (std::uint32_t row = 0; row < after.table("vms").rows(); ++row) {
-    if (const auto is = instance(after, row)) placed.push_back(*is);
-  }
-  made->instances = Instances::of(placed);
+  made->instances = instances_of(after, instance);
+  made->claimed = instances_of(after, claimed);
   return made;
 }
 
 std::shared_ptr<const Snapshot> HostStates::next(const Snapshot& index, const plugin::View& before,
                                                  const plugin::View& after, const plugin::Changes& changes) const {
   auto made = std::make_shared<Snapshot>(index);
-  for (const std::uint32_t row : changed(changes, "hosts", {"nova_state"})) set_host(*made, after, row);
+  std::vector<std::uint32_t> touched = changed(changes, "hosts", {"nova_state"});
+  for (const std::uint32_t row : touched) made->told.set(row, host_state(after, row));
+  const UncountedRows is(after);
+  const auto more = follow_uncounted(*made, UncountedRows(before), is, changes);
+  touched.insert(touched.end(), more.begin(), more.end());
+  make_distinct(touched);
+  for (const std::uint32_t row : touched) set_host(*made, row, is);
   made->columns.finish();
   const auto aggregates = changed(changes, "aggregates", {"metadata"});
   for (const std::uint32_t row : aggregates) made->aggregates.set(row, metadata(after, row));
@@ -254,12 +365,9 @@ std::shared_ptr<const Snapshot> HostStates::next(const Snapshot& index, const pl
     if (aggregates.empty()) made->multipliers.set(row, memberships.get(row).value_or(RowList()));
   }
   if (!aggregates.empty()) set_multipliers(*made, after);
-  for (const std::uint32_t row : changed(changes, "vms", {"id", "host"})) {
-    const auto was = instance(before, row), is = instance(after, row);
-    if (was == is) continue;
-    if (was) made->instances.change(was->id, was->host, -1);
-    if (is) made->instances.change(is->id, is->host, +1);
-  }
+  const auto moved = changed(changes, "vms", {"id", "host", "claim"});
+  follow(made->instances, instance, before, after, moved);
+  follow(made->claimed, claimed, before, after, moved);
   return made;
 }
 

@@ -44,6 +44,7 @@ struct HostState {
   std::int64_t io_ops = 0;
   std::int64_t failed_builds = 0;
   std::optional<std::int64_t> instances;  // where Nova says how many; it may differ from what is listed
+  std::optional<double> least_disk_gb;    // disk_available_least
   std::optional<std::string> host;        // of several nodes the same; none: the host's own name
   std::vector<std::pair<std::string, std::optional<double>>> metrics;  // some have no value but values per cell
   std::optional<NumaTopology> numa;
@@ -61,6 +62,10 @@ class Rows {
   const T* find(std::uint32_t row) const {
     const Block* block = blocks_.find(row);
     return block ? (*block)[row % kBlockRows].get() : nullptr;
+  }
+  std::shared_ptr<const T> get(std::uint32_t row) const {
+    const Block* block = blocks_.find(row);
+    return block ? (*block)[row % kBlockRows] : nullptr;
   }
   void set(std::uint32_t row, std::shared_ptr<const T> value) {
     blocks_.open(row)[row % kBlockRows] = std::move(value);
@@ -99,13 +104,20 @@ class Instances {
   Blocks<ShardBlock> shards_;
 };
 
+// Rows of vms that a host's state does not count yet: of claims, reservations, and vms that stand for what was just
+// decided; and of those that say what they take.
+using Uncounted = std::vector<std::uint32_t>;
+
 struct Snapshot {
-  Rows<HostState> hosts;
+  Rows<HostState> told;       // by the host itself
+  Rows<Uncounted> uncounted;  // by host
+  Rows<HostState> hosts;      // as told, with what the uncounted take
   HostColumns columns;  // of them
   Rows<Metadata> aggregates;
   Memberships memberships;  // of the hosts in them
   Multipliers multipliers;  // of the hosts in them
   Instances instances;
+  Instances claimed;  // those of them that are claims
 };
 
 class HostStates : public plugin::Snapshots<Snapshot> {

@@ -134,6 +134,12 @@ PciPools PciTaking::left(const PciPools& pools) const {
   return rest;
 }
 
+std::optional<std::int64_t> PciTaking::taken(const PciPools& pools, std::size_t position) const {
+  const std::int64_t before = pools.pools[position].count, after = counts_[position];
+  if (after == kGone) return before;
+  return after == before ? std::nullopt : std::optional(before - after);
+}
+
 std::optional<PciPools> consume(const PciPools& pools, std::span<const PciRequest> requests, const PciPlace& place) {
   PciTaking taking;
   return taking.supports(pools, requests, place) ? std::optional(taking.left(pools)) : std::nullopt;

@@ -23,6 +23,7 @@ struct PciPool {
   PciProperties properties;  // in lower case, since that is how they are compared
   std::optional<std::int64_t> numa_node;
   std::int64_t count = 0;  // free devices
+  std::uint32_t place = 0;  // among the host's pools as it told them
   bool is_physical_function = false, is_vdpa = false, is_remote_managed = false;
 
   bool matches(const PciProperties& spec) const;  // of a request, in lower case
@@ -62,6 +63,9 @@ class PciTaking {
   std::int64_t found() const { return found_; }
   // After supports() said yes: what is left.
   PciPools left(const PciPools& pools) const;
+  // Likewise: how many devices of the pool at a position were taken; nothing when it was left alone. A pool that was
+  // emptied may have had none.
+  std::optional<std::int64_t> taken(const PciPools& pools, std::size_t position) const;
 
  private:
   bool take(const PciRequest& request, const PciPlace& place);
@@ -88,5 +92,8 @@ std::optional<PciPools> pci_pools_of(const Value* value);
 std::vector<PciRequest> pci_requests_of(const Value* value);
 
 std::string describe(const PciRequest& request);
+
+// A name for each pool by what its devices are; of pools of the same devices by their order too.
+std::vector<std::string> keys_of(const PciPools& pools);
 
 }  // namespace emplace::nova

@@ -1,5 +1,6 @@
 // Pools and requests from Nova's primitives.
 #include <algorithm>
+#include <map>
 
 #include "numa_reading.h"
 #include "pci_pools.h"
@@ -119,6 +120,7 @@ std::optional<PciPools> pci_pools_of(const Value* value) {
       pools.pools.push_back(pool_of(list[i], {list[i], "pci_stats[" + std::to_string(i) + ']'}));
     }
     std::ranges::stable_sort(pools.pools, {}, [](const PciPool& pool) { return pool.properties.size(); });
+    for (std::uint32_t i = 0; i < pools.pools.size(); ++i) pools.pools[i].place = i;
     return pools;
   } catch (const plugin::Error& error) {
     return PciPools{{}, error.what()};
@@ -145,6 +147,19 @@ std::string describe(const PciRequest& request) {
     }
   }
   return text;
+}
+
+std::vector<std::string> keys_of(const PciPools& pools) {
+  std::vector<std::string> keys;
+  std::map<std::string, int> seen;
+  for (const PciPool& pool : pools.pools) {
+    PciProperties properties = pool.properties;
+    std::ranges::sort(properties);
+    std::string key = pool.numa_node ? std::to_string(*pool.numa_node) : "-";
+    for (const auto& [name, value] : properties) key += ',' + name + '=' + value.value_or("");
+    keys.push_back(std::to_string(seen[key]++) + '/' + key);
+  }
+  return keys;
 }
 
 }  // namespace emplace::nova

@@ -14,7 +14,7 @@ void make(const plugin::Configuration& configuration, plugin::Plugin& plugin) {
        {add_compute_filter, add_capabilities_filter, add_image_properties_filter, add_server_group_filters,
         add_aggregate_filters, add_count_filters, add_isolation_filters, add_hint_filters, add_json_filter,
         add_metrics_rules, add_resource_weighers, add_count_weighers, add_affinity_weighers, add_cross_cell_weigher,
-        add_image_properties_weigher, add_numa_filter, add_pci_rules}) {
+        add_image_properties_weigher, add_numa_filter, add_pci_rules, add_consumer}) {
     add(plugin, shared);
   }
 }

@@ -32,5 +32,6 @@ void add_cross_cell_weigher(plugin::Plugin& plugin, const Shared& shared);
 void add_numa_filter(plugin::Plugin& plugin, const Shared& shared);
 void add_pci_rules(plugin::Plugin& plugin, const Shared& shared);
 void add_image_properties_weigher(plugin::Plugin& plugin, const Shared& shared);
+void add_consumer(plugin::Plugin& plugin, const Shared& shared);
 
 }  // namespace emplace::nova

@@ -74,18 +74,25 @@ class ServerGroupAntiAffinityFilter : public plugin::Filter {
 
 // ---- affinity
 
-// The hosts that the group is on; nothing when there are none yet, or no such rule.
-std::optional<std::vector<std::string>> spec_hosts(const Spec& spec) {
-  if (!spec.group || spec.group->hosts.empty()) return std::nullopt;
+// The hosts that the group is on; nothing when there are none yet, or no such rule. Nova tells of hosts only once
+// members are on them; members on their way to one, which it leaves out, are claims in the picture.
+std::optional<std::vector<std::string>> spec_hosts(const Spec& spec, const Snapshot& snapshot, const Names& names) {
+  if (!spec.group) return std::nullopt;
   const auto& policies = spec.group->policies;
-  return std::ranges::find(policies, "affinity") != policies.end() ? std::optional(spec.group->hosts) : std::nullopt;
+  if (std::ranges::find(policies, "affinity") == policies.end()) return std::nullopt;
+  std::vector<std::string> hosts = spec.group->hosts;
+  for (std::size_t i = 0; spec.group->hosts.empty() && i < spec.group->members.size(); ++i) {
+    if (spec.group->members[i] == spec.instance) continue;
+    for (const std::uint32_t host : snapshot.claimed.hosts(spec.group->members[i])) hosts.emplace_back(names.of(host));
+  }
+  return hosts.empty() ? std::nullopt : std::optional(std::move(hosts));
 }
 
 class Affinity {
  public:
   Affinity(const plugin::Call& call, const Spec& spec, const HostStates& hosts) : names_(call, hosts) {
     if (spec.from_nova) {
-      hosts_ = spec_hosts(spec);
+      hosts_ = spec_hosts(spec, hosts.of(call), names_);
     } else if (const auto group = picture_group(call); group && group->policy == kAffinity) {
       members_ = picture_members(call);
     }

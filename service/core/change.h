@@ -63,6 +63,7 @@ struct VmRow {
   std::optional<Uuid> claim = {};
   std::string failure = {};                  // why its last start, move or delete failed; empty: it did not
   double vcpus_max = 0, memory_max_mib = 0;  // as its hypervisor reports; 0: not known
+  std::string takes = {};  // of its host beyond these amounts (takes.h), or empty
 };
 
 struct GroupRow {

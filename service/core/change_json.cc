@@ -132,6 +132,7 @@ void write(Writer& w, const VmRow& row) {
   if (!row.failure.empty()) put(w, "failure", row.failure);
   if (row.vcpus_max > 0) put(w, "vcpus_max", row.vcpus_max);
   if (row.memory_max_mib > 0) put(w, "memory_max_mib", row.memory_max_mib);
+  if (!row.takes.empty()) put(w, "takes", row.takes);
 }
 
 void write(Writer& w, const GroupRow& row) {
@@ -373,6 +374,7 @@ Change read_vm(Fields& v) {
   row.failure = v.text("failure");
   row.vcpus_max = v.number("vcpus_max");
   row.memory_max_mib = v.number("memory_max_mib");
+  row.takes = v.text("takes");
   return row;
 }
 

@@ -79,6 +79,7 @@ VmRow vm_row(const Picture& picture, std::uint32_t vm) {
   row.failure = picture[vms::failure].get(vm).value_or("");
   row.vcpus_max = picture[vms::vcpus_max].get(vm).value_or(0);
   row.memory_max_mib = picture[vms::memory_max_mib].get(vm).value_or(0);
+  row.takes = picture[vms::takes].get(vm).value_or("");
   return row;
 }
 

@@ -191,6 +191,13 @@ std::int64_t cell_mask(const std::vector<std::uint32_t>& cells) {
   return static_cast<std::int64_t>(mask);
 }
 
+// Most vms have none: nothing is written for them.
+void set_takes(PictureBuilder& picture, std::uint32_t vm, std::string_view takes) {
+  if (picture.get_text(vms::takes, vm) == takes) return;
+  if (takes.empty()) return picture.clear(vms::takes, vm);
+  picture.set(vms::takes, vm, takes);
+}
+
 // Out of all indices but the one by name.
 void unindex(PictureBuilder& picture, std::uint32_t vm) {
   set_key(picture, Index::kVmsByHost, vms::host, vm, std::nullopt);
@@ -210,6 +217,7 @@ void make_expected(PictureBuilder& picture, std::uint32_t vm) {
   picture.clear(vms::failure, vm);
   picture.clear(vms::id, vm);
   picture.clear(vms::cells, vm);
+  set_takes(picture, vm, "");
   picture.set(vms::state, vm, static_cast<std::uint32_t>(VmState::kExpected));
 }
 
@@ -299,6 +307,7 @@ void apply_row(PictureBuilder& picture, const VmRow& row) {
   set_key(picture, Index::kVmsBySpreadGroup, vms::spread_group, vm, code_of(picture, row.spread.group));
   set_or_clear(picture, vms::spread_domain, vm, code_of(picture, row.spread.domain));
   set_reported(picture, vm, row);
+  set_takes(picture, vm, row.takes);
   replace_use(picture, before, use_of(picture, vm));
   if (!row.claim) settle(picture, row.name);
 }

@@ -74,6 +74,7 @@ struct ClaimOrder {
   // equal request, that claim. Orders that are taken together are all new or all found. One without a host only looks.
   bool unique_name = false;
   bool any_id = false;  // the vm's id was made for this order: an equal request may have another
+  std::string takes = {};  // of its host, beyond amounts and cells (takes.h)
 };
 
 // Why the store refused: lack of room or a broken rule, never because a number moved.
@@ -143,6 +144,7 @@ class Claims {
 struct Reservation {
   VmRequest vm;  // with its id, by which it is known
   std::string host;
+  std::string takes = {};  // of it (takes.h)
 };
 
 // In-flight reservations: a host that was named to Nova counts as taken until the vm is seen there or the time is up, so

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace emplace {
 namespace {
@@ -100,17 +101,39 @@ void find_peers(Query& query) {
             [&](const DataSource& x, const DataSource& y) { return picture.text(x.source) < picture.text(y.source); });
 }
 
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return lower;
+}
+
+// Nova forces and ignores hosts by names without regard to case.
+void add_rows_without_case(const std::vector<std::string>& names, const Picture& picture,
+                           std::vector<std::uint32_t>& rows) {
+  std::set<std::string> lower;
+  for (const auto& name : names) lower.insert(in_lower_case(name));
+  const auto known = picture[hosts::name];
+  for (std::uint32_t row = 0; !lower.empty() && row < picture.rows(Table::kHosts); ++row) {
+    if (known.valid(row) && lower.contains(in_lower_case(known[row]))) rows.push_back(row);
+  }
+}
+
 // Rising rows of the named hosts.
 Result<std::vector<std::uint32_t>> host_rows(const std::vector<std::string>& names, const Picture& picture,
-                                             std::string_view field, bool unknown_is_error) {
+                                             std::string_view field, bool from_nova) {
   std::vector<std::uint32_t> rows;
+  std::vector<std::string> unknown;
   for (const auto& name : names) {
     const std::uint32_t row = picture.find_host(name);
-    if (row != kNoRow) {
-      rows.push_back(row);
-    } else if (unknown_is_error) {
-      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted the name of a host, found \"{}\"", field, name));
-    }
+    if (row == kNoRow) unknown.push_back(name);
+    if (row != kNoRow) rows.push_back(row);
+  }
+  if (from_nova) {
+    add_rows_without_case(unknown, picture, rows);
+  } else if (!unknown.empty() && !field.empty()) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{}: wanted the name of a host, found \"{}\"", field, unknown.front()));
   }
   sort_unique(rows);
   return rows;
@@ -129,14 +152,15 @@ Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const P
     }
     find_members(query);
   }
+  const bool from_nova = !vm.nova_spec.empty();
   // Nova may force a host that this picture does not know: then none may be considered, which is an answer.
   if (!vm.only_hosts.empty()) {
-    auto only = host_rows(vm.only_hosts, picture, "vm.only_hosts", vm.nova_spec.empty());
+    auto only = host_rows(vm.only_hosts, picture, "vm.only_hosts", from_nova);
     if (!only) return tl::unexpected(only.error());
     query.only_hosts = std::move(*only);
   }
   // A host that is gone can't be chosen either.
-  query.ignored_hosts = *host_rows(vm.ignore_hosts, picture, "ignore_hosts", false);
+  query.ignored_hosts = *host_rows(vm.ignore_hosts, picture, "", from_nova);
   if (!vm.zone.empty()) query.zone_code = picture.find_code(vm.zone);
   for (const auto& trait : vm.traits) query.trait_codes.push_back(picture.find_code(trait));
   for (const auto& trait : vm.forbidden_traits) query.forbidden_codes.push_back(picture.find_code(trait));

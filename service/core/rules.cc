@@ -179,6 +179,36 @@ Profile default_profile(const Catalogue& catalogue) {
   return profile;
 }
 
+template <typename Rule>
+bool any_of_plugin(const std::vector<std::shared_ptr<const Rule>>& rules, const std::string& plugin) {
+  return std::ranges::any_of(rules, [&](const auto& rule) { return rule->traits().plugin == plugin; });
+}
+
+void take_consumers(const Catalogue& catalogue, Rules& rules) {
+  for (const auto& consumer : catalogue.consumers) {
+    const std::string& plugin = consumer->traits().plugin;
+    const bool used = any_of_plugin(rules.filters, plugin) || any_of_plugin(rules.objectives, plugin) ||
+                      any_of_plugin(rules.weighers, plugin);
+    if (used) rules.consumers.push_back(consumer);
+  }
+}
+
+Result<Taking> take(const Rules& rules, const Query& query, std::uint32_t host) {
+  Taking all;
+  for (const auto& consumer : rules.consumers) {
+    auto taken = consumer->take(query, host);
+    if (!taken) return taken;
+    if (all.takes.empty()) {
+      all.takes = std::move(taken->takes);
+    } else if (!taken->takes.empty()) {
+      all.takes.back() = ',';
+      all.takes += taken->takes.substr(1);
+    }
+    if (all.spec.empty()) all.spec = std::move(taken->spec);
+  }
+  return all;
+}
+
 Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue) {
   Rules rules;
   rules.profile = profile;
@@ -187,6 +217,7 @@ Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue) {
                             .and_then([&] { return take_objectives(profile, catalogue, rules); })
                             .and_then([&] { return take_weighers(profile, catalogue, rules); });
   if (!resolved) return tl::unexpected(resolved.error());
+  take_consumers(catalogue, rules);
   return rules;
 }
 

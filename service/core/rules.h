@@ -111,6 +111,21 @@ class Weigher {
   virtual Result<Weights> weigh(const Query& query, std::span<const std::uint32_t> hosts) const = 0;
 };
 
+// What a vm takes of its host beyond vCPUs, memory, disk and cells: dedicated cores, pages, PCI devices.
+struct Taking {
+  std::string takes = {};  // as VmRow has it (takes.h)
+  std::string spec = {};   // JSON: what of the RequestSpec is otherwise for the next vm of the request; or empty
+};
+
+// A plugin that knows of such things. It counts what vms, claims and reservations took by their rows in the picture.
+class Consumer {
+ public:
+  virtual ~Consumer() = default;
+  virtual const RuleTraits& traits() const = 0;
+  // What the query's vm takes of a host. Where it does not fit, it takes nothing: filters refuse.
+  virtual Result<Taking> take(const Query& query, std::uint32_t host) const = 0;
+};
+
 // ---- a profile, and the rules it names
 
 enum class RankMethod { kChebyshev, kKnee, kLexicographic, kWeightedSum, kTopsis, kNova };
@@ -142,6 +157,7 @@ struct Rules {
   std::vector<std::shared_ptr<const Filter>> filters;        // cheap ones first, otherwise in the profile's order
   std::vector<std::shared_ptr<const Objective>> objectives;  // as profile.objectives
   std::vector<std::shared_ptr<const Weigher>> weighers;      // as profile.weighers
+  std::vector<std::shared_ptr<const Consumer>> consumers = {};  // of the plugins that these rules are of
 };
 
 // Everything that profiles may name.
@@ -149,6 +165,7 @@ struct Catalogue {
   std::vector<std::shared_ptr<const Filter>> filters;
   std::vector<std::shared_ptr<const Objective>> objectives;
   std::vector<std::shared_ptr<const Weigher>> weighers;
+  std::vector<std::shared_ptr<const Consumer>> consumers = {};
 };
 // capacity, state, zone, traits, group, spread; resource.load, resource.stranding, group.fit.
 Catalogue built_in_rules();
@@ -158,6 +175,10 @@ Profile default_profile(const Catalogue& catalogue);
 // Fills in default weights, resolutions and multipliers. kInvalid naming the profile's key for an unknown rule or one
 // named twice, more than six objectives, a number out of range, objectives or weighers that the method would not read.
 Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue);
+
+// What the query's vm takes of a host by all consumers of these rules. An Error of one of them is that of all: what is
+// not counted would be given to others too.
+Result<Taking> take(const Rules& rules, const Query& query, std::uint32_t host);
 
 std::string_view to_string(RankMethod method);
 std::optional<RankMethod> parse_rank_method(std::string_view text);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kRounds = 3;
 constexpr std::size_t kTries = 8;
+constexpr std::chrono::seconds kSeenWithin{1};  // mostly a few ms
 // A start that could not be reported is found again by recover(), so this only bounds how long a host's thread waits.
 constexpr std::chrono::seconds kReportDeadline{30};
 
@@ -30,13 +31,26 @@ std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>
   return builder.finish(picture->version(), picture->made_at_us());
 }
 
-// The next instance of a multi-create is decided as if this one were there already.
-std::shared_ptr<const Picture> with_instance(const std::shared_ptr<const Picture>& picture, const VmRequest& vm,
-                                             const std::string& host, std::uint32_t i) {
-  VmRow row = placed_row(*picture, vm, host);
-  if (row.id.is_zero()) row.id.bytes[15] = static_cast<std::uint8_t>(i + 1);  // any id that no real vm has
+// What an instance takes of a host of the picture that it was decided on.
+Result<std::string> takes_of(const Placement& placement, const Instance& instance, const std::string& host) {
+  if (placement.rules->consumers.empty()) return {};
+  const auto query = bind(*placement.request, instance.vm, *instance.picture, placement.now_us);
+  if (!query) return tl::unexpected(query.error());
+  auto taking = take(*placement.rules, *query, instance.picture->find_host(host));
+  if (!taking) return tl::unexpected(taking.error());
+  return std::move(taking->takes);
+}
+
+// The next instance of a multi-create is decided as if the last one were there already.
+Result<std::shared_ptr<const Picture>> with_last(const Placement& placement, const std::string& host) {
+  const Instance& last = placement.instances.back();
+  auto takes = takes_of(placement, last, host);
+  if (!takes) return tl::unexpected(takes.error());
+  VmRow row = placed_row(*last.picture, last.vm, host, *std::move(takes));
+  // Any id that no real vm has.
+  if (row.id.is_zero()) row.id.bytes[15] = static_cast<std::uint8_t>(placement.instances.size());
   const Change change = std::move(row);
-  return with_changes(picture, {&change, 1});
+  return with_changes(last.picture, {&change, 1});
 }
 
 bool is_unknown(const Error& error) {
@@ -69,7 +83,7 @@ void attach(Placement& placement, std::span<const Claim> claims) {
 
 }  // namespace
 
-VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host) {
+VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host, std::string takes) {
   VmRow row;
   row.id = vm.id;
   row.name = vm.name;
@@ -82,6 +96,7 @@ VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string&
   row.disk_gib = vm.disk_gib;
   row.numa_nodes = vm.numa_nodes;
   row.spread = vm.spread;
+  row.takes = std::move(takes);
   if (const std::uint32_t row_of_host = picture.find_host(host); row_of_host != kNoRow && vm.numa_nodes > 0) {
     row.cells = cells_for(picture, row_of_host, vm).value_or(std::vector<std::uint32_t>());
   }
@@ -119,13 +134,17 @@ Result<Placement> Scheduler::place(std::shared_ptr<const PlacementRequest> reque
     if (!placement || !claims) return placement;
     if (no_host_fits(*placement)) return find_held(*std::move(placement), deadline, key);
     placement->decision_id = ambient_.new_uuid();
-    const auto taken = take_first(*placement, deadline, key, conflict);
+    const auto taken = take_first(*placement, deadline, key);
     if (!taken) return tl::unexpected(taken.error());
-    if (!*taken) continue;
-    attach(*placement, (*taken)->claims);
+    if ((conflict = taken->conflict)) {
+      // What took their place is in the next picture.
+      pictures_.wait_for(taken->event_seq, std::min(deadline, std::chrono::steady_clock::now() + kSeenWithin));
+      continue;
+    }
+    attach(*placement, taken->claims);
     for (const Instance& instance : placement->instances)
       if (request->options.start && !instance.claim->existing) start({*instance.claim, instance.vm});
-    placement->event_seq = (*taken)->event_seq;
+    placement->event_seq = taken->event_seq;
     return placement;
   }
   return fail(ErrorCode::kConflict,
@@ -159,30 +178,41 @@ Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> r
     if (no_host_fits(placement)) break;
     const Instance& instance = placement.instances.back();
     const std::string chosen = i < pinned.size() && !pinned[i].host.empty() ? pinned[i].host : host_name(instance, 0);
-    if (i + 1 < request->options.count) picture = with_instance(picture, instance.vm, chosen, i);
+    if (i + 1 == request->options.count) break;
+    auto next = with_last(placement, chosen);
+    if (!next) return tl::unexpected(next.error());
+    picture = *std::move(next);
   }
   placement.took_us = ambient_.tick_us() - began_us;
   return placement;
 }
 
-Result<std::optional<ClaimsTaken>> Scheduler::take_first(const Placement& placement, Deadline deadline,
-                                                         const std::optional<IdempotencyKey>& key,
-                                                         std::optional<Conflict>& conflict) {
+Result<ClaimsTaken> Scheduler::take_first(const Placement& placement, Deadline deadline,
+                                          const std::optional<IdempotencyKey>& key) {
   std::vector<std::size_t> choice(placement.instances.size(), 0);  // per instance: how far down its ranking
+  Result<ClaimsTaken> taken;
   for (std::size_t attempt = 0; attempt < kTries; ++attempt) {
-    std::vector<ClaimOrder> orders;
-    for (std::size_t i = 0; i < choice.size(); ++i) {
-      const Instance& instance = placement.instances[i];
-      orders.push_back(order_for(*placement.request, i, instance.vm, host_name(instance, choice[i])));
-    }
-    auto taken = take(placement, std::move(orders), deadline, key);
-    if (!taken) return tl::unexpected(taken.error());
-    if (!taken->conflict) return std::optional(std::move(*taken));
-    conflict = taken->conflict;
-    const std::size_t refused = conflict->order;
+    auto orders = orders_for(placement, choice);
+    if (!orders) return tl::unexpected(orders.error());
+    taken = take(placement, *std::move(orders), deadline, key);
+    if (!taken || !taken->conflict) break;
+    const std::size_t refused = taken->conflict->order;
     if (++choice[refused] == placement.instances[refused].decision->ranking.order.size()) break;
   }
-  return std::optional<ClaimsTaken>();
+  return taken;
+}
+
+Result<std::vector<ClaimOrder>> Scheduler::orders_for(const Placement& placement, std::span<const std::size_t> choice) {
+  std::vector<ClaimOrder> orders;
+  for (std::size_t i = 0; i < choice.size(); ++i) {
+    const Instance& instance = placement.instances[i];
+    ClaimOrder order = order_for(*placement.request, i, instance.vm, host_name(instance, choice[i]));
+    auto takes = takes_of(placement, instance, order.host);
+    if (!takes) return tl::unexpected(takes.error());
+    order.takes = *std::move(takes);
+    orders.push_back(std::move(order));
+  }
+  return orders;
 }
 
 ClaimOrder Scheduler::order_for(const PlacementRequest& request, std::size_t i, const VmRequest& vm,

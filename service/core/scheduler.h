@@ -56,8 +56,9 @@ struct Ambient {
   std::function<void(const Claim&, const Result<void>&)> start_ended = [](const Claim&, const Result<void>&) {};
 };
 
-// What a picture shows of a vm once it has its room on that host, with the cells that it would get there.
-VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host);
+// What a picture shows of a vm once it has its room on that host, with the cells that it would get there, and what else
+// it takes of it (take() in rules.h).
+VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host, std::string takes);
 
 // Where the vm is claimed, or would be: the first of its ranking. Empty: no host fits.
 std::string chosen_host(const Instance& instance);
@@ -85,9 +86,10 @@ class Scheduler {
   Result<void> recover(Store& store, Deadline deadline);
 
  private:
-  // Nothing in the result: every host tried refused, `conflict` says why the last one did.
-  Result<std::optional<ClaimsTaken>> take_first(const Placement& placement, Deadline deadline,
-                                                const std::optional<IdempotencyKey>& key, std::optional<Conflict>& conflict);
+  // With a conflict: every host tried refused, and that is why the last one did.
+  Result<ClaimsTaken> take_first(const Placement& placement, Deadline deadline,
+                                 const std::optional<IdempotencyKey>& key);
+  Result<std::vector<ClaimOrder>> orders_for(const Placement& placement, std::span<const std::size_t> choice);
   Result<ClaimsTaken> take(const Placement& placement, std::vector<ClaimOrder> orders, Deadline deadline,
                            const std::optional<IdempotencyKey>& key);
   // Where no host fits: the claims that are held for an equal request, if names are to be unique.

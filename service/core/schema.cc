@@ -77,6 +77,7 @@ constexpr std::array<ColumnSchema, kColumnCount> kColumns{{
     {Table::kVms, "failure", "", Type::kUtf8, false},
     {Table::kVms, "vcpus_max", "vCPU", Type::kF64, false},
     {Table::kVms, "memory_max_mib", "MiB", Type::kF64, false},
+    {Table::kVms, "takes", "", Type::kUtf8, false},
     {Table::kGroups, "alive", "", Type::kU8, false},
     {Table::kGroups, "name", "", Type::kUtf8, false},
     {Table::kGroups, "policy", "", Type::kU32, false},

@@ -135,44 +135,45 @@ inline constexpr Column<SpanU64>       page_samples{66};      // sorted hashes, 
 inline constexpr Column<Utf8>          failure{67};           // why its last start, move or delete failed
 inline constexpr Column<double>        vcpus_max{68};         // what it may grow to without a new definition
 inline constexpr Column<double>        memory_max_mib{69};
+inline constexpr Column<Utf8>          takes{70};             // JSON: what it takes of its host beyond amounts (takes.h)
 }  // namespace vms
 
 namespace groups {
-inline constexpr Column<std::uint8_t>  alive{70};
-inline constexpr Column<Utf8>          name{71};
-inline constexpr Column<std::uint32_t> policy{72};            // GroupPolicy
-inline constexpr Column<double>        max_per_host{73};      // anti-affinity: at most so many members on one host
-inline constexpr Column<std::int64_t>  generation{74};
+inline constexpr Column<std::uint8_t>  alive{71};
+inline constexpr Column<Utf8>          name{72};
+inline constexpr Column<std::uint32_t> policy{73};            // GroupPolicy
+inline constexpr Column<double>        max_per_host{74};      // anti-affinity: at most so many members on one host
+inline constexpr Column<std::int64_t>  generation{75};
 }  // namespace groups
 
 namespace aggregates {
-inline constexpr Column<std::uint8_t>  alive{75};
-inline constexpr Column<Utf8>          name{76};
-inline constexpr Column<Utf8>          metadata{77};          // JSON object of strings
+inline constexpr Column<std::uint8_t>  alive{76};
+inline constexpr Column<Utf8>          name{77};
+inline constexpr Column<Utf8>          metadata{78};          // JSON object of strings
 }  // namespace aggregates
 
 namespace traffic {
-inline constexpr Column<std::uint8_t>  alive{78};
-inline constexpr Column<std::uint32_t> a{79};                 // row of vms
-inline constexpr Column<std::uint32_t> b{80};
-inline constexpr Column<double>        bytes_per_s{81};       // both directions together, observed
+inline constexpr Column<std::uint8_t>  alive{79};
+inline constexpr Column<std::uint32_t> a{80};                 // row of vms
+inline constexpr Column<std::uint32_t> b{81};
+inline constexpr Column<double>        bytes_per_s{82};       // both directions together, observed
 }  // namespace traffic
 
 namespace data_sources {
-inline constexpr Column<std::uint8_t>  alive{82};
-inline constexpr Column<std::uint32_t> vm{83};
-inline constexpr Column<std::uint32_t> source{84};            // code
-inline constexpr Column<double>        bytes_per_s{85};       // observed
+inline constexpr Column<std::uint8_t>  alive{83};
+inline constexpr Column<std::uint32_t> vm{84};
+inline constexpr Column<std::uint32_t> source{85};            // code
+inline constexpr Column<double>        bytes_per_s{86};       // observed
 }  // namespace data_sources
 
 namespace source_hosts {
-inline constexpr Column<std::uint8_t>  alive{86};
-inline constexpr Column<std::uint32_t> source{87};            // code
-inline constexpr Column<std::uint32_t> host{88};
+inline constexpr Column<std::uint8_t>  alive{87};
+inline constexpr Column<std::uint32_t> source{88};            // code
+inline constexpr Column<std::uint32_t> host{89};
 }  // namespace source_hosts
 // clang-format on
 
-inline constexpr int kColumnCount = 89;
+inline constexpr int kColumnCount = 90;
 
 struct ColumnSchema {
   Table table;

@@ -165,7 +165,7 @@ std::vector<Reservation> firsts_of(const Outcome& outcome) {
   std::vector<Reservation> firsts;
   for (std::size_t i = 0; i < outcome.made.selections.size(); ++i) {
     const auto name = (*outcome.picture)[hosts::name][outcome.made.selections[i].front()];
-    firsts.push_back({outcome.made.placement.instances[i].vm, std::string(name)});
+    firsts.push_back({outcome.made.placement.instances[i].vm, std::string(name), outcome.made.takes[i]});
   }
   return firsts;
 }

@@ -144,7 +144,8 @@ Result<HostOrder> order_and_reserve(const ApiRoom& room, const ExternalCall& cal
   room.parts.reservations.reserve({&vm, 1}, kReservationTtlS, [&](const std::shared_ptr<const Picture>& picture) {
     order.emplace(order_hosts(rules, call.question, *picture, room.now_us()));
     const bool known = *order && !(*order)->first.empty();
-    return known ? std::vector<Reservation>{{call.question.request.vm, (*order)->first}} : std::vector<Reservation>();
+    return known ? std::vector<Reservation>{{call.question.request.vm, (*order)->first, (*order)->takes}}
+                 : std::vector<Reservation>();
   });
   return *std::move(order);
 }

@@ -215,6 +215,16 @@ std::string first_host(const Verdict& verdict) {
   return std::string(verdict.query.picture[hosts::name][verdict.decision.costs.hosts[order.front().index]]);
 }
 
+// What is reserved; an error takes the verdict's place.
+std::vector<Reservation> first_of(const Question& question, std::optional<Result<Verdict>>& verdict) {
+  const std::string host = *verdict ? first_host(**verdict) : std::string();
+  if (host.empty()) return {};
+  auto taking = take(*question.rules, (*verdict)->query, question.picture->find_host(host));
+  if (taking) return {{question.request->vm, host, std::move(taking->takes)}};
+  verdict.emplace(tl::unexpected(taking.error()));
+  return {};
+}
+
 // Decides on what is there when its turn has come, so that of two who ask at once the second sees the first's host
 // taken.
 Result<Verdict> judge_and_reserve(const ApiRoom& room, Question& question) {
@@ -225,8 +235,7 @@ Result<Verdict> judge_and_reserve(const ApiRoom& room, Question& question) {
     const bool same = picture->index(Index::kHostsByName).same_version(question.picture->index(Index::kHostsByName));
     question.picture = picture;
     verdict.emplace((same ? Result<void>() : find_hosts(question)).and_then([&] { return judge(question); }));
-    const std::string host = *verdict ? first_host(**verdict) : std::string();
-    return host.empty() ? std::vector<Reservation>() : std::vector<Reservation>{{question.request->vm, host}};
+    return first_of(question, verdict);
   });
   return *std::move(verdict);
 }

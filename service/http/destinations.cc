@@ -1,5 +1,7 @@
 #include "service/http/destinations.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -92,8 +94,7 @@ class Instances {
       all.not_considered = decided->not_considered;
       all.instances.push_back(decided->instances.front());
       if (all.instances.back().decision->ranking.order.empty()) return std::move(made_);
-      take_first(all.instances.back());
-      if (wish_.request->options.count > 1) put_in_place(all.instances.back(), i);
+      if (const auto put = put_in_place(all.instances.back(), i); !put) return tl::unexpected(put.error());
     }
     for (const std::uint32_t first : firsts_) made_.selections.push_back({first});
     if (const auto found = find_alternates(); !found) return tl::unexpected(found.error());
@@ -105,7 +106,8 @@ class Instances {
   void limit_to(const std::vector<std::string>& hosts) {
     if (hosts.empty()) return;
     for (const std::string& forced : only_hosts_) {
-      if (std::ranges::find(hosts, forced) == hosts.end()) ignore_hosts_.push_back(forced);
+      const auto is_forced = [&](const std::string& host) { return strcasecmp(host.c_str(), forced.c_str()) == 0; };
+      if (std::ranges::none_of(hosts, is_forced)) ignore_hosts_.push_back(forced);
     }
     if (only_hosts_.empty()) only_hosts_ = hosts;
   }
@@ -115,7 +117,7 @@ class Instances {
     request->vm = instance_of(*request, i);
     request->vm.id = wish_.ids[i];
     if (!request->vm.id.is_zero()) request->vm.name = to_string(request->vm.id);
-    request->vm.nova_spec = spec_of_instance(spec_, wish_.ids[i], others_);
+    request->vm.nova_spec = spec_of_instance(spec_, {wish_.ids[i], others_, changed_ ? &*changed_ : nullptr});
     request->vm.only_hosts = only_hosts_;
     request->vm.ignore_hosts = ignore_hosts_;
     request->document = R"({"request_spec":)" + request->vm.nova_spec + '}';
@@ -137,17 +139,15 @@ class Instances {
     }
   }
 
-  void take_first(const Instance& instance) {
+  // What comes after sees this instance on its host, and only the hosts that were not refused.
+  Result<void> put_in_place(const Instance& instance, std::uint32_t i) {
     const Decision& decision = *instance.decision;
     firsts_.push_back(decision.costs.hosts[decision.ranking.order.front().index]);
-  }
-
-  // What comes after sees this instance on its host, and only the hosts that were not refused.
-  void put_in_place(const Instance& instance, std::uint32_t i) {
-    const Decision& decision = *instance.decision;
+    if (auto taken = take_first(instance); !taken) return taken;
+    if (wish_.request->options.count == 1) return {};
     const auto names = (*picture_)[hosts::name];
     const std::string host(names[firsts_.back()]);
-    VmRow placed = placed_row(*picture_, instance.vm, host);
+    VmRow placed = placed_row(*picture_, instance.vm, host, made_.takes.back());
     if (placed.id.is_zero()) placed.id.bytes[15] = static_cast<std::uint8_t>(i + 1);  // any id that no real vm has
     placed.claim = placed.id;  // beside the vm where it is now, should it move
     const std::string nova_host = nova_text(*picture_, firsts_.back(), "host");
@@ -159,6 +159,23 @@ class Instances {
     PictureBuilder builder(picture_);
     apply(builder, std::move(placed));
     picture_ = builder.finish(picture_->version(), picture_->made_at_us());
+    return {};
+  }
+
+  // Nova goes on with the spec as fitting an instance onto its host has left it.
+  Result<void> take_first(const Instance& instance) {
+    made_.takes.emplace_back();
+    if (rules_->consumers.empty()) return {};
+    const auto query = bind(*wish_.request, instance.vm, *picture_, now_us_);
+    if (!query) return tl::unexpected(query.error());
+    auto taking = take(*rules_, *query, firsts_.back());
+    if (!taking) return tl::unexpected(taking.error());
+    made_.takes.back() = std::move(taking->takes);
+    if (taking->spec.empty()) return {};
+    auto changed = JsonDocument::parse(taking->spec, "spec");
+    if (!changed) return tl::unexpected(changed.error());
+    changed_ = *std::move(changed);
+    return {};
   }
 
   // Nova sorts the hosts again only when there are several instances, since one alone takes no room from itself.
@@ -201,20 +218,25 @@ class Instances {
   std::vector<std::string> only_hosts_, ignore_hosts_;
   std::vector<std::uint32_t> firsts_;
   std::vector<Selected> others_;
+  std::optional<JsonDocument> changed_;  // what is put in place of parts of the spec
   Destinations made_;
 };
 
 }  // namespace
 
-std::string spec_of_instance(JsonValue spec, const Uuid& id, const std::vector<Selected>& others) {
+std::string spec_of_instance(JsonValue spec, const LaterInstance& instance) {
   const auto data = spec.find(kData);
-  const Write uuid = [&](JsonWriter& writer, auto) { id.is_zero() ? writer.null() : writer.text(to_string(id)); };
+  const Write uuid = [&](JsonWriter& writer, auto) {
+    instance.id.is_zero() ? writer.null() : writer.text(to_string(instance.id));
+  };
+  std::map<std::string_view, Write> anew{{"instance_uuid", uuid}};
+  if (data->find("instance_group")) anew["instance_group"] = group_with(instance.others);
+  for (std::size_t i = 0; instance.changed && i < instance.changed->root().size(); ++i) {
+    const JsonValue value = instance.changed->root().member(i);
+    anew[instance.changed->root().key(i)] = [value](JsonWriter& writer, auto) { writer.value(value); };
+  }
   JsonWriter writer;
-  copy_with(writer, spec, {{kData, [&](JsonWriter& below, auto) {
-                              std::map<std::string_view, Write> anew{{"instance_uuid", uuid}};
-                              if (data->find("instance_group")) anew["instance_group"] = group_with(others);
-                              copy_with(below, *data, anew);
-                            }}});
+  copy_with(writer, spec, {{kData, [&](JsonWriter& below, auto) { copy_with(below, *data, anew); }}});
   return writer.take();
 }
 

@@ -29,6 +29,7 @@ struct DestinationsWish {
 struct Destinations {
   Placement placement;                                 // what was decided for each instance, without alternates
   std::vector<std::vector<std::uint32_t>> selections;  // per instance: rows of hosts, the first is where it goes
+  std::vector<std::string> takes;                      // per instance: of where it goes (take() in rules.h)
   std::vector<Degraded> degraded;                      // of all decisions, each once
 };
 
@@ -36,13 +37,18 @@ Result<Destinations> select_destinations(const Scheduler& scheduler, const Desti
                                          const std::shared_ptr<const Rules>& rules,
                                          std::shared_ptr<const Picture> picture, std::int64_t now_us);
 
-// A RequestSpec primitive as Nova's scheduler changes it for one instance after others: its uuid (zero: null), and the
-// others in its server group.
+// A RequestSpec primitive as Nova's scheduler changes it for one instance after others: its uuid, the others in its
+// server group, and what fitting those left behind.
 struct Selected {
   std::string nova_host;
   Uuid id;
 };
-std::string spec_of_instance(JsonValue spec, const Uuid& id, const std::vector<Selected>& others);
+struct LaterInstance {
+  Uuid id;  // zero: null
+  const std::vector<Selected>& others;
+  const JsonDocument* changed = nullptr;  // an object whose members take the place of the spec's
+};
+std::string spec_of_instance(JsonValue spec, const LaterInstance& instance);
 
 // A host as Nova's Selection, without what nobody told us. `numa_limits`: Nova's NUMATopologyFilter let it pass.
 void write_selection(JsonWriter& writer, const Picture& picture, std::uint32_t host, bool numa_limits);

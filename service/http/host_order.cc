@@ -150,7 +150,12 @@ Result<HostOrder> order_hosts(const Rules& rules, const HostQuestion& question, 
     auto& candidates = query->only_hosts.emplace();
     for (const auto& [row, ways] : asked.rows) candidates.push_back(row);
     const Indices passed = order_rows(decide_without_failures(rules, *query, order.degraded), asked);
-    if (!passed.empty()) order.first = picture[hosts::name][passed.front()];
+    if (!passed.empty()) {
+      auto taking = take(rules, *query, passed.front());
+      if (!taking) return tl::unexpected(taking.error());
+      order.first = picture[hosts::name][passed.front()];
+      order.takes = std::move(taking->takes);
+    }
     for (const std::uint32_t row : passed) std::ranges::for_each(asked.rows.at(row), name);
   }
   std::ranges::for_each(asked.unknown, name);

@@ -33,6 +33,7 @@ struct HostQuestion {
 struct HostOrder {
   std::vector<std::string> hosts;  // as the caller calls them, each once, the best first
   std::string first = {};          // what the picture calls the first one; empty: it lacks it, or there is none
+  std::string takes = {};          // of the first one, by the vm (take() in rules.h)
   std::size_t unknown = 0;         // of the caller's, not in the picture
   std::vector<Degraded> degraded = {};
 };

@@ -67,6 +67,7 @@ VmRow merged(const VmRow& seen, const VmRow& known) {
   VmRow next = seen;
   next.numa_nodes = known.numa_nodes;
   next.cells = known.cells;
+  next.takes = known.takes;
   next.spread = known.spread;
   return next;
 }

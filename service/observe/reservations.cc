@@ -26,7 +26,7 @@ bool is_on(const Picture& picture, const Uuid& vm, const std::string& host) {
 }
 
 VmRow reserved_row(const Picture& picture, const Reservation& reservation) {
-  VmRow row = placed_row(picture, reservation.vm, reservation.host);
+  VmRow row = placed_row(picture, reservation.vm, reservation.host, reservation.takes);
   row.claim = row.id;
   if (const std::uint32_t host = picture.find_host(reservation.host); host != kNoRow)
     row.source = host_row(picture, host).source;

@@ -20,6 +20,7 @@ AnswerWidths widths_of(WorkerQuestion question, std::size_t candidates) {
   if (question == WorkerQuestion::kScreen) return {keep_bytes(candidates), candidates};
   if (question == WorkerQuestion::kEvaluate) return {candidates * sizeof(double), candidates};
   if (question == WorkerQuestion::kWeigh) return {candidates * sizeof(double), candidates * sizeof(double)};
+  if (question == WorkerQuestion::kTake) return {kTakingBytes, 0};
   return {0, 0};
 }
 
@@ -75,6 +76,7 @@ AnsweringPlugin::Order AnsweringPlugin::read_order() {
   manifest_.objectives = read_rules(reader);
   manifest_.weighers = read_rules(reader);
   manifest_.has_observer = reader.number() != 0;
+  manifest_.has_consumer = reader.number() != 0;
   place_answer(AnswerPlace(reader.used(), 0, 0).head);
   return order;
 }
@@ -189,6 +191,7 @@ std::int32_t AnsweringPlugin::run(WorkerQuestion question, const Asked& asked, c
   }
   if (question == WorkerQuestion::kEvaluate && has_rule(manifest_.objectives, asked.rule)) return evaluate(asked, call);
   if (question == WorkerQuestion::kWeigh && has_rule(manifest_.weighers, asked.rule)) return weigh(asked, call);
+  if (question == WorkerQuestion::kTake && manifest_.has_consumer) return take(asked, call);
   return fail_with("wanted a rule of the plugin, found \"" + asked.rule + '"');
 }
 
@@ -226,6 +229,14 @@ std::int32_t AnsweringPlugin::weigh(const Asked& asked, const emplace_call& call
   head_->count = weights.count;
   head_->has_minimum = weights.has_minimum, head_->has_maximum = weights.has_maximum;
   head_->minimum = weights.minimum, head_->maximum = weights.maximum;
+  return status;
+}
+
+std::int32_t AnsweringPlugin::take(const Asked& asked, const emplace_call& call) {
+  emplace_taking taking{sizeof taking, kTakingBytes, 0, 0, reinterpret_cast<char*>(asked.first)};
+  const emplace_consumer& consumer = plugin_->consumer();
+  const std::int32_t status = consumer.take(consumer.self, &call, asked.host, &taking, &head_->error);
+  head_->count = taking.bytes;
   return status;
 }
 

@@ -55,6 +55,7 @@ class AnsweringPlugin {
   std::int32_t screen(const Asked& asked, const emplace_call& call);
   std::int32_t evaluate(const Asked& asked, const emplace_call& call);
   std::int32_t weigh(const Asked& asked, const emplace_call& call);
+  std::int32_t take(const Asked& asked, const emplace_call& call);
   std::int32_t fail_with(const std::string& why);
   WorkerAnswer& place_answer(std::size_t at);
 

@@ -93,6 +93,7 @@ Result<void> PluginInstance::check_extensions(const Manifest& manifest) const {
   for (const auto& rule : manifest.objectives) check(EMPLACE_OBJECTIVE, rule.id, sizeof(emplace_objective));
   for (const auto& rule : manifest.weighers) check(EMPLACE_WEIGHER, rule.id, sizeof(emplace_weigher));
   if (manifest.has_observer) check(EMPLACE_OBSERVER, "", sizeof(emplace_observer));
+  if (manifest.has_consumer) check(EMPLACE_CONSUMER, "", sizeof(emplace_consumer));
   return checked ? checked : refuse(manifest, checked.error().message);
 }
 

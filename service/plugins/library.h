@@ -2,7 +2,7 @@
 // configuration. What comes out of the library is checked against this program's ABI and the manifest; a library that
 // kills the process while it loads, or never returns, is what trial.h is for.
 //
-//   open -> create -> filter / objective / weigher / observer -> ~PluginInstance (destroys the plugin's instance)
+//   open -> create -> filter / objective / weigher / observer / consumer -> ~PluginInstance (destroys the plugin's instance)
 #pragma once
 
 #include <filesystem>
@@ -50,6 +50,8 @@ class PluginInstance {
   }
   // Only when the manifest has an observer.
   const emplace_observer& observer() const { return extension<emplace_observer>(EMPLACE_OBSERVER, ""); }
+  // Only when the manifest has a consumer.
+  const emplace_consumer& consumer() const { return extension<emplace_consumer>(EMPLACE_CONSUMER, ""); }
 
   Result<void> check_extensions(const Manifest& manifest) const;
 

@@ -94,5 +94,7 @@ std::shared_ptr<const Objective> make_objective(std::shared_ptr<LoadedPlugin> pl
                                                 std::shared_ptr<CallCounts> counts);
 std::shared_ptr<const Weigher> make_weigher(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule,
                                             std::shared_ptr<CallCounts> counts);
+// Of a plugin whose manifest has one.
+std::shared_ptr<const Consumer> make_consumer(std::shared_ptr<LoadedPlugin> plugin, std::shared_ptr<CallCounts> counts);
 
 }  // namespace emplace

@@ -34,6 +34,7 @@ void write_order(MessageWriter& writer, const LoadOrder& order) {
   write_rules(writer, manifest.objectives);
   write_rules(writer, manifest.weighers);
   writer.number(manifest.has_observer ? 1 : 0);
+  writer.number(manifest.has_consumer ? 1 : 0);
 }
 
 // Nothing: it answered.

@@ -94,6 +94,17 @@ void read_observer(JsonFields& manifest, JsonErrors& errors, Manifest& out) {
   }
 }
 
+void read_consumer(JsonFields& manifest, JsonErrors& errors, Manifest& out) {
+  out.has_consumer = manifest.has("consumer");
+  const auto value = manifest.value("consumer");
+  if (!out.has_consumer) return;
+  JsonFields consumer(value, "consumer", errors);
+  consumer.require("columns");
+  consumer.names("columns", out.consumer_columns);
+  consumer.refuse_unknown();
+  check_columns(out.consumer_columns, "consumer.columns", errors);
+}
+
 void check_rules(const Manifest& manifest, JsonErrors& errors) {
   std::set<std::string> seen;
   for (const auto* rules : {&manifest.filters, &manifest.objectives, &manifest.weighers}) {
@@ -127,6 +138,7 @@ std::vector<std::string> Manifest::columns() const {
     for (const ManifestRule& rule : *rules) add(rule.columns);
   }
   add(observed_columns);
+  add(consumer_columns);
   return all;
 }
 
@@ -162,6 +174,7 @@ Result<Manifest> parse_manifest(std::string_view json, const std::filesystem::pa
   out.objectives = read_rules(fields, "objectives", errors, read_objective);
   out.weighers = read_rules(fields, "weighers", errors, read_weigher);
   read_observer(fields, errors, out);
+  read_consumer(fields, errors, out);
   if (const auto schema = fields.value("configuration")) out.configuration_schema = to_json(*schema);
   fields.refuse_unknown();
   check_rules(out, errors);

@@ -7,7 +7,7 @@
 //    "reentrant": true,
 //    "filters":    [{"id", "description", "cost_class": "cheap|medium|expensive", "columns": ["hosts.state"], "reads":
 //    ["vm.zone"]}], "objectives": [{..., "unit": "MiB", "resolution": 1, "weight": 1}], "weighers":   [{...,
-//    "multiplier": 1}], "observer":   {"columns": ["vms.host"]}, "configuration": {"type": "object", "properties":
+//    "multiplier": 1}], "observer":   {"columns": ["vms.host"]}, "consumer": {"columns": ["vms.takes"]}, "configuration": {"type": "object", "properties":
 //    {"ttl_s": {"type": "number", "default": 60, "unit": "s", ...}}}}
 //
 // "abi" is the range of hosts it runs on: that major, that minor or a newer one. Read strictly: an unknown key, a
@@ -55,9 +55,11 @@ struct Manifest {
   std::vector<ManifestRule> weighers = {};
   bool has_observer = false;
   std::vector<std::string> observed_columns = {};                             // of the picture
+  bool has_consumer = false;
+  std::vector<std::string> consumer_columns = {};
   std::string configuration_schema = R"({"type":"object","properties":{}})";  // JSON
 
-  // All columns that views of this plugin hold: those of its rules and its observer, each once, in the order named.
+  // All columns that views of this plugin hold: those of its rules, observer and consumer, each once, in the order named.
   std::vector<std::string> columns() const;
 };
 

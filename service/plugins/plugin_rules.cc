@@ -5,7 +5,9 @@
 #include <cmath>
 #include <utility>
 
+#include "service/core/json.h"
 #include "service/core/numbers.h"
+#include "service/core/takes.h"
 #include "service/plugins/loaded_plugin.h"
 #include "service/plugins/questions.h"
 #include "service/plugins/texts.h"
@@ -268,8 +270,68 @@ class PluginWeigher final : public Weigher {
   const PluginRule rule_;
 };
 
+// ---- consumers
+
+// The rule that stands for the plugin as a whole.
+ManifestRule consumer_rule(const Manifest& manifest) {
+  return {.id = "consumer", .description = "What a vm takes of its host, as " + manifest.id + " counts it."};
+}
+
+// The text of a member, empty where there is none.
+Result<std::string> member_of(const JsonValue& object, std::string_view key, JsonValue::Kind kind) {
+  const auto value = object.is_object() ? object.find(key) : std::nullopt;
+  if (!value) return {};
+  if (value->kind() == kind) return to_json(*value);
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("{}: wanted {}, found {}", key, kind == JsonValue::Kind::kArray ? "a list" : "an object",
+                          value->found()));
+}
+
+class PluginConsumer final : public Consumer {
+ public:
+  PluginConsumer(std::shared_ptr<LoadedPlugin> plugin, std::shared_ptr<CallCounts> counts)
+      : consumer_(plugin->instance().consumer()), rule_(plugin, consumer_rule(plugin->manifest()), std::move(counts)) {}
+
+  const RuleTraits& traits() const override { return rule_.traits(); }
+
+  Result<Taking> take(const Query& query, std::uint32_t host) const override {
+    thread_local std::vector<char> text(kTakingBytes);
+    emplace_taking taking{sizeof taking, kTakingBytes, 0, 0, text.data()};
+    Taking result;
+    const auto taken = rule_.run(
+        query, {},
+        [&](const emplace_call& call, emplace_error& error) {
+          return consumer_.take(consumer_.self, &call, host, &taking, &error);
+        },
+        [&] {
+          return accept({text.data(), std::min(taking.bytes, kTakingBytes)}, result);
+        });
+    return taken ? Result<Taking>(std::move(result)) : tl::unexpected(taken.error());
+  }
+
+ private:
+  static Result<void> accept(std::string_view text, Taking& result) {
+    if (text.empty()) return {};
+    const auto document = JsonDocument::parse(text, "what the vm takes");
+    if (!document) return tl::unexpected(document.error());
+    auto takes = member_of(document->root(), "takes", JsonValue::Kind::kArray);
+    auto spec = member_of(document->root(), "spec", JsonValue::Kind::kObject);
+    if (!takes || !spec) return tl::unexpected(takes ? spec.error() : takes.error());
+    if (const auto read = read_takes(*takes); !read) return tl::unexpected(read.error());
+    result = {*takes == "[]" ? std::string() : *std::move(takes), *std::move(spec)};
+    return {};
+  }
+
+  const emplace_consumer& consumer_;
+  const PluginRule rule_;
+};
+
 }  // namespace
 
+std::shared_ptr<const Consumer> make_consumer(std::shared_ptr<LoadedPlugin> plugin,
+                                              std::shared_ptr<CallCounts> counts) {
+  return std::make_shared<PluginConsumer>(std::move(plugin), std::move(counts));
+}
 std::shared_ptr<const Filter> make_filter(std::shared_ptr<LoadedPlugin> plugin, const ManifestRule& rule,
                                           std::shared_ptr<CallCounts> counts) {
   return std::make_shared<PluginFilter>(std::move(plugin), rule, std::move(counts));

@@ -262,7 +262,7 @@ bool Plugins::has_code(const LibraryFile& library, const std::filesystem::path& 
 }
 
 Plugins::Entry Plugins::make_entry(std::string fingerprint, std::shared_ptr<LoadedPlugin> plugin) {
-  Entry entry{std::move(fingerprint), std::move(plugin), {}};
+  Entry entry{std::move(fingerprint), std::move(plugin), {}, {}};
   const auto add = [&](const char* kind, const std::vector<ManifestRule>& rules) {
     for (const ManifestRule& rule : rules) entry.rules.push_back({kind, &rule, std::make_shared<CallCounts>()});
   };
@@ -270,6 +270,7 @@ Plugins::Entry Plugins::make_entry(std::string fingerprint, std::shared_ptr<Load
   add("filter", manifest.filters);
   add("objective", manifest.objectives);
   add("weigher", manifest.weighers);
+  if (manifest.has_consumer) entry.consumer = std::make_shared<CallCounts>();
   return entry;
 }
 
@@ -282,6 +283,7 @@ void Plugins::add_rule(const Entry& entry, const Rule& rule, Catalogue& catalogu
 Catalogue Plugins::add_to(Catalogue catalogue) const {
   for (const Entry& entry : entries_) {
     for (const Rule& rule : entry.rules) add_rule(entry, rule, catalogue);
+    if (entry.consumer) catalogue.consumers.push_back(make_consumer(entry.plugin, entry.consumer));
   }
   return catalogue;
 }

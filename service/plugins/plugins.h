@@ -94,6 +94,7 @@ class Plugins {
     std::string fingerprint;  // of all that makes it what it is
     std::shared_ptr<LoadedPlugin> plugin;
     std::vector<Rule> rules;
+    std::shared_ptr<CallCounts> consumer;  // null: it has none
   };
   // A worker's plugin that can't even be tried: its rules are not known.
   struct Refused {

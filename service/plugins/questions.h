@@ -2,13 +2,15 @@
 // start of the room; the answer begins at the next multiple of 64 bytes after it, where both sides know it to be
 // without telling each other: a WorkerAnswer, then the two arrays of results, each at a multiple of 64.
 //
-//   kLoad      library, what must confine it, configuration, id, version, rule ids by kind, has_observer
+//   kLoad      library, what must confine it, configuration, id, version, rule ids by kind, has_observer,
+//              has_consumer
 //   kObserve   identity of `before` or 0, view, changes                              (observe; and how views get known)
 //   kForget    identity
 //   kScreen    rule, call                                                            arrays: keep, reasons
 //   kExplain   rule, call, host, reason                                              WorkerAnswer::refusal
 //   kEvaluate  rule, call                                                            arrays: costs, quality
 //   kWeigh     rule, call                                                            arrays: values, multipliers
+//   kTake      no rule, call, host                                                   array: text
 //   kEnd       destroys the plugin
 #pragma once
 
@@ -26,7 +28,17 @@ namespace emplace {
 // Where a plugin has not written a number.
 inline constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
-enum class WorkerQuestion : std::uint64_t { kLoad = 1, kObserve, kForget, kScreen, kExplain, kEvaluate, kWeigh, kEnd };
+enum class WorkerQuestion : std::uint64_t {
+  kLoad = 1,
+  kObserve,
+  kForget,
+  kScreen,
+  kExplain,
+  kEvaluate,
+  kWeigh,
+  kTake,
+  kEnd
+};
 
 // Which memory a picture lies in: the service's own arena, or the annex, where pictures of other arenas are copied.
 enum class WorkerMemory : std::uint64_t { kPictures, kAnnex };
@@ -73,6 +85,9 @@ struct AnswerPlace {
         second(aligned(first + first_bytes)),
         end(second + second_bytes) {}
 };
+
+// What a consumer may say of one vm: some thousand cores, or a RequestSpec's topology.
+inline constexpr std::uint32_t kTakingBytes = 1u << 18;
 
 inline std::size_t keep_bytes(std::size_t candidates) { return (candidates + 63) / 64 * sizeof(std::uint64_t); }
 

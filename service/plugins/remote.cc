@@ -42,7 +42,9 @@ const emplace_entry RemotePlugin::kEntry = {
 
 RemotePlugin::RemotePlugin(Worker::Order order, Deadlines deadlines, std::function<void()> missed)
     : deadlines_(deadlines),
+      all_{*this, "", {}, {}, {}},
       observer_{sizeof(emplace_observer), 0, this, &RemotePlugin::observe, &RemotePlugin::forget},
+      consumer_{sizeof(emplace_consumer), 0, this, &RemotePlugin::take},
       missed_(std::move(missed)),
       worker_(order) {
   const auto add = [this](const std::vector<ManifestRule>& rules) {
@@ -63,6 +65,7 @@ const void* RemotePlugin::get_extension(void* instance, const char* id, const ch
   auto& plugin = *static_cast<RemotePlugin*>(instance);
   const std::string_view wanted(id);
   if (wanted == EMPLACE_OBSERVER) return &plugin.observer_;
+  if (wanted == EMPLACE_CONSUMER) return &plugin.consumer_;
   for (const Rule& known : plugin.rules_) {
     if (known.id != rule) continue;
     if (wanted == EMPLACE_FILTER) return &known.filter;
@@ -141,6 +144,16 @@ void RemotePlugin::forget(void* self, std::uint64_t identity) {
     std::ignore = plugin.ask(**process, writer.used(), plugin.deadlines_.observe_us);
   }
   plugin.copies_.erase(identity);
+}
+
+std::int32_t RemotePlugin::take(void* self, const emplace_call* call, std::uint32_t host, emplace_taking* taking,
+                                emplace_error* error) {
+  auto& plugin = *static_cast<RemotePlugin*>(self);
+  const auto answered = plugin.call({WorkerQuestion::kTake, plugin.all_, *call, host, 0, kTakingBytes, 0});
+  if (!answered) return fail_with(error, answered.error());
+  taking->bytes = std::min({answered->head.count, kTakingBytes, taking->capacity});
+  std::memcpy(taking->text, answered->first, taking->bytes);
+  return EMPLACE_OK;
 }
 
 // ---- questions

@@ -72,6 +72,8 @@ class RemotePlugin {
   static std::int32_t observe(void* self, const emplace_view* before, const emplace_view* after,
                               const emplace_changed_rows* changes, std::uint32_t change_count, emplace_error* error);
   static void forget(void* self, std::uint64_t identity);
+  static std::int32_t take(void* self, const emplace_call* call, std::uint32_t host, emplace_taking* taking,
+                           emplace_error* error);
 
   Result<Answered> call(const Asked& asked);
   Result<void> show(WorkerProcess& process, const emplace_view* before, const emplace_view& after,
@@ -85,7 +87,9 @@ class RemotePlugin {
 
   const Deadlines deadlines_;
   std::deque<Rule> rules_;
+  const Rule all_;  // stands for the plugin as a whole, which has no name
   emplace_observer observer_;
+  emplace_consumer consumer_;
   std::map<std::uint64_t, std::unique_ptr<TableCopy>> copies_;  // of pictures that the worker does not map
   std::unique_ptr<TableCopy> call_copy_;                        // of a request's tables, likewise, for the call at hand
   const std::function<void()> missed_;

@@ -26,13 +26,13 @@ constexpr sql::Statement kKnownVms{
 constexpr sql::Statement kInsertClaims{
     "insert_claims",
     "INSERT INTO claims (id, vm, vm_name, host_id, state, project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, cells,"
-    " spread_by, spread_group, spread_domain, start, move, definition, generation, expires_at_us, taken_at_us)"
+    " spread_by, spread_group, spread_domain, start, move, definition, generation, expires_at_us, takes, taken_at_us)"
     " SELECT id, vm, vm_name, host_id, 'held', project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, cells::int[],"
-    " spread_by, spread_group, spread_domain, start, move, definition::jsonb, generation, expires_at_us, $20::bigint"
+    " spread_by, spread_group, spread_domain, start, move, definition::jsonb, generation, expires_at_us, takes, $21::bigint"
     " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::float8[], $8::float8[],"
     " $9::float8[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::bool[], $17::text[],"
-    " $18::bigint[], $19::bigint[]) AS n (id, vm, vm_name, host_id, project, group_id, vcpus, memory_mib, disk_gib,"
-    " numa_nodes, cells, spread_by, spread_group, spread_domain, start, move, definition, generation, expires_at_us)"};
+    " $18::bigint[], $19::bigint[], $20::text[]) AS n (id, vm, vm_name, host_id, project, group_id, vcpus, memory_mib, disk_gib,"
+    " numa_nodes, cells, spread_by, spread_group, spread_domain, start, move, definition, generation, expires_at_us, takes)"};
 
 constexpr sql::Statement kConfirmClaims{"confirm_claims",
                                         "UPDATE claims SET state = 'confirmed' WHERE id = ANY($1::uuid[])"};
@@ -44,10 +44,10 @@ constexpr sql::Statement kPlaceVms{
     "place_claimed_vms",
     "INSERT INTO vms (id, name, host_id, state, source, project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, "
     "cells,"
-    " spread_by, spread_group, spread_domain, claim_id, started, definition)"
+    " spread_by, spread_group, spread_domain, claim_id, started, definition, takes)"
     " SELECT c.vm, c.vm_name, c.host_id, p.state, h.source, c.project, c.group_id, c.vcpus, c.memory_mib, c.disk_gib,"
     " c.numa_nodes, c.cells, c.spread_by, c.spread_group, c.spread_domain, CASE WHEN NOT c.move THEN c.id END,"
-    " c.start, CASE WHEN NOT c.move THEN c.definition END"
+    " c.start, CASE WHEN NOT c.move THEN c.definition END, c.takes"
     " FROM unnest($1::uuid[], $2::text[]) AS p (id, state) JOIN claims c ON c.id = p.id JOIN hosts h ON h.id = "
     "c.host_id"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, host_id = excluded.host_id, state = excluded.state,"
@@ -56,8 +56,8 @@ constexpr sql::Statement kPlaceVms{
     " cells = excluded.cells, spread_by = excluded.spread_by, spread_group = excluded.spread_group,"
     " source = CASE WHEN excluded.claim_id IS NULL THEN vms.source ELSE excluded.source END,"
     " spread_domain = excluded.spread_domain, claim_id = coalesce(excluded.claim_id, vms.claim_id),"
-    " started = vms.started OR excluded.started, definition = coalesce(excluded.definition, vms.definition), failure = "
-    "''"};
+    " started = vms.started OR excluded.started, definition = coalesce(excluded.definition, vms.definition), failure = '',"
+    " takes = excluded.takes"};
 
 constexpr sql::Statement kFailVms{
     "fail_claimed_vms",
@@ -175,6 +175,7 @@ void Batch::want_orders(LedgerWanted& wanted, std::vector<Uuid>& vms) {
         wanted.spread_hosts.emplace(order.vm.spread.by, order.host);
       }
       wanted.cells |= order.vm.numa_nodes > 0;
+      wanted.takes |= !order.takes.empty();
       vms.push_back(order.vm.id);
     }
   }
@@ -317,7 +318,8 @@ VmRow Batch::claim_row(const ClaimOrder& order, const Claim& claim) const {
           .numa_nodes = vm.numa_nodes,
           .cells = claim.cells,
           .spread = vm.spread,
-          .claim = claim.id};
+          .claim = claim.id,
+          .takes = order.takes};
 }
 
 void Batch::enter(const TakeAct& act, const std::vector<Claim>& claims) {
@@ -383,6 +385,7 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
 void Batch::release(StoredClaim& stored) {
   HostLedger& host = ledger_.hosts.at(stored.claim.host);
   use(host, {stored.vm.vcpus, stored.vm.memory_mib, stored.vm.disk_gib}, stored.claim.cells, -1);
+  use_takes(host, stored.vm.takes, -1);
   ++host.claims_generation;
   forget(stored, stored.claim.host);
   claimed_.erase(stored.vm.id);
@@ -413,6 +416,7 @@ Result<ClaimsTaken> Batch::decide(const GiveBackAct& act) {
   VmRow vm = stored.vm;
   vm.host.clear();
   vm.cells.clear();
+  vm.takes.clear();
   vm.state = VmState::kFailed;
   vm.claim.reset();
   vm.failure = act.failure;
@@ -432,7 +436,7 @@ Result<ClaimsTaken> Batch::decide(const ExpireAct& act) {
 
 void Batch::insert_claims() {
   sql::Array ids, vms, names, hosts, projects, groups, vcpus, memory_mib, disk_gib, nodes, cells, by, spread_groups, domains,
-      starts, moves, definitions, generations, expiries;
+      starts, moves, definitions, generations, expiries, takes;
   for (const auto& [order, claim, runner] : taken_) {
     const VmRequest& vm = order->vm;
     ids.add(claim.id);
@@ -458,11 +462,12 @@ void Batch::insert_claims() {
     definitions.add(definition_json(vm));
     generations.add(claim.generation);
     expiries.add(claim.expires_at_us);
+    takes.add(order->takes);
   }
   sql::run(transaction_, kInsertClaims, ids.text(), vms.text(), names.text(), hosts.text(), projects.text(),
            groups.text(), vcpus.text(), memory_mib.text(), disk_gib.text(), nodes.text(), cells.text(), by.text(),
            spread_groups.text(), domains.text(), starts.text(), moves.text(), definitions.text(), generations.text(),
-           expiries.text(), now_us_);
+           expiries.text(), takes.text(), now_us_);
 }
 
 void run_on_claims(pqxx::work& transaction, const sql::Statement& statement,

@@ -338,12 +338,14 @@ void InventoryWrite::put_named_rows() {
   if (!hosts_.rows.empty()) written_.generation = hosts_.rows.back().generation;
 }
 
-// Why its last act failed, what its hypervisor reports, and the cells of a vm that stays as it was.
+// Why its last act failed, what its hypervisor reports, the cells of a vm that stays as it was, and what else one took of
+// its host that stays there.
 void InventoryWrite::keep_what_no_write_says(VmRow& vm) const {
   const auto found = present_vms_.find(vm.id);
   if (found == present_vms_.end()) return;
   const VmRow& old = found->second;
   vm.failure = old.failure;
+  vm.takes = old.host == vm.host ? old.takes : std::string();
   vm.vcpus_max = old.vcpus_max;
   vm.memory_max_mib = old.memory_max_mib;
   if (!vm.cells.empty()) return;

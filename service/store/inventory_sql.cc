@@ -75,18 +75,19 @@ constexpr Statement kCutCells{
 constexpr Statement kPutVms{
     "put_vms",
     "INSERT INTO vms (id, name, host_id, state, source, project, group_id, vcpus, memory_mib, disk_gib, numa_nodes, cells,"
-    " spread_by, spread_group, spread_domain)"
+    " spread_by, spread_group, spread_domain, takes)"
     " SELECT n.id, n.name, h.id, n.state, n.source, n.project, g.id, n.vcpus, n.memory_mib, n.disk_gib, n.numa_nodes,"
-    " n.cells::int[], n.spread_by, n.spread_group, n.spread_domain"
+    " n.cells::int[], n.spread_by, n.spread_group, n.spread_domain, n.takes"
     " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[],"
-    " $9::float8[], $10::float8[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[]) AS n (id, name, host,"
-    " state, source, project, vm_group, vcpus, memory_mib, disk_gib, numa_nodes, cells, spread_by, spread_group, spread_domain)"
+    " $9::float8[], $10::float8[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[]) AS n (id, name,"
+    " host, state, source, project, vm_group, vcpus, memory_mib, disk_gib, numa_nodes, cells, spread_by, spread_group,"
+    " spread_domain, takes)"
     " LEFT JOIN hosts h ON h.name = n.host LEFT JOIN groups g ON g.name = n.vm_group"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, host_id = excluded.host_id, state = excluded.state,"
     " source = excluded.source, project = excluded.project, group_id = excluded.group_id, vcpus = excluded.vcpus,"
     " memory_mib = excluded.memory_mib, disk_gib = excluded.disk_gib, numa_nodes = excluded.numa_nodes,"
     " cells = excluded.cells, spread_by = excluded.spread_by, spread_group = excluded.spread_group,"
-    " spread_domain = excluded.spread_domain"};
+    " spread_domain = excluded.spread_domain, takes = excluded.takes"};
 constexpr Statement kPutVmCells{
     "put_cells_of_vms", "UPDATE vms v SET cells = n.cells::int[] FROM unnest($1::uuid[], $2::text[]) AS n (id, cells)"
                         " WHERE v.id = n.id"};
@@ -317,7 +318,7 @@ void put_vms(pqxx::work& transaction, std::span<const VmRow> vms) {
            column([](const VmRow& vm) { return sql::array(vm.cells); }),
            column([](const VmRow& vm) { return to_string(vm.spread.by); }),
            column([](const VmRow& vm) { return vm.spread.group; }),
-           column([](const VmRow& vm) { return vm.spread.domain; }));
+           column([](const VmRow& vm) { return vm.spread.domain; }), column(&VmRow::takes));
 }
 
 void put_cells_of_vms(pqxx::work& transaction, const std::vector<VmRow>& vms) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/core/cells.h"
+#include "service/core/takes.h"
 
 namespace emplace {
 namespace {
@@ -65,6 +66,15 @@ std::optional<Refusal> refuse_spread(const Ledger& ledger, const HostLedger& hos
   return std::nullopt;
 }
 
+std::optional<Refusal> refuse_takes(const HostLedger& host, const std::string& takes) {
+  for (const Taken& take : read_takes(takes).value_or(std::vector<Taken>())) {
+    const auto at = host.taken.find(take.name);
+    const double taken = at == host.taken.end() ? 0 : at->second;
+    if (taken + take.amount > take.limit) return Refusal{"capacity.taken", take.name, take.limit - taken, "left"};
+  }
+  return std::nullopt;
+}
+
 Amounts amounts_of(const VmRequest& vm) { return {vm.vcpus, vm.memory_mib, vm.disk_gib}; }
 
 template <typename Members>
@@ -93,6 +103,10 @@ void use(HostLedger& host, const Amounts& amounts, const std::vector<std::uint32
   host.changed = true;
 }
 
+void use_takes(HostLedger& host, const std::string& takes, double sign) {
+  for (const Taken& take : read_takes(takes).value_or(std::vector<Taken>())) host.taken[take.name] += sign * take.amount;
+}
+
 std::optional<Refusal> refuse(const Ledger& ledger, const ClaimOrder& order, std::vector<std::uint32_t>& cells) {
   const auto found = ledger.hosts.find(order.host);
   if (found == ledger.hosts.end()) return Refusal{"state.removed", order.host, std::string("no such host"), ""};
@@ -103,12 +117,14 @@ std::optional<Refusal> refuse(const Ledger& ledger, const ClaimOrder& order, std
   if (!order.vm.group.empty())
     if (auto why = refuse_group(ledger.groups.at(order.vm.group), host, order.vm.id)) return why;
   if (auto why = refuse_spread(ledger, host, order.vm)) return why;
+  if (auto why = refuse_takes(host, order.takes)) return why;
   return refuse_cells(host, order.vm, cells);
 }
 
 void promise(Ledger& ledger, const ClaimOrder& order, const std::vector<std::uint32_t>& cells) {
   HostLedger& host = ledger.hosts.at(order.host);
   use(host, amounts_of(order.vm), cells, 1);
+  use_takes(host, order.takes, 1);
   ++host.claims_generation;
   if (!order.vm.group.empty()) {
     ledger.groups.at(order.vm.group).members.push_back({order.vm.id, host.id});
@@ -122,6 +138,7 @@ void promise(Ledger& ledger, const ClaimOrder& order, const std::vector<std::uin
 void take_back(Ledger& ledger, const ClaimOrder& order, const std::vector<std::uint32_t>& cells) {
   HostLedger& host = ledger.hosts.at(order.host);
   use(host, amounts_of(order.vm), cells, -1);
+  use_takes(host, order.takes, -1);
   --host.claims_generation;
   if (!order.vm.group.empty()) remove_last(ledger.groups.at(order.vm.group).members, order.vm.id);
   if (order.vm.spread.by != SpreadBy::kNone)

@@ -5,6 +5,7 @@
 //   room      free = (total - reserved) * ratio - used, for each resource that is asked for; per cell with numa_nodes
 //   affinity, anti-affinity   members are vms and held claims; the soft policies never refuse
 //   spread    members of one spread group in different domains share no rack (or zone); a host without one is its own
+//   takes     what vms and held claims take of one thing of a host is within its limit (service/core/takes.h)
 //   state     only an enabled host takes claims
 //
 // A vm that is moved does not count against itself. Cost of a check: O(cells log cells + members of the group).
@@ -37,6 +38,7 @@ struct HostLedger {
   HostState state = HostState::kEnabled;
   Amounts capacity, used;
   std::vector<CellLedger> cells = {};
+  std::map<std::string, double, std::less<>> taken = {};  // by name (takes.h), of vms and held claims
   std::int64_t claims_generation = 0;
   bool changed = false;
 };
@@ -72,6 +74,9 @@ std::string place_of(const HostLedger& host, SpreadBy by);
 
 // What a vm takes of its host; what it uses there in cells.
 void use(HostLedger& host, const Amounts& amounts, const std::vector<std::uint32_t>& cells, double sign);
+
+// Likewise of what it takes beyond that.
+void use_takes(HostLedger& host, const std::string& takes, double sign);
 
 // Why the order can't be taken; `cells` is filled when it can. The order's host and group must be in the ledger.
 std::optional<Refusal> refuse(const Ledger& ledger, const ClaimOrder& order, std::vector<std::uint32_t>& cells);

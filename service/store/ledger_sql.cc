@@ -33,6 +33,12 @@ constexpr sql::Statement kCells{
     "SELECT h.name, c.vcpus * h.cpu_allocation_ratio, c.memory_mib * h.ram_allocation_ratio, c.vcpus_used, c.memory_used_mib"
     " FROM host_cells c JOIN hosts h ON h.id = c.host_id WHERE h.name = ANY($1::text[]) ORDER BY c.host_id, c.cell"};
 
+constexpr sql::Statement kTakes{
+    "read_takes",
+    "SELECT h.name, m.takes FROM (SELECT host_id, takes FROM vms WHERE host_id = ANY($1::bigint[]) AND takes <> '' UNION ALL"
+    " SELECT host_id, takes FROM claims WHERE host_id = ANY($1::bigint[]) AND state = 'held' AND takes <> '') m"
+    " JOIN hosts h ON h.id = m.host_id"};
+
 constexpr sql::Statement kGroupMembers{
     "group_members",
     "SELECT g.name, m.vm, m.host_id FROM ("
@@ -129,6 +135,14 @@ void read_cells(pqxx::work& transaction, const LedgerWanted& wanted, Ledger& led
         .cells.push_back({sql::f64(row[1]), sql::f64(row[2]), sql::f64(row[3]), sql::f64(row[4])});
 }
 
+void read_takes_of_hosts(pqxx::work& transaction, const LedgerWanted& wanted, Ledger& ledger) {
+  if (!wanted.takes) return;
+  sql::Array ids;
+  for (const auto& [name, host] : ledger.hosts) ids.add(host.id);
+  for (const auto& row : sql::run(transaction, kTakes, ids.text()))
+    use_takes(ledger.hosts.at(sql::text(row[0])), sql::text(row[1]), 1);
+}
+
 void read_group_members(pqxx::work& transaction, Ledger& ledger) {
   if (ledger.groups.empty()) return;
   sql::Array ids;
@@ -163,6 +177,7 @@ Ledger lock_ledger(pqxx::work& transaction, const LedgerWanted& wanted) {
         host != ledger.hosts.end() && Place{host->second.zone, host->second.rack} != place)
       throw pqxx::serialization_failure("a host changed its rack or zone");
   read_cells(transaction, wanted, ledger);
+  read_takes_of_hosts(transaction, wanted, ledger);
   read_group_members(transaction, ledger);
   read_spread_members(transaction, wanted, ledger);
   return ledger;

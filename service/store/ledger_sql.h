@@ -16,6 +16,7 @@ struct LedgerWanted {
   std::set<SpreadKey> spreads = {};
   std::set<std::pair<SpreadBy, std::string>> spread_hosts = {};  // hosts that a vm with a spread rule may get
   bool cells = false;
+  bool takes = false;
 };
 
 // Throws pqxx::serialization_failure when a host changed its rack or zone meanwhile.

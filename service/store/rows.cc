@@ -25,7 +25,7 @@ constexpr sql::Statement kHostPage{"host_page", SELECT_HOSTS "WHERE h.id > $1 OR
 #define SELECT_VMS                                                                                             \
   "SELECT v.id, v.name, coalesce(h.name, ''), v.state, v.source, v.project, coalesce(g.name, ''), v.vcpus,"    \
   " v.memory_mib, v.disk_gib, v.numa_nodes, v.cells, v.spread_by, v.spread_group, v.spread_domain, v.failure," \
-  " v.vcpus_max, v.memory_max_mib FROM vms v"                                                                  \
+  " v.vcpus_max, v.memory_max_mib, v.takes FROM vms v"                                                                \
   " LEFT JOIN hosts h ON h.id = v.host_id LEFT JOIN groups g ON g.id = v.group_id "
 constexpr sql::Statement kVmsById{"vms_by_id", SELECT_VMS "WHERE v.id = ANY($1::uuid[])"};
 constexpr sql::Statement kVmPage{"vm_page", SELECT_VMS "WHERE v.id > $1::uuid ORDER BY v.id LIMIT $2"};
@@ -109,7 +109,8 @@ VmRow to_vm(const pqxx::row& row) {
       .spread = {parse_spread_by(sql::text(row[12])).value_or(SpreadBy::kNone), sql::text(row[13]), sql::text(row[14])},
       .failure = sql::text(row[15]),
       .vcpus_max = sql::f64(row[16]),
-      .memory_max_mib = sql::f64(row[17])};
+      .memory_max_mib = sql::f64(row[17]),
+      .takes = sql::text(row[18])};
 }
 
 TrafficRow to_traffic(const pqxx::row& row) {

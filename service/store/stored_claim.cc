@@ -10,7 +10,7 @@ namespace {
   " coalesce(g.name, ''), c.vcpus, c.memory_mib, c.disk_gib, c.numa_nodes, c.spread_by, c.spread_group,"        \
   " c.spread_domain, c.start, c.move, c.definition, coalesce(o.name, ''), v.vcpus, v.memory_mib, v.disk_gib,"   \
   " v.cells, coalesce(v.source, ''), coalesce(v.vcpus_max, 0), coalesce(v.memory_max_mib, 0), c.failure,"       \
-  " c.taken_at_us FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"       \
+  " c.taken_at_us, c.takes FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"       \
   " LEFT JOIN vms v ON v.id = c.vm LEFT JOIN hosts o ON o.id = v.host_id "
 
 constexpr sql::Statement kById{"claims_by_id", SELECT_CLAIMS "WHERE c.id = ANY($1::uuid[])"};
@@ -67,7 +67,8 @@ StoredClaim to_claim(const pqxx::row& row) {
       .cells = claim.cells,
       .spread = {parse_spread_by(sql::text(row[15])).value_or(SpreadBy::kNone), sql::text(row[16]), sql::text(row[17])},
       .claim = claim.id,
-      .failure = sql::text(row[29])};
+      .failure = sql::text(row[29]),
+      .takes = sql::text(row[31])};
   stored.definition = sql::text(row[20]);
   stored.placed_on = sql::text(row[21]);
   if (stored.placed_on.empty()) return stored;

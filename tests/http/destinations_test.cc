@@ -195,7 +195,7 @@ TEST(SpecOfInstance, KeepsWhatTheGroupHasAndEverythingElse) {
       R"({"nova_object.name":"RequestSpec","nova_object.data":{"a":[1],"instance_uuid":"x","instance_group":)"
       R"({"nova_object.name":"InstanceGroup","nova_object.data":{"hosts":["h1"],"members":["m"],"policy":"p"}}}})");
 
-  EXPECT_EQ(spec_of_instance(spec.root(), {}, {{"h1", uuid_of(1)}, {"h2", uuid_of(2)}}),
+  EXPECT_EQ(spec_of_instance(spec.root(), {{}, {{"h1", uuid_of(1)}, {"h2", uuid_of(2)}}}),
             R"({"nova_object.name":"RequestSpec","nova_object.data":{"a":[1],"instance_group":)"
             R"({"nova_object.name":"InstanceGroup","nova_object.data":{"policy":"p","hosts":["h1","h2"],"members":)"
             R"(["m","00000000-0000-0000-0000-000000000001","00000000-0000-0000-0000-000000000002"]}},)"
@@ -206,9 +206,10 @@ TEST(SpecOfInstance, LeavesASpecWithoutAGroupAsItIs) {
   const auto none = *JsonDocument::parse(R"({"nova_object.data":{"instance_group":null}})");
   const auto odd = *JsonDocument::parse(R"({"nova_object.data":{"instance_group":7}})");
 
-  EXPECT_EQ(spec_of_instance(none.root(), {}, {{"h1", uuid_of(1)}}),
+  EXPECT_EQ(spec_of_instance(none.root(), {{}, {{"h1", uuid_of(1)}}}),
             R"({"nova_object.data":{"instance_group":null,"instance_uuid":null}})");
-  EXPECT_EQ(spec_of_instance(odd.root(), {}, {}), R"({"nova_object.data":{"instance_group":7,"instance_uuid":null}})");
+  EXPECT_EQ(spec_of_instance(odd.root(), {{}, {}}),
+            R"({"nova_object.data":{"instance_group":7,"instance_uuid":null}})");
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ class Refused(Exception):
 
 
 class Emplace:
-    def __init__(self):
-        self.service = service.Service()
+    def __init__(self, arguments=()):
+        self.service = service.Service(arguments)
         self.connection = self.service.connection()
         self.asked = 0
 
@@ -27,7 +27,7 @@ class Emplace:
         self.connection.close()
         self.service.stop()
 
-    def _post(self, path, body):
+    def post(self, path, body):
         headers = {"Authorization": f"Bearer {self.service.token}", "Content-Type": "application/json"}
         text = json.dumps(body)
         self.asked += 1
@@ -45,8 +45,8 @@ class Emplace:
 
     def filter(self, host_states, spec, filters, **more):
         """{"passed", "refused", "degraded", ...}; `more`: options, release, now."""
-        return self._post("/v1/filter", {"request_spec": spec, "host_states": host_states, "filters": filters, **more})
+        return self.post("/v1/filter", {"request_spec": spec, "host_states": host_states, "filters": filters, **more})
 
     def weigh(self, host_states, spec, weighers, **more):
         """{"weights", "degraded", ...}, in the order of host_states."""
-        return self._post("/v1/weigh", {"request_spec": spec, "host_states": host_states, "weighers": weighers, **more})
+        return self.post("/v1/weigh", {"request_spec": spec, "host_states": host_states, "weighers": weighers, **more})

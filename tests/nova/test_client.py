@@ -163,7 +163,7 @@ class ClientTest(unittest.TestCase):
     def setUp(self):
         options.settings()
         for one in self.reserved():  # who asks again, in vain, gives up what was reserved
-            self.emplace._post("/v1/filter", {"vm": {"id": one["id"], "vcpus": 1000, "memory_mib": 1}, "hosts": ["small"], "reserve": True})
+            self.emplace.post("/v1/filter", {"vm": {"id": one["id"], "vcpus": 1000, "memory_mib": 1}, "hosts": ["small"], "reserve": True})
         self.addCleanup(self.configure)
         self.configure()
 
@@ -230,7 +230,7 @@ class ClientTest(unittest.TestCase):
     def test_advise_orders_and_refuses_none(self):
         self.configure(mode="advise", weight_multiplier=2.0)
         request = spec()
-        scores = self.emplace._post("/v1/filter", {
+        scores = self.emplace.post("/v1/filter", {
             "request_spec": request.obj_to_primitive(), "hosts": KNOWN, "scores": True})["scores"]
         hosts = self.filter(states(KNOWN), request)
         weights = self.weights(hosts, request)
@@ -464,7 +464,7 @@ class ClientTest(unittest.TestCase):
             hosts = self.filter(states(["x" * 100000]), spec())
         self.assertEqual(len(hosts), 1)
         with self.assertRaises(Refused):
-            self.emplace._post("/v1/filter", {"request_spec": spec().obj_to_primitive(), "hosts": ["x" * 100000],
+            self.emplace.post("/v1/filter", {"request_spec": spec().obj_to_primitive(), "hosts": ["x" * 100000],
                                               "unknown_hosts": "pass"})
         self.assertRegex(log.output[0], "status 4..")
         self.assertEqual(len(self.filter(states(KNOWN), spec())), 2)

@@ -52,6 +52,8 @@ TEST(Abi, KeepsItsLayout) {
   EXPECT_EQ(sizeof(emplace_costs), 24u);
   EXPECT_EQ(sizeof(emplace_weights), 48u);
   EXPECT_EQ(sizeof(emplace_observer), 32u);
+  EXPECT_EQ(sizeof(emplace_taking), 24u);
+  EXPECT_EQ(sizeof(emplace_consumer), 24u);
   EXPECT_EQ(sizeof(emplace_entry), 56u);
   EXPECT_EQ(offsetof(emplace_entry, abi_major), 4u);
   EXPECT_EQ(offsetof(emplace_entry, abi_minor), 8u);

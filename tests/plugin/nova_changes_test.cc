@@ -25,7 +25,8 @@ constexpr const char* kFilters[] = {"AvailabilityZoneFilter",
                                     "AggregateNumInstancesFilter",
                                     "ComputeFilter",
                                     "SameHostFilter"};
-constexpr const char* kWeighers[] = {"RAMWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher"};
+constexpr const char* kWeighers[] = {"RAMWeigher", "IoOpsWeigher", "NumInstancesWeigher", "BuildFailureWeigher",
+                                     "PCIWeigher"};
 
 VmRequest asked_vm() {
   VmRequest made = asking::request();
@@ -42,11 +43,13 @@ class Cluster {
 
   // One random row, new or in the place of the one of its name.
   Change change() {
-    switch (below(3)) {
+    switch (below(4)) {
       case 0:
         return rows_.insert_or_assign("aggregate " + letter(), Change(aggregate())).first->second;
       case 1:
         return rows_.insert_or_assign("vm", Change(asking::vm(1, host_name()))).first->second;
+      case 2:
+        return rows_.insert_or_assign("vm's claim", Change(claim())).first->second;
       default:
         return rows_.insert_or_assign("host " + std::to_string(last_), Change(host())).first->second;
     }
@@ -83,6 +86,13 @@ class Cluster {
     }
     return row;
   }
+  VmRow claim() {
+    VmRow row = asking::vm(2, host_name());
+    row.state = below(2) ? VmState::kClaimed : VmState::kStarting;
+    row.claim = testing_rows::numbered(3);
+    if (below(2)) row.takes = R"([["pci/0/-,vendor_id=1",)" + std::to_string(1 + below(2)) + ",2]]";
+    return row;
+  }
   HostRow host() {
     HostRow row = asking::host(host_name(), 1024 * (1 + below(4)));
     for (const char* name : {"a", "b", "c", "d"}) {
@@ -92,13 +102,14 @@ class Cluster {
     row.nova_state = R"({"stats":{"io_workload":")" + std::to_string(below(5)) + R"(","failed_builds":")" +
                      std::to_string(below(3)) + R"("},"service":{"disabled":)" + (below(4) ? "false" : "true") +
                      R"(,"last_seen_up":"1970-01-01T00:00:00"})" +
-                     (below(2) ? R"(,"num_instances":)" + std::to_string(below(4)) : "") + "}";
+                     (below(2) ? R"(,"num_instances":)" + std::to_string(below(4)) : "") +
+                     (below(2) ? R"(,"pci_stats":[{"vendor_id":"1","count":2}])" : "") + "}";
     return row;
   }
 
   std::mt19937 random_;
   unsigned last_ = 0;
-  std::map<std::string, Change> rows_;  // aggregates, then hosts, then the vm
+  std::map<std::string, Change> rows_;  // aggregates, then hosts, then vms
 };
 
 std::map<std::string, std::string> answers(const std::shared_ptr<const Picture>& picture) {

@@ -154,6 +154,39 @@ TEST_F(ClaimsOnAStore, BecomeVmsWhenConfirmed) {
   EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});
 }
 
+TEST_F(ClaimsOnAStore, NeverTakeMoreThanThereIsOfAThing) {
+  put({host("h", 8, 8192)});
+  const auto taking = [&](const std::string& takes) {
+    ClaimOrder wanted = order(vm("v", 1, 1024), "h");
+    wanted.takes = takes;
+    return wanted;
+  };
+  const ClaimOrder first = taking(R"([["cpu/1",1,1],["card",1,2]])");
+  ASSERT_EQ(outcome(first), "");
+  EXPECT_EQ(outcome(taking(R"([["cpu/1",1,1]])")), "capacity.taken");
+  ASSERT_EQ(outcome(taking(R"([["card",1,2]])")), "");
+  EXPECT_EQ(outcome(taking(R"([["card",1,2]])")), "capacity.taken");
+
+  ASSERT_TRUE(store.confirm(first.id, VmState::kRunning, soon()));
+  EXPECT_EQ(outcome(taking(R"([["cpu/1",1,1]])")), "capacity.taken") << "the vm goes on taking what its claim took";
+  put({VmRow{.id = first.vm.id, .name = "v", .host = "h", .state = VmState::kRunning, .vcpus = 1, .memory_mib = 1024}});
+  EXPECT_EQ(outcome(taking(R"([["cpu/1",1,1]])")), "capacity.taken") << "a report of the vm does not say what it takes";
+
+  ASSERT_TRUE(store.write({VmRemoved{first.vm.id}}, {}, {}, soon()));
+  EXPECT_EQ(outcome(taking(R"([["cpu/1",1,1]])")), "");
+}
+
+TEST_F(ClaimsOnAStore, LeaveWhatTheyTookWhenGivenBack) {
+  put({host("h", 8, 8192)});
+  ClaimOrder first = order(vm("v", 1, 1024), "h"), second = order(vm("w", 1, 1024), "h");
+  first.takes = second.takes = R"([["cpu/1",1,1]])";
+  ASSERT_EQ(outcome(first), "");
+
+  ASSERT_TRUE(store.give_back(first.id, "", soon()));
+
+  EXPECT_EQ(outcome(second), "");
+}
+
 TEST_F(ClaimsOnAStore, GiveTheirResourcesBackOnce) {
   put({host_with_cells("h", 2, 4, 4096)});
   ClaimOrder wanted = order(vm("v", 2, 1024), "h");

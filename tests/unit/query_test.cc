@@ -205,6 +205,28 @@ TEST(Bind, NamesUnknownHostsAndGroups) {
   EXPECT_NE(no_host.error().message.find("\"b\""), std::string::npos);
 }
 
+TEST(Bind, FindsHostsThatNovaNamesWithoutRegardToCase) {
+  std::vector<Change> changes;
+  for (const char* name : {"cmp0", "cmp1", "CMP1"}) {
+    HostRow host;
+    host.name = name;
+    changes.emplace_back(host);
+  }
+  const auto picture = picture_of(changes);
+  PlacementRequest request;
+  request.vm.nova_spec = "{}";
+  request.vm.only_hosts = {"Cmp1"};
+  request.vm.ignore_hosts = {"CMP0"};
+
+  const auto query = bind(request, request.vm, *picture, 1);
+
+  ASSERT_TRUE(query);
+  std::vector<std::uint32_t> only = {picture->find_host("cmp1"), picture->find_host("CMP1")};
+  std::sort(only.begin(), only.end());
+  EXPECT_EQ(query->only_hosts, only);
+  EXPECT_EQ(query->ignored_hosts, std::vector{picture->find_host("cmp0")});
+}
+
 TEST(Bind, TurnsNamesIntoRowsAndCodes) {
   std::vector<Change> changes;
   for (const char* name : {"c", "a", "b"}) {

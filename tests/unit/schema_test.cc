@@ -106,6 +106,7 @@ TEST(Schema, NamesTheColumnsOfVmsAndTheRest) {
   EXPECT_COLUMN(vms, failure);
   EXPECT_COLUMN(vms, vcpus_max);
   EXPECT_COLUMN(vms, memory_max_mib);
+  EXPECT_COLUMN(vms, takes);
   EXPECT_COLUMN(groups, alive);
   EXPECT_COLUMN(groups, name);
   EXPECT_COLUMN(groups, policy);

@@ -7,12 +7,12 @@
  *
  * Life of a plugin, per process that loads it:
  *
- *   emplace_plugin_entry -> create -> get_extension* -> { observe | forget | screen | explain | evaluate | weigh }* -> destroy
+ *   emplace_plugin_entry -> create -> get_extension* -> { observe | forget | screen | explain | evaluate | weigh | take }* -> destroy
  *
  * The library is never unloaded. There is one instance per configuration; several may live side by side.
  *
  * Threads. Any thread of the host may make any call. Calls on one instance never overlap, unless the manifest says
- * "reentrant": true; then screen, explain, evaluate and weigh may overlap each other, but never create, observe, forget or
+ * "reentrant": true; then screen, explain, evaluate, weigh and take may overlap each other, but never create, observe, forget or
  * destroy. A plugin must not keep state in thread-local storage between calls, and must not throw, longjmp or exit.
  *
  * Memory. Everything that the host hands over stays the host's, is read-only unless it is called a result, and is valid
@@ -37,7 +37,7 @@ extern "C" {
 #endif
 
 #define EMPLACE_ABI_MAJOR 1
-#define EMPLACE_ABI_MINOR 1
+#define EMPLACE_ABI_MINOR 2
 
 #if defined(__GNUC__)
 #define EMPLACE_PLUGIN_EXPORT __attribute__((visibility("default")))
@@ -52,6 +52,7 @@ extern "C" {
 #define EMPLACE_OBJECTIVE "emplace.objective/1" /* emplace_objective, per rule */
 #define EMPLACE_WEIGHER "emplace.weigher/1"     /* emplace_weigher, per rule */
 #define EMPLACE_OBSERVER "emplace.observer/1"   /* emplace_observer, one per instance; the rule is "" */
+#define EMPLACE_CONSUMER "emplace.consumer/1"   /* emplace_consumer, one per instance; the rule is ""; since 1.2 */
 
 /* ---- errors ---- */
 
@@ -290,6 +291,34 @@ typedef struct emplace_observer {
   /* No call will use that picture again, unless it is observed once more. */
   void (*forget)(void* self, uint64_t identity);
 } emplace_observer;
+
+/* ---- emplace.consumer/1 ---- */
+
+/* The result of take(): a JSON object, of at most `capacity` bytes in `text`, which the host prepared; `bytes`, written by the
+ * plugin, is its length, 0: the vm takes nothing. Members, each of which may be absent:
+ *
+ *   takes  [[name, amount, limit], ...]: what the vm takes of the host beyond the columns' amounts (a dedicated core, pages, a
+ *          device), by names that mean the same amount of one host for ever, and how much of each there is for all vms whose
+ *          row in the picture says what they take. The host sees to it that claims keep the limits. It comes back, as a text,
+ *          in the column vms.takes of the row that stands for the vm: the plugin counts it from there.
+ *   spec   an object: members of the RequestSpec (below nova_object.data) for the next vm of the same request. */
+typedef struct emplace_taking {
+  uint32_t size;
+  uint32_t capacity;
+  uint32_t bytes; /* written by the plugin */
+  uint32_t reserved;
+  char* text;
+} emplace_taking;
+
+typedef struct emplace_consumer {
+  uint32_t size;
+  uint32_t reserved;
+  void* self;
+
+  /* What the vm takes of `host` (a row), which will be named for it. `call` has no candidates. Where the vm does not fit it
+   * takes nothing: to refuse is for filters. The same question gets the same answer. */
+  int32_t (*take)(void* self, const emplace_call* call, uint32_t host, emplace_taking* taking, emplace_error* error);
+} emplace_consumer;
 
 /* ---- the plugin itself ---- */
 

@@ -187,6 +187,15 @@ class Snapshots : public Observer {
   std::vector<std::pair<std::uint64_t, std::shared_ptr<const T>>> kept_;
 };
 
+// ---- what a vm takes of a host ----
+
+class Consumer {
+ public:
+  virtual ~Consumer() = default;
+  // The JSON object that plugin.h describes, or an empty text.
+  virtual std::string take(const Call& call, std::uint32_t host) const = 0;
+};
+
 // ---- the plugin ----
 
 // The configuration: checked by the host, defaults filled in. Nested values are read from json().
@@ -269,6 +278,15 @@ inline std::int32_t observe(void* self, const emplace_view* before, const emplac
   });
 }
 inline void forget(void* self, std::uint64_t identity) { static_cast<Observer*>(self)->forget(identity); }
+inline std::int32_t take(void* self, const emplace_call* call, std::uint32_t host, emplace_taking* taking,
+                         emplace_error* error) {
+  return guarded(error, [&] {
+    const std::string text = static_cast<const Consumer*>(self)->take(Call(*call), host);
+    if (text.size() > taking->capacity) throw Error("wanted to say what the vm takes, found too little room for it");
+    std::memcpy(taking->text, text.data(), text.size());
+    taking->bytes = static_cast<std::uint32_t>(text.size());
+  });
+}
 
 }  // namespace detail
 
@@ -293,11 +311,17 @@ class Plugin {
     observer_ = std::move(observer);
     raw_observer_ = {sizeof(emplace_observer), 0, observer_.get(), detail::observe, detail::forget};
   }
+  // At most one.
+  void set_consumer(std::unique_ptr<Consumer> consumer) {
+    consumer_ = std::move(consumer);
+    raw_consumer_ = {sizeof(emplace_consumer), 0, consumer_.get(), detail::take};
+  }
 
   const void* extension(std::string_view id, std::string_view rule) const {
     if (id == EMPLACE_FILTER) return find(filters_, rule);
     if (id == EMPLACE_OBJECTIVE) return find(objectives_, rule);
     if (id == EMPLACE_WEIGHER) return find(weighers_, rule);
+    if (id == EMPLACE_CONSUMER && consumer_) return &raw_consumer_;
     return id == EMPLACE_OBSERVER && observer_ ? &raw_observer_ : nullptr;
   }
 
@@ -331,6 +355,8 @@ class Plugin {
   Entries<Weigher, emplace_weigher> weighers_;
   std::shared_ptr<Observer> observer_;
   emplace_observer raw_observer_ = {};
+  std::unique_ptr<Consumer> consumer_;
+  emplace_consumer raw_consumer_ = {};
 };
 
 namespace detail {

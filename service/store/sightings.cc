@@ -31,7 +31,9 @@ constexpr sql::Statement kSee{
     " memory_max_mib) JOIN hosts h ON h.name = n.host"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, host_id = excluded.host_id, state = excluded.state,"
     " vcpus = excluded.vcpus, memory_mib = excluded.memory_mib, disk_gib = excluded.disk_gib,"
-    " vcpus_max = excluded.vcpus_max, memory_max_mib = excluded.memory_max_mib"};
+    " vcpus_max = excluded.vcpus_max, memory_max_mib = excluded.memory_max_mib,"
+    " cells = CASE WHEN vms.host_id = excluded.host_id THEN vms.cells ELSE '{}' END,"
+    " takes = CASE WHEN vms.host_id = excluded.host_id THEN vms.takes ELSE '' END"};
 
 bool is_others(const VmRow& vm) { return vm.source == "found" || vm.source == "nova" || vm.source == "duplicate"; }
 
@@ -123,6 +125,7 @@ void Comparison::see_stored(const VmRow& stored, const DomainSeen& seen) {
   if (stored.host != report_.host && !report_.arrived.contains(seen.id)) return;
   VmRow next = as_seen(stored, seen);
   next.host = report_.host;
+  if (next.host != stored.host) next.cells.clear(), next.takes.clear();  // nobody knows what it has there
   if (reported(next) == reported(stored)) return;
   if (!stored.host.empty()) hosts_.insert(stored.host);
   hosts_.insert(report_.host);

@@ -113,6 +113,25 @@ TEST_F(SightingsOfAStore, StopAVmOfOursThatIsGoneAndTakeOneThatArrived) {
   EXPECT_EQ(vm_text(request.id), "v b stopped libvirt 2 512 0");
 }
 
+TEST_F(SightingsOfAStore, LeaveWhatAVmHadOfAHostThere) {
+  VmRequest request = vm("v", 2, 512);
+  request.numa_nodes = 1;
+  ClaimOrder wanted = order(request, "a");
+  wanted.start = true;
+  wanted.takes = R"([["numa/0/cpu/1",1,1]])";
+  const auto taken = store.take({wanted}, {}, soon());
+  ASSERT_TRUE(taken && store.confirm(taken->claims.front().id, VmState::kRunning, soon()));
+  const auto taken_of = [&] { return value(connection, "SELECT array_length(cells, 1) || takes FROM vms"); };
+  ASSERT_EQ(taken_of(), R"(1[["numa/0/cpu/1",1,1]])");
+
+  report({.host = "b", .seen = {domain(request.id, "v", 2, 512)}, .arrived = {request.id}});
+
+  EXPECT_EQ(value(connection, "SELECT cells::text || takes FROM vms"), "{}");
+  const auto event = change_from_json(value(connection, "SELECT payload FROM events ORDER BY seq DESC LIMIT 1"));
+  ASSERT_TRUE(event);
+  EXPECT_TRUE(std::get<VmRow>(*event).takes.empty() && std::get<VmRow>(*event).cells.empty());
+}
+
 TEST_F(SightingsOfAStore, CountAVmThatRunsTwiceOnBothHosts) {
   const VmRequest request = running(vm("v", 2, 512));
   report({.host = "b", .copies = {domain(request.id, "v", 2, 512)}});

@@ -47,7 +47,9 @@ Result<std::optional<Decider::Place>> Decider::place(std::string_view placement)
   const Decision decision = decide(rules_, *query, 1);
   if (decision.ranking.order.empty()) return std::optional<Place>();
   const std::uint32_t host = decision.costs.hosts[decision.ranking.order.front().index];
-  VmRow row = placed_row(*picture_, vm, std::string((*picture_)[hosts::name][host]));
+  auto taking = take(rules_, *query, host);
+  if (!taking) return tl::unexpected(taking.error());
+  VmRow row = placed_row(*picture_, vm, std::string((*picture_)[hosts::name][host]), std::move(taking->takes));
   Place place{row.host, row.cells};
   vms_[vm.name] = vm.id;
   publish(std::move(row));

@@ -62,6 +62,12 @@ class Capabilities {
     return requirement.namespaced || has_attribute(name) || find_stat(name) ||
            (state_ && state_->attributes.find(name));
   }
+  // Whether it is for want of data that there is nothing: of the attribute, or of the stats that might have it.
+  bool is_unread(const Requirement& requirement) const {
+    const std::string& name = requirement.scope.front();
+    const bool is_attribute = has_attribute(name) || (state_ && state_->attributes.find(name));
+    return nova::is_unread(state_, name) || (!is_attribute && nova::is_unread(state_, "stats"));
+  }
   // What lies at the end of the scope; None when the way there ends early. A text on the way is read as JSON.
   // Nova's host states hold the service in something that is no dict, so there is no way into it.
   Value walk(const std::vector<std::string>& scope) const {
@@ -92,33 +98,44 @@ class Capabilities {
   const HostState* const state_;
 };
 
-// The first requirement that the host does not satisfy; null when it satisfies all.
-const Requirement* find_unmet(const std::vector<Requirement>& all, const Capabilities& host) {
+enum class Met : std::uint8_t { kAll, kNotAll, kUnread };  // the last: what is not met was not read
+
+struct Judgement {
+  Met met = Met::kAll;
+  const Requirement* requirement = nullptr;  // the first that the host does not satisfy, or else that nobody can judge
+};
+
+Judgement judge(const std::vector<Requirement>& all, const Capabilities& host) {
+  Judgement judgement;
   for (const Requirement& requirement : all) {
     if (!host.applies(requirement)) continue;
     const Value found = host.walk(requirement.scope);
-    if (found.is_none() || !match(found.str(), requirement.wanted)) return &requirement;
+    if (found.is_none() && host.is_unread(requirement)) {
+      if (!judgement.requirement) judgement = {Met::kUnread, &requirement};
+    } else if (found.is_none() || !match(found.str(), requirement.wanted)) {
+      return {Met::kNotAll, &requirement};
+    }
   }
-  return nullptr;
+  return judgement;
 }
 
-// Whether hosts satisfy one list of requirements, by row: a host's answer holds while its state does. Threads: any.
+// How hosts stand to one list of requirements, by row: a host's answer holds while its state does. Threads: any.
 class Answers {
  public:
   Answers(std::string key, std::uint32_t rows) : key_(std::move(key)), known_(rows) {}
 
   bool are_of(const std::string& key, std::uint32_t rows) const { return key_ == key && known_.size() >= rows; }
-  std::optional<bool> find(std::uint32_t row, std::uint64_t version) const {
+  std::optional<Met> find(std::uint32_t row, std::uint64_t version) const {
     const std::uint64_t known = known_[row].load(std::memory_order_relaxed);
-    return known >> 1 == version ? std::optional((known & 1) != 0) : std::nullopt;
+    return known >> 2 == version ? std::optional(static_cast<Met>(known & 3)) : std::nullopt;
   }
-  void set(std::uint32_t row, std::uint64_t version, bool satisfied) {
-    known_[row].store(version << 1 | (satisfied ? 1 : 0), std::memory_order_relaxed);
+  void set(std::uint32_t row, std::uint64_t version, Met met) {
+    known_[row].store(version << 2 | static_cast<std::uint64_t>(met), std::memory_order_relaxed);
   }
 
  private:
   const std::string key_;
-  std::vector<std::atomic<std::uint64_t>> known_;  // the state's version, and a bit; 0: nothing
+  std::vector<std::atomic<std::uint64_t>> known_;  // the state's version, and a Met; 0: nothing
 };
 
 // Those of the lists that were asked for last: flavors are few, and asked for again and again.
@@ -155,18 +172,18 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
     if (spec->rebuild || all.empty()) return;
     const Amounts amounts(call.picture());
     const Snapshot& snapshot = shared_.hosts->of(call);
-    const auto satisfies = [&](std::uint32_t row) {
-      return !find_unmet(all, Capabilities(amounts, row, snapshot.hosts.find(row)));
+    const auto met_by = [&](std::uint32_t row) {
+      return judge(all, Capabilities(amounts, row, snapshot.hosts.find(row))).met;
     };
     const bool counted = std::ranges::any_of(all, [](const auto& one) { return is_counted(one.scope.front()); });
-    if (counted) return refuse_unless(call.candidates(), verdicts, satisfies);
+    if (counted) return give(call.candidates(), verdicts, met_by);
     const auto answers = remembered_.of(all, call.picture().table("hosts").rows());
-    refuse_unless(call.candidates(), verdicts, [&](std::uint32_t row) {
+    give(call.candidates(), verdicts, [&](std::uint32_t row) {
       const std::uint64_t version = snapshot.columns.block_of(row).version[row % kBlockRows];
       if (const auto known = answers->find(row, version)) return *known;
-      const bool satisfied = satisfies(row);
-      answers->set(row, version, satisfied);
-      return satisfied;
+      const Met met = met_by(row);
+      answers->set(row, version, met);
+      return met;
     });
   }
 
@@ -174,18 +191,21 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
     const auto all = requirements(*shared_.specs->of(call), shared_.settings->of(call)->release);
     const Amounts amounts(call.picture());
     const Capabilities capabilities(amounts, host, shared_.hosts->of(call).hosts.find(host));
-    const Requirement* unmet = find_unmet(all, capabilities);
+    const auto [met, unmet] = judge(all, capabilities);
     if (!unmet) return {"nova.capabilities"};
+    if (met == Met::kUnread) return {"nova.capabilities.unread", unmet->key + " " + unmet->wanted, unmet->scope.front() + " was not read"};
     const Value found = capabilities.walk(unmet->scope);
     return {"nova.capabilities", unmet->key + " " + unmet->wanted, found.is_none() ? "none" : found.str()};
   }
 
  private:
-  template <typename Satisfies>
-  static void refuse_unless(std::span<const std::uint32_t> candidates, plugin::Verdicts& verdicts,
-                            Satisfies satisfies) {
+  template <typename MetBy>
+  static void give(std::span<const std::uint32_t> candidates, plugin::Verdicts& verdicts, MetBy met_by) {
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!satisfies(candidates[i])) verdicts.refuse(i, 1);
+      const Met met = met_by(candidates[i]);
+      const auto reason = static_cast<std::uint8_t>(met);
+      if (met == Met::kUnread) verdicts.pass_unjudged(i, reason);
+      if (met == Met::kNotAll) verdicts.refuse(i, reason);
     }
   }
 

@@ -12,6 +12,7 @@ using Rows = std::span<const std::uint32_t>;
 
 template <std::array<double, kBlockRows> HostBlock::*kColumn, std::optional<double> HostBlock::*kSame>
 struct BlockCount {
+  static constexpr bool kMayBeUnread = true;
   explicit BlockCount(const plugin::Call&) {}
   static void fill(Rows, const HostBlock& hosts, std::span<double> out) {
     std::copy_n((hosts.*kColumn).begin(), out.size(), out.begin());

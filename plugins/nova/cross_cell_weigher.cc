@@ -28,7 +28,7 @@ class CrossCellWeigher : public plugin::Weigher {
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const HostState* state = shared_.hosts->of(call).hosts.find(candidates[i]);
       const Value* cell = state ? state->attributes.find("cell_uuid") : nullptr;
-      weights.set(i, cell && cell->str() == *preferred ? 1 : -1);
+      if (!is_unread(state, "cell_uuid")) weights.set(i, cell && cell->str() == *preferred ? 1 : -1);
     }
   }
 

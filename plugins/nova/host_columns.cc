@@ -18,6 +18,7 @@ ServiceState judge(const std::optional<Service>& service) {
 // Nova does not tell hosts with 99 free devices and more apart: what is scarce is the last ones.
 double weight_of_devices(const HostState* state) {
   constexpr std::int64_t kMostDevices = 100;
+  if (is_unread(state, "pci_stats")) return std::numeric_limits<double>::quiet_NaN();
   const std::int64_t free = state && state->pci ? state->pci->free() : 0;
   return static_cast<double>(kMostDevices - std::min(free, kMostDevices - 1));
 }
@@ -31,6 +32,11 @@ std::optional<double> address_bits_of(const Value& attributes) {
   return bits ? bits->number() : std::nullopt;
 }
 
+double counted_of(const HostState* state, std::string_view attribute, std::int64_t HostState::* count) {
+  if (is_unread(state, attribute)) return std::numeric_limits<double>::quiet_NaN();
+  return state ? static_cast<double>(state->*count) : 0;
+}
+
 HostTopology topology_of(const HostState* state) {
   HostTopology topology;
   if (state && state->numa) topology.cells = state->numa->cells;
@@ -41,6 +47,7 @@ HostTopology topology_of(const HostState* state) {
 // Different for different kinds: each text is preceded by its length.
 std::string key_of(const HostKind& kind) {
   std::string key = std::to_string(kind.hypervisor_version) + ';';
+  if (kind.is_support_unread) key += "unread";
   if (kind.address_bits) key += Value(*kind.address_bits).repr();
   for (const auto& combination : kind.supported_instances) {
     key += ';';
@@ -79,8 +86,8 @@ void HostColumns::set(std::uint32_t row, const HostState* state) {
   block.least_disk_gb[i] = std::numeric_limits<double>::infinity();
   if (state) block.least_disk_gb[i] = state->least_disk_gb.value_or(block.least_disk_gb[i]);
   block.pci_weight[i] = weight_of_devices(state);
-  block.io_ops[i] = state ? static_cast<double>(state->io_ops) : 0;
-  block.failed_builds[i] = state ? static_cast<double>(state->failed_builds) : 0;
+  block.io_ops[i] = counted_of(state, "num_io_ops", &HostState::io_ops);
+  block.failed_builds[i] = counted_of(state, "failed_builds", &HostState::failed_builds);
   block.hypervisor_version[i] = state ? static_cast<double>(state->hypervisor_version) : 0;
   block.topology[i] = topology_of(state);
   const auto instances = state ? state->instances : std::nullopt;
@@ -117,7 +124,8 @@ const HostBlock& HostColumns::block_of(std::uint32_t row) const {
 }
 
 std::uint32_t HostColumns::position_of(const HostState& state) {
-  HostKind kind{state.supported_instances, state.hypervisor_version, address_bits_of(state.attributes)};
+  HostKind kind{state.supported_instances, state.hypervisor_version, address_bits_of(state.attributes),
+                state.is_unread("supported_instances")};
   std::string key = key_of(kind);
   const auto at = kinds_->positions.find(key);
   if (at != kinds_->positions.end()) return at->second;

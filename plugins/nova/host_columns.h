@@ -28,6 +28,7 @@ struct HostKind {
   std::vector<std::vector<std::string>> supported_instances;  // of architecture, hypervisor, mode
   std::int64_t hypervisor_version = 0;                        // 0: not known
   std::optional<double> address_bits = {};                    // of cpu_info; none: the host does not say
+  bool is_support_unread = false;
 };
 
 // Null and none: not known, or unreadable.
@@ -42,7 +43,7 @@ struct HostBlock {
   std::array<std::uint32_t, kBlockRows> kind{};     // position in kinds()
   std::array<std::uint64_t, kBlockRows> version;    // of the host's state
   std::array<double, kBlockRows> least_disk_gb;     // disk_available_least; infinite: not known
-  std::array<double, kBlockRows> pci_weight;        // PCIWeigher's
+  std::array<double, kBlockRows> pci_weight;        // PCIWeigher's; of this and the next two, NaN: was not read
   std::array<double, kBlockRows> io_ops{};
   std::array<double, kBlockRows> failed_builds{};
   std::array<double, kBlockRows> hypervisor_version{};  // 0: not known

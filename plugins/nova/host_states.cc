@@ -92,6 +92,18 @@ std::optional<int> take_number(std::string_view& text, std::size_t digits, std::
   return value;
 }
 
+// What is there all the same was told by somebody else; of stats there may be a part.
+std::uint32_t unread_of(const Value& attributes) {
+  std::uint32_t bits = 0;
+  const Value* listed = attributes.find("unread");
+  for (const Value& name : listed && listed->list() ? *listed->list() : Value::List()) {
+    const auto* text = name.text();
+    const auto at = text ? std::ranges::find(kMayBeUnread, *text) : kMayBeUnread.end();
+    if (at != kMayBeUnread.end() && (*text == "stats" || !attributes.find(*text))) bits |= 1u << (at - kMayBeUnread.begin());
+  }
+  return bits;
+}
+
 std::shared_ptr<const HostState> host_state(const plugin::View& view, std::uint32_t row) {
   const auto text = view.column<std::string_view>("hosts", "nova_state").get(row);
   if (!text || text->empty()) return nullptr;
@@ -280,7 +292,13 @@ HostState compile(const Value& attributes) {
   state.metrics = metrics_of(attributes);
   state.numa = numa_topology_of(attributes.find("numa_topology"));
   state.pci = pci_pools_of(attributes.find("pci_stats"));
+  state.unread = unread_of(attributes);
   return state;
+}
+
+bool HostState::is_unread(std::string_view attribute) const {
+  const auto at = std::ranges::find(kMayBeUnread, attribute);
+  return at != kMayBeUnread.end() && (unread >> (at - kMayBeUnread.begin()) & 1u) != 0;
 }
 
 std::vector<std::uint32_t> Instances::hosts(const plugin::Uuid& id) const {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,12 @@ struct Service {
   std::optional<std::int64_t> heartbeat_us;  // last_seen_up, else created_at; microseconds since the epoch
 };
 
+// What Nova's scheduler knows of a host and who told us of it may not: its APIs have none of these. Such a host names them
+// in its state, as "unread": ["numa_topology", ...]. Rules that need one of them can't judge it.
+inline constexpr std::array<std::string_view, 9> kMayBeUnread = {
+    "supported_instances", "numa_topology", "pci_stats", "metrics", "failed_builds", "cell_uuid", "stats", "num_io_ops",
+    "cpu_info"};
+
 struct HostState {
   static constexpr std::uint64_t kNone = 1;  // version of the state of a host that has none
   std::uint64_t version = kNone;             // that no other state has
@@ -49,7 +56,15 @@ struct HostState {
   std::vector<std::pair<std::string, std::optional<double>>> metrics;  // some have no value but values per cell
   std::optional<NumaTopology> numa;
   std::optional<PciPools> pci;
+  std::uint32_t unread = 0;  // bit i: kMayBeUnread[i]
+
+  bool is_unread(std::string_view attribute) const;
 };
+
+// Of a host without a state nothing is unread: nobody said that there is more to know.
+inline bool is_unread(const HostState* state, std::string_view attribute) {
+  return state && state->unread != 0 && state->is_unread(attribute);
+}
 
 // "2026-11-21T08:37:10.438461", in UTC.
 std::optional<std::int64_t> parse_time_us(std::string_view text);

@@ -12,7 +12,7 @@
 namespace emplace::nova {
 namespace {
 
-enum Reason : std::uint8_t { kPasses, kNothingSupported, kNotSupported, kVersion, kAddressBits };
+enum Reason : std::uint8_t { kPasses, kNothingSupported, kNotSupported, kVersion, kAddressBits, kUnread };
 
 struct Wanted {
   std::vector<std::string> properties;  // canonical; those that are given
@@ -50,7 +50,7 @@ bool supports(const std::vector<std::string>& combination, const Wanted& wanted)
 }
 
 Reason judge_support(const HostKind& host, const Wanted& wanted) {
-  if (host.supported_instances.empty()) return kNothingSupported;
+  if (host.supported_instances.empty()) return host.is_support_unread ? kUnread : kNothingSupported;
   const bool supported = std::ranges::any_of(host.supported_instances,
                                              [&](const auto& combination) { return supports(combination, wanted); });
   if (!supported) return kNotSupported;
@@ -61,7 +61,7 @@ Reason judge_support(const HostKind& host, const Wanted& wanted) {
 Reason judge(const HostKind& host, const Wanted& wanted) {
   const Reason reason = wanted.properties.empty() ? kPasses : judge_support(host, wanted);
   const bool too_few = host.address_bits && *host.address_bits < wanted.address_bits;
-  return reason == kPasses && too_few ? kAddressBits : reason;
+  return (reason == kPasses || reason == kUnread) && too_few ? kAddressBits : reason;
 }
 
 std::string all_supported(const HostKind& host) {
@@ -86,7 +86,11 @@ class ImagePropertiesFilter : public plugin::Filter {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const std::uint32_t kind = hosts.kind[rows[i] - first];
         if (!known[kind]) known[kind] = judge(columns.kinds()[kind], wanted);
-        if (*known[kind] != kPasses) verdicts.refuse(at + i, *known[kind]);
+        if (*known[kind] == kUnread) {
+          verdicts.pass_unjudged(at + i, kUnread);
+        } else if (*known[kind] != kPasses) {
+          verdicts.refuse(at + i, *known[kind]);
+        }
       }
     });
   }
@@ -95,6 +99,7 @@ class ImagePropertiesFilter : public plugin::Filter {
     const Wanted wanted = wanted_of(*shared_.specs->of(call), *shared_.settings->of(call));
     const HostKind& host = shared_.hosts->of(call).columns.kind_of(row);
     if (reason == kAddressBits) return {"nova.image.address_bits", wanted.address_bits, *host.address_bits, "bits"};
+    if (reason == kUnread) return {"nova.image.unread", joined(wanted.properties), "supported_instances was not read"};
     if (reason == kNothingSupported) return {"nova.image.not_supported", joined(wanted.properties), "nothing known"};
     if (reason == kNotSupported) return {"nova.image.not_supported", joined(wanted.properties), all_supported(host)};
     return {"nova.image.hypervisor_version", wanted.version_restriction, version_text(host.hypervisor_version)};

@@ -24,6 +24,8 @@ const std::string* first_missing(const Ratios& ratios, const HostState* host) {
   return nullptr;
 }
 
+constexpr std::uint8_t kMetricMissing = 1, kMetricsUnread = 2;  // reasons
+
 class MetricsFilter : public plugin::Filter {
  public:
   explicit MetricsFilter(const Shared& shared) : shared_(shared) {}
@@ -35,13 +37,15 @@ class MetricsFilter : public plugin::Filter {
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const HostState* host = snapshot.hosts.find(candidates[i]);
-      if (first_missing(options->metrics_weight_setting, host)) verdicts.refuse(i, 1);
+      if (!first_missing(options->metrics_weight_setting, host)) continue;
+      is_unread(host, "metrics") ? verdicts.pass_unjudged(i, kMetricsUnread) : verdicts.refuse(i, kMetricMissing);
     }
   }
 
-  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
     const HostState* state = shared_.hosts->of(call).hosts.find(host);
     const std::string* missing = first_missing(shared_.settings->of(call)->metrics_weight_setting, state);
+    if (reason == kMetricsUnread) return {"nova.metrics.unread", missing ? *missing : "", "metrics was not read"};
     return {"nova.metrics", missing ? *missing : "", "none"};
   }
 
@@ -61,7 +65,8 @@ class MetricsWeigher : public plugin::Weigher {
     if (options->metrics_weight_setting.empty()) return weights.set_all(0);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const bool counts = weights.multipliers()[i] != 0;  // NaN: the profile's
-      weights.set(i, value_of(snapshot.hosts.find(candidates[i]), *options, counts));
+      const HostState* host = snapshot.hosts.find(candidates[i]);
+      if (!is_unread(host, "metrics")) weights.set(i, value_of(host, *options, counts));
     }
   }
 

@@ -6,7 +6,7 @@
 namespace emplace::nova {
 namespace {
 
-enum Reason : std::uint8_t { kPasses, kNoTopology, kUnreadable, kNoThreads, kObstacle };
+enum Reason : std::uint8_t { kPasses, kNoTopology, kUnreadable, kNoThreads, kObstacle, kUnread };
 
 bool wants(const Spec& spec, std::string_view extra_spec, std::string_view property, std::string_view wanted) {
   const std::string* of_image = spec.image_property(property);
@@ -36,6 +36,7 @@ class Screening {
 
   Reason judge(std::uint32_t row) {
     const auto& [cells, pools] = hosts_.columns.block_of(row).topology[row % kBlockRows];
+    if (cells.empty() && is_unread(hosts_.hosts.find(row), "numa_topology")) return kUnread;
     if (wants_threads_ && !cells.empty() && !has_threads(cells)) return kNoThreads;
     if (spec_.numa.cells.empty()) return kPasses;
     if (cells.empty()) return topology(row) && !topology(row)->fault.empty() ? kUnreadable : kNoTopology;
@@ -45,6 +46,8 @@ class Screening {
 
   plugin::Refusal refusal(std::uint32_t row) {
     switch (judge(row)) {
+      case kUnread:
+        return {"nova.numa.unread", wants_threads_ ? "cores with sibling threads" : "NUMA cells", "numa_topology was not read"};
       case kNoTopology:
         return {"nova.numa.topology", "a NUMA topology", "none"};
       case kUnreadable:
@@ -86,7 +89,11 @@ class NumaTopologyFilter : public plugin::Filter {
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const Reason reason = screening.judge(candidates[i]);
-      if (reason != kPasses) verdicts.refuse(i, reason);
+      if (reason == kUnread) {
+        verdicts.pass_unjudged(i, reason);
+      } else if (reason != kPasses) {
+        verdicts.refuse(i, reason);
+      }
     }
   }
 

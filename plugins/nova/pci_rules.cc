@@ -8,17 +8,18 @@
 namespace emplace::nova {
 namespace {
 
-enum Reason : std::uint8_t { kPasses, kNoPools, kUnreadable, kTooFew };
+enum Reason : std::uint8_t { kPasses, kNoPools, kUnreadable, kTooFew, kUnread };
+
+const PciPools* pools_of(const HostState* host) { return host && host->pci ? &*host->pci : nullptr; }
 
 // Leaves in `taking` what was missing.
-Reason judge(const PciPools* pools, const Spec& spec, PciTaking& taking) {
+Reason judge(const HostState* host, const Spec& spec, PciTaking& taking) {
   if (spec.pci_requests.empty()) return kPasses;
-  if (!pools) return kNoPools;
+  const PciPools* pools = pools_of(host);
+  if (!pools) return is_unread(host, "pci_stats") ? kUnread : kNoPools;
   if (!pools->fault.empty()) return kUnreadable;
   return taking.supports(*pools, spec.pci_requests, {}) ? kPasses : kTooFew;
 }
-
-const PciPools* pools_of(const HostState* host) { return host && host->pci ? &*host->pci : nullptr; }
 
 class PciPassthroughFilter : public plugin::Filter {
  public:
@@ -31,20 +32,23 @@ class PciPassthroughFilter : public plugin::Filter {
     const auto candidates = call.candidates();
     PciTaking taking;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const Reason reason = judge(pools_of(hosts.find(candidates[i])), *spec, taking);
-      if (reason != kPasses) verdicts.refuse(i, reason);
+      const Reason reason = judge(hosts.find(candidates[i]), *spec, taking);
+      if (reason == kUnread) verdicts.pass_unjudged(i, reason);
+      if (reason != kPasses && reason != kUnread) verdicts.refuse(i, reason);
     }
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
     const auto spec = shared_.specs->of(call);
-    const PciPools* pools = pools_of(shared_.hosts->of(call).hosts.find(host));
+    const HostState* state = shared_.hosts->of(call).hosts.find(host);
     PciTaking taking;
-    switch (judge(pools, *spec, taking)) {
+    switch (judge(state, *spec, taking)) {
+      case kUnread:
+        return {"nova.pci.unread", describe(spec->pci_requests.front()), "pci_stats was not read"};
       case kNoPools:
         return {"nova.pci.pool", describe(spec->pci_requests.front()), "no PCI devices known"};
       case kUnreadable:
-        return {"nova.pci.unreadable", "pools of PCI devices", pools->fault};
+        return {"nova.pci.unreadable", "pools of PCI devices", pools_of(state)->fault};
       case kTooFew:
         return {"nova.pci.pool", describe(spec->pci_requests[taking.failed()]), static_cast<double>(taking.found()),
                 "devices"};
@@ -58,6 +62,7 @@ class PciPassthroughFilter : public plugin::Filter {
 };
 
 struct PciWeight {
+  static constexpr bool kMayBeUnread = true;
   explicit PciWeight(const plugin::Call&) {}
   static void fill(std::span<const std::uint32_t>, const HostBlock& hosts, std::span<double> out) {
     std::copy_n(hosts.pci_weight.begin(), out.size(), out.begin());

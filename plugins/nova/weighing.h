@@ -30,7 +30,8 @@ void raise_to(double minimum, double* values, std::size_t count);
 // A weigher whose value of a host depends on nothing but the host. Values is made once per call from the call and its
 // snapshot; fill(candidates of one block, HostBlock of it, out) writes the first values of the block, as many as `out`
 // takes, without regard to which of them are candidates. Where Values has same(HostBlock), that is the value of all hosts
-// of the block, or nothing when they differ: few clusters have many blocks that do.
+// of the block, or nothing when they differ: few clusters have many blocks that do. Where Values says kMayBeUnread, a NaN
+// that fill() writes is a host without data.
 template <typename Values>
 class BlockWeigher : public plugin::Weigher {
  public:
@@ -50,7 +51,7 @@ class BlockWeigher : public plugin::Weigher {
       values.fill(rows, snapshot.columns.block_of(first), std::span(block).first(rows.back() - first + 1));
       double* out = weights.values() + at;
       pick(block.data(), first, rows, out);
-      make_finite(out, rows.size());
+      if constexpr (!requires { Values::kMayBeUnread; }) make_finite(out, rows.size());
       if (minimum_) raise_to(*minimum_, out, rows.size());
     });
   }

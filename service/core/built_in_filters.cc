@@ -96,7 +96,7 @@ class CapacityFilter final : public BuiltInFilter {
                        CostClass::kCheap,
                        {"vm.vcpus", "vm.memory_mib", "vm.disk_gib", "vm.numa_nodes"}}) {}
 
-  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+  Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     keep_free(query, hosts::vcpus_free, query.vm.vcpus, kVcpus, kept, reasons);
     keep_free(query, hosts::memory_free_mib, query.vm.memory_mib, kMemory, kept, reasons);
     keep_free(query, hosts::disk_free_gib, query.vm.disk_gib, kDisk, kept, reasons);
@@ -152,7 +152,7 @@ class StateFilter final : public BuiltInFilter {
  public:
   StateFilter() : BuiltInFilter({"state", "The host is enabled, up and not in maintenance.", CostClass::kCheap}) {}
 
-  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+  Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     const auto enabled = static_cast<std::uint32_t>(HostState::kEnabled);
     keep_where(query.picture, hosts::state, kNotEnabled, kept, reasons,
                [&](const std::uint32_t* values) { return equal_to(values, enabled); });
@@ -177,7 +177,7 @@ class ZoneFilter final : public BuiltInFilter {
                        CostClass::kCheap,
                        {"vm.zone", "request_spec.availability_zone"}}) {}
 
-  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+  Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     if (query.vm.zone.empty()) return {};
     keep_where(query.picture, hosts::zone, kOther, kept, reasons,
                [&](const std::uint32_t* values) { return equal_to(values, query.zone_code); });
@@ -200,7 +200,7 @@ class TraitsFilter final : public BuiltInFilter {
                        CostClass::kMedium,
                        {"vm.traits", "vm.forbidden_traits"}}) {}
 
-  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+  Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     if (!query.trait_codes.empty()) {
       keep_rows(kMissing, kept, reasons, [&](std::uint32_t row) { return first_missing(query, row) == kNone; });
     }
@@ -251,7 +251,7 @@ class GroupFilter final : public BuiltInFilter {
                        CostClass::kMedium,
                        {"vm.group"}}) {}
 
-  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+  Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     if (query.group_row == kNoRow || query.members.empty()) return {};
     const auto policy = static_cast<GroupPolicy>(query.picture[groups::policy][query.group_row]);
     if (policy == GroupPolicy::kAffinity) {
@@ -301,7 +301,7 @@ class SpreadFilter final : public BuiltInFilter {
                        CostClass::kMedium,
                        {"vm.spread"}}) {}
 
-  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+  Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     for (const std::uint32_t host : query.taken_hosts) {
       if (kept.has(host)) refuse(host, kTaken, kept, reasons);
     }

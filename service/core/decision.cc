@@ -52,12 +52,22 @@ Decision decide(const Rules& rules, const Query& query, std::size_t wanted) {
   return decision;
 }
 
-std::vector<std::string> not_considered(const Rules& rules, const PlacementRequest& request) {
+std::set<std::string> unjudging(const Decision& decision) {
+  std::set<std::string> filters;
+  for (const Unjudged& one : decision.screened.unjudged) filters.insert(one.filter);
+  return filters;
+}
+
+std::vector<std::string> not_considered(const Rules& rules, const PlacementRequest& request,
+                                        const std::set<std::string>& unjudging) {
   std::vector<std::string> unread;
   for (const std::string& part : request.parts) {
     const bool read = any_covers(core_parts(), part) || any_reads(rules.filters, part) ||
                       any_reads(rules.objectives, part) || any_reads(rules.weighers, part);
-    if (!read) unread.push_back(part);
+    const bool judged = std::ranges::none_of(rules.filters, [&](const auto& filter) {
+      return unjudging.contains(filter->traits().id) && any_covers(filter->traits().reads_parts, part);
+    });
+    if (!read || !judged) unread.push_back(part);
   }
   return unread;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,12 @@ struct Decision {
 // arguments: the same picture and request give the same bits.
 Decision decide(const Rules& rules, const Query& query, std::size_t wanted);
 
-// Parts of the request that no enabled rule and not the core itself read.
-std::vector<std::string> not_considered(const Rules& rules, const PlacementRequest& request);
+// Filters that left hosts unjudged, by their ids.
+std::set<std::string> unjudging(const Decision& decision);
+
+// Parts of the request that no enabled rule and not the core itself read; and what those filters read that did not
+// judge all hosts.
+std::vector<std::string> not_considered(const Rules& rules, const PlacementRequest& request,
+                                        const std::set<std::string>& unjudging = {});
 
 }  // namespace emplace

@@ -249,8 +249,20 @@ void write_degraded(JsonWriter& writer, std::span<const Degraded> degraded) {
   writer.close_list();
 }
 
+std::string words_of(const RuleValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  const auto* number = std::get_if<double>(&value);
+  return number ? fmt::format("{}", *number) : "nothing";
+}
+
+Degraded degraded_of(const Unjudged& unjudged) {
+  return {unjudged.filter, fmt::format("{} of {} hosts were not judged, for want of data: wanted {}, found {}", unjudged.hosts,
+                                       unjudged.of, words_of(unjudged.first.wanted), words_of(unjudged.first.found))};
+}
+
 std::vector<Degraded> degraded_of(const Decision& decision) {
   std::vector<Degraded> all;
+  for (const Unjudged& one : decision.screened.unjudged) all.push_back(degraded_of(one));
   for (const auto* list : {&decision.screened.degraded, &decision.costs.degraded, &decision.ranking.degraded}) {
     all.insert(all.end(), list->begin(), list->end());
   }

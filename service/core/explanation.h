@@ -52,6 +52,7 @@ void write_weighers(JsonWriter& writer, const Ranking& ranking, std::size_t inde
 // "degraded": [{"plugin","why"}]
 void write_degraded(JsonWriter& writer, std::span<const Degraded> degraded);
 // What each stage of a decision went without, in the order of the stages.
+Degraded degraded_of(const Unjudged& unjudged);
 std::vector<Degraded> degraded_of(const Decision& decision);
 // key: ["..."]
 void write_texts(JsonWriter& writer, std::string_view key, std::span<const std::string> texts);

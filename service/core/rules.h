@@ -71,8 +71,9 @@ class Filter {
  public:
   virtual ~Filter() = default;
   virtual const RuleTraits& traits() const = 0;
-  // For each host in `kept` that is refused: erases it there and writes a reason > 0 to reasons[row].
-  virtual Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const = 0;
+  // For each host in `kept` that is refused: erases it there and writes a reason > 0 to reasons[row]. A host that could
+  // not be judged, for want of data, stays and gets a reason, too; how many these are is returned.
+  virtual Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const = 0;
   // Called only when somebody asks for the sentence behind a reason.
   virtual Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const = 0;
 };
@@ -97,7 +98,7 @@ class Objective {
 };
 
 struct Weights {
-  std::vector<double> raw;                           // one per host asked for, or one that holds for all
+  std::vector<double> raw;                           // one per host asked for, or one for all; NaN: no data
   std::vector<double> multipliers;                   // one per host, NaN: the profile's; or empty: that for all
   std::optional<double> minimum = {}, maximum = {};  // the weigher's own bounds for normalising
   std::optional<Extremes> range = {};                // of raw, where it is known; then raw is finite

@@ -47,8 +47,7 @@ Result<std::shared_ptr<const Picture>> with_last(const Placement& placement, con
   auto takes = takes_of(placement, last, host);
   if (!takes) return tl::unexpected(takes.error());
   VmRow row = placed_row(*last.picture, last.vm, host, *std::move(takes));
-  // Any id that no real vm has.
-  if (row.id.is_zero()) row.id.bytes[15] = static_cast<std::uint8_t>(placement.instances.size());
+  if (row.id.is_zero()) row.id = id_of_instance(static_cast<std::uint32_t>(placement.instances.size()));
   const Change change = std::move(row);
   return with_changes(last.picture, {&change, 1});
 }
@@ -82,6 +81,12 @@ void attach(Placement& placement, std::span<const Claim> claims) {
 }
 
 }  // namespace
+
+Uuid id_of_instance(std::uint32_t number) {
+  Uuid id;
+  for (std::size_t i = 0; i < 4; ++i) id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
+  return id;
+}
 
 VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host, std::string takes) {
   VmRow row;
@@ -163,9 +168,9 @@ Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> r
   placement.rules = rules;
   placement.version = picture->version();
   placement.now_us = now_us;
-  placement.not_considered = not_considered(*rules, *request);
   if (!request->options.what_if.empty()) picture = with_changes(picture, request->options.what_if);
   const std::size_t wanted = std::max<std::size_t>(1 + request->options.alternates, kTries);
+  std::set<std::string> without_data;  // filters that lacked it
   for (std::uint32_t i = 0; i < request->options.count; ++i) {
     VmRequest vm = instance_of(*request, i);
     if (i < pinned.size()) vm.id = pinned[i].id;
@@ -173,6 +178,7 @@ Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> r
     const auto query = bind(*request, vm, *picture, now_us);
     if (!query) return tl::unexpected(query.error());
     auto decision = std::make_shared<const Decision>(decide(*rules, *query, wanted));
+    without_data.merge(unjudging(*decision));
     if (decision->costs.refused) return tl::unexpected(refusal(decision->costs.degraded.back()));
     placement.instances.push_back({std::move(vm), std::move(decision), picture});
     if (no_host_fits(placement)) break;
@@ -183,6 +189,7 @@ Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> r
     if (!next) return tl::unexpected(next.error());
     picture = *std::move(next);
   }
+  placement.not_considered = not_considered(*rules, *request, without_data);
   placement.took_us = ambient_.tick_us() - began_us;
   return placement;
 }

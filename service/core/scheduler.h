@@ -56,6 +56,9 @@ struct Ambient {
   std::function<void(const Claim&, const Result<void>&)> start_ended = [](const Claim&, const Result<void>&) {};
 };
 
+// An id that no real vm has, for an instance (from 1) of a request that gives it none.
+Uuid id_of_instance(std::uint32_t number);
+
 // What a picture shows of a vm once it has its room on that host, with the cells that it would get there, and what else
 // it takes of it (take() in rules.h).
 VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host, std::string takes);

@@ -52,10 +52,21 @@ void book(const Candidates& before, std::span<const std::uint8_t> reasons, std::
   }
 }
 
+Unjudged unjudged_by(const Filter& filter, const Query& query, Candidates& kept, std::span<const std::uint8_t> reasons) {
+  Unjudged all{filter.traits().id};
+  for (const std::uint32_t row : *kept.list_rows()) {
+    ++all.of;
+    if (reasons[row] == 0) continue;
+    if (all.hosts++ == 0) all.first = filter.explain(query, row, reasons[row]);
+  }
+  return all;
+}
+
 void apply_filter(const Query& query, const Filter& filter, std::span<std::uint8_t> reasons, Screened& screened) {
   std::fill(reasons.begin(), reasons.end(), std::uint8_t{0});
   const Candidates before = screened.kept;
-  if (const auto done = filter.screen(query, screened.kept, reasons); !done) {
+  const auto done = filter.screen(query, screened.kept, reasons);
+  if (!done) {
     screened.kept = Candidates(before.rows());
     screened.degraded.push_back({filter.traits().id, done.error().message});
     std::fill(reasons.begin(), reasons.end(), std::uint8_t{0});
@@ -66,6 +77,7 @@ void apply_filter(const Query& query, const Filter& filter, std::span<std::uint8
   for (std::size_t w = 0; w < kept.size(); ++w) {
     if (kept[w] & ~before.words()[w]) screened.kept.words()[w] &= before.words()[w];
   }
+  if (*done > 0) screened.unjudged.push_back(unjudged_by(filter, query, screened.kept, reasons));
 }
 
 }  // namespace

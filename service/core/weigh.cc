@@ -98,9 +98,32 @@ std::string fault_of(const Weights& weights, bool finite, std::size_t hosts) {
   return {};
 }
 
+// A host without data is never better than one that has: it gets the others' least weight, by the sign of its multiplier.
+// How many these are; all of them: nothing is filled in.
+std::size_t fill_without_data(Weights& weights, double multiplier) {
+  std::vector<double>& raw = weights.raw;
+  const auto lacking = weights.range ? 0 : std::ranges::count_if(raw, [](double weight) { return std::isnan(weight); });
+  if (lacking == 0 || static_cast<std::size_t>(lacking) == raw.size()) return static_cast<std::size_t>(lacking);
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const double weight : raw) low = std::fmin(low, weight), high = std::fmax(high, weight);
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const double times = weights.multipliers.empty() ? multiplier : weights.multipliers[i];
+    if (std::isnan(raw[i])) raw[i] = times < 0 ? high : low;
+  }
+  return static_cast<std::size_t>(lacking);
+}
+
 void add_weigher(const Weigher& weigher, double multiplier, const Query& query, const Asked& asked, Ranking& ranking) {
   auto weights = weigher.weigh(query, asked.rows);
   if (weights) replace_nan(weights->multipliers.data(), multiplier, weights->multipliers.size());
+  if (const std::size_t lacking = weights ? fill_without_data(*weights, multiplier) : 0; lacking > 0) {
+    const bool all = lacking == weights->raw.size();
+    ranking.degraded.push_back(
+        {weigher.traits().id,
+         all ? fmt::format("was left out: none of {} hosts has data", asked.rows.size())
+             : fmt::format("{} of {} hosts have no data, and so the least weight of the others", lacking, asked.rows.size())});
+    if (all) return;
+  }
   const auto raw = weights ? raw_range(*weights) : std::nullopt;
   const std::string fault = weights ? fault_of(*weights, raw.has_value(), asked.rows.size()) : weights.error().message;
   if (!fault.empty()) {

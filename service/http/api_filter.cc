@@ -320,7 +320,8 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   if (question->reserve) writer.text_or_null("reserved", first_host(*verdict));
   const auto degraded = all_degraded(*question, verdict->decision);
   write_degraded(writer, degraded);
-  write_texts(writer, "not_considered", not_considered(*question->rules, *question->request));
+  write_texts(writer, "not_considered",
+              not_considered(*question->rules, *question->request, unjudging(verdict->decision)));
   writer.close();
   const auto passed = std::ranges::count_if(question->rows, [&](std::uint32_t row) { return passes(row, screened); });
   report(room, *exchange.request, *question, passed, degraded.size());

@@ -148,7 +148,7 @@ class Instances {
     const auto names = (*picture_)[hosts::name];
     const std::string host(names[firsts_.back()]);
     VmRow placed = placed_row(*picture_, instance.vm, host, made_.takes.back());
-    if (placed.id.is_zero()) placed.id.bytes[15] = static_cast<std::uint8_t>(i + 1);  // any id that no real vm has
+    if (placed.id.is_zero()) placed.id = id_of_instance(i + 1);
     placed.claim = placed.id;  // beside the vm where it is now, should it move
     const std::string nova_host = nova_text(*picture_, firsts_.back(), "host");
     others_.push_back({nova_host.empty() ? host : nova_host, placed.id});

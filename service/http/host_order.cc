@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "service/core/explanation.h"
 #include "service/core/json.h"
 
 namespace emplace::http {
@@ -63,6 +64,7 @@ Decision decide_without_failures(Rules rules, const Query& query, std::vector<De
       return std::ranges::any_of(failed, [&](const Degraded& one) { return one.plugin == filter->traits().id; });
     });
     if (dropped > 0) continue;
+    for (const Unjudged& one : decision.screened.unjudged) degraded.push_back(degraded_of(one));
     append(degraded, decision.costs.degraded);
     append(degraded, decision.ranking.degraded);
     return decision;

@@ -217,6 +217,30 @@ void add_zones(const Options& options, Import& import) {
   }
 }
 
+// Rules of Nova, and what they read of a host that Nova's APIs do not tell.
+struct Blind {
+  std::string_view rule, attribute;
+};
+constexpr Blind kBlind[] = {
+    {"ComputeCapabilitiesFilter", "stats"},     {"ImagePropertiesFilter", "supported_instances"},
+    {"MetricsFilter", "metrics"},               {"NUMATopologyFilter", "numa_topology"},
+    {"PciPassthroughFilter", "pci_stats"},      {"BuildFailureWeigher", "failed_builds"},
+    {"CrossCellWeigher", "cell_uuid"},          {"MetricsWeigher", "metrics"},
+    {"PCIWeigher", "pci_stats"}};
+
+void add_blind(Import& import) {
+  std::string blind;
+  for (const auto& [rule, attribute] : kBlind) {
+    const bool is_weigher = std::ranges::find(import.weighers, rule, &ImportedWeigher::id) != import.weighers.end();
+    if (has(import.filters, rule) || is_weigher) blind += fmt::format("{}{} ({})", blind.empty() ? "" : ", ", rule, attribute);
+  }
+  if (blind.empty()) return;
+  import.findings.push_back(
+      {Level::kNote, "[filter_scheduler]",
+       fmt::format("Nova's APIs do not tell what these need, so they judge no host that [openstack] reads, and answers say so"
+                   " in `degraded`: {}", blind)});
+}
+
 }  // namespace
 
 std::span<const MultiplierOption> multiplier_options() { return kWeighers; }
@@ -242,6 +266,7 @@ Import import_options(const Options& options) {
   }
   add_refused(options, import);
   add_zones(options, import);
+  add_blind(import);
   return import;
 }
 

@@ -109,6 +109,13 @@ std::string nova_state(const Hypervisor& one, const Provider* provider, const Co
     writer.whole("num_io_ops", io_heavy);
     writer.key("stats").open().text("io_workload", std::to_string(io_heavy)).close();
   }
+  // What Nova's scheduler knows of a host and its API does not tell: rules that need it can't judge.
+  writer.key("unread").open_list();
+  for (const char* attribute : {"supported_instances", "numa_topology", "pci_stats", "metrics", "failed_builds", "cell_uuid"})
+    writer.text(attribute);
+  if (io_heavy < 0) writer.text("num_io_ops");
+  if (one.cpu_info.empty()) writer.text("cpu_info");
+  writer.text("stats").close_list();
   if (service) write_service(writer, *service);
   if (provider) write_placement(writer, *provider);
   writer.close();

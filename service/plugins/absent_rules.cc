@@ -23,7 +23,9 @@ class AbsentFilter final : public Filter {
  public:
   explicit AbsentFilter(Absent absent) : absent_(std::move(absent)) {}
   const RuleTraits& traits() const override { return absent_.traits(); }
-  Result<void> screen(const Query&, Candidates&, std::span<std::uint8_t>) const override { return absent_.failure(); }
+  Result<std::uint32_t> screen(const Query&, Candidates&, std::span<std::uint8_t>) const override {
+    return absent_.failure();
+  }
   Refusal explain(const Query&, std::uint32_t, std::uint8_t) const override { return absent_.refusal(); }
 
  private:

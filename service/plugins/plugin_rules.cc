@@ -54,11 +54,6 @@ tl::unexpected<Error> not_finite(const char* what, std::size_t i, double found) 
   return fail(ErrorCode::kUnavailable, fmt::format("wanted a finite {} for candidate {}, found {}", what, i, found));
 }
 
-tl::unexpected<Error> first_not_finite(const char* what, const std::vector<double>& values) {
-  const auto at = std::ranges::find_if(values, [](double value) { return !std::isfinite(value); });
-  return not_finite(what, static_cast<std::size_t>(at - values.begin()), *at);
-}
-
 // A buffer of NaN that plugins rarely write to, kept by each thread: to make it anew costs more than weighing does.
 class Unset {
  public:
@@ -94,19 +89,24 @@ class PluginFilter final : public Filter {
 
   const RuleTraits& traits() const override { return rule_.traits(); }
 
-  Result<void> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+  Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     const auto listed = kept.list_rows();
     const std::vector<std::uint32_t>& rows = *listed;
     std::vector<std::uint64_t> keep((rows.size() + 63) / 64);
     std::vector<std::uint8_t> why(rows.size());
     emplace_verdicts verdicts{sizeof(emplace_verdicts), 0, keep.data(), why.data()};
-    return rule_.run(
+    std::uint32_t unjudged = 0;
+    const auto screened = rule_.run(
         query, rows,
         [&](const emplace_call& call, emplace_error& error) {
           return filter_.screen(filter_.self, &call, &verdicts, &error);
         },
         // Copies: a plugin that still holds the buffers can't change what was checked.
-        [&, this] { return accept(rows, std::vector(keep), std::vector(why), verdicts.count, kept, reasons); });
+        [&, this] {
+          return accept(rows, std::vector(keep), std::vector(why), verdicts.count, kept, reasons)
+              .map([&](std::uint32_t found) { unjudged = found; });
+        });
+    return screened.map([&] { return unjudged; });
   }
 
   Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const override {
@@ -125,10 +125,10 @@ class PluginFilter final : public Filter {
 
  private:
   // First everything is checked, then everything is taken over, so that a bad result changes nothing.
-  static Result<void> accept(const std::vector<std::uint32_t>& rows, const std::vector<std::uint64_t>& keep,
-                             const std::vector<std::uint8_t>& why, std::uint32_t count, Candidates& kept,
-                             std::span<std::uint8_t> reasons) {
-    if (const auto checked = check_count(count, rows.size()); !checked) return checked;
+  static Result<std::uint32_t> accept(const std::vector<std::uint32_t>& rows, const std::vector<std::uint64_t>& keep,
+                                      const std::vector<std::uint8_t>& why, std::uint32_t count, Candidates& kept,
+                                      std::span<std::uint8_t> reasons) {
+    if (const auto checked = check_count(count, rows.size()); !checked) return tl::unexpected(checked.error());
     std::vector<std::uint32_t> refused;
     for (std::size_t word = 0; word < keep.size(); ++word) {
       const std::size_t here = std::min<std::size_t>(64, rows.size() - word * 64);
@@ -141,11 +141,12 @@ class PluginFilter final : public Filter {
         }
       }
     }
-    for (const std::uint32_t i : refused) {
-      kept.erase(rows[i]);
-      reasons[rows[i]] = why[i];
+    for (const std::uint32_t i : refused) kept.erase(rows[i]);
+    const auto given = static_cast<std::size_t>(std::ranges::count_if(why, [](std::uint8_t reason) { return reason > 0; }));
+    if (given > 0) {
+      for (std::size_t i = 0; i < rows.size(); ++i) reasons[rows[i]] = why[i];
     }
-    return {};
+    return static_cast<std::uint32_t>(given - refused.size());
   }
 
   const emplace_filter& filter_;
@@ -243,7 +244,9 @@ class PluginWeigher final : public Weigher {
           // Moved, not copied: a worker's answer was copied on its way, and code of our own process is trusted.
           result.raw = same ? std::vector{std::exchange(values[0], kUnset)} : std::exchange(values, {});
           if (!result.raw.empty()) result.range = finite_range_of(result.raw);
-          if (!result.raw.empty() && !result.range) return first_not_finite("weight", result.raw);
+          const auto infinite = result.range ? result.raw.end() : std::ranges::find_if(result.raw, [](double weight) { return std::isinf(weight); });
+          if (infinite != result.raw.end())
+            return not_finite("weight", static_cast<std::size_t>(infinite - result.raw.begin()), *infinite);
           if (!all_nan(multipliers)) result.multipliers.assign(multipliers.begin(), multipliers.end());
           return accept(weights, result);
         });

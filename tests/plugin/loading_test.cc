@@ -29,8 +29,8 @@ TEST(Loading, TakesAGoodPlugin) { EXPECT_EQ(refusal("good"), "loaded"); }
 TEST(Loading, TakesAPluginInC) { EXPECT_EQ(refusal("plain"), "loaded"); }
 
 TEST(Loading, RefusesAnotherAbi) {
-  expect_refused("wrongmajor", "wanted ABI 1.0 to 1.1, found 99.1");
-  expect_refused("newerminor", "wanted ABI 1.0 to 1.1, found 1.99");
+  expect_refused("wrongmajor", "wanted ABI 1.0 to 1.2, found 99.2");
+  expect_refused("newerminor", "wanted ABI 1.0 to 1.2, found 1.99");
   expect_refused("shortentry", "wanted at least 56 bytes, found 16");
 }
 

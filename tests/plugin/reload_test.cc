@@ -88,7 +88,7 @@ TEST_P(ReloadIn, IsRefusedForABadOne) {
   const auto after = before.reload(settings_, choices);
 
   ASSERT_FALSE(after);
-  EXPECT_NE(after.error().message.find("libemplace_x.so): wanted ABI 1.0 to 1.1, found 99.1"), std::string::npos)
+  EXPECT_NE(after.error().message.find("libemplace_x.so): wanted ABI 1.0 to 1.2, found 99.2"), std::string::npos)
       << after.error().message;
   EXPECT_EQ(costs_of(before), "good.cost=-100.000000");
 }

@@ -319,7 +319,7 @@ TEST(Worker, IsSetAsideAfterThreeMissesInARow) {
 
 TEST(Worker, IsNeverWaitedForWhenItCannotBeLoaded) {
   const std::pair<const char*, const char*> faults[] = {
-      {"wrongmajor", "wanted ABI 1.0 to 1.1, found 99.1"},
+      {"wrongmajor", "wanted ABI 1.0 to 1.2, found 99.2"},
       {"no_symbol", "wanted the symbol emplace_plugin_entry, found none"},
       {"throwinginitialiser", "while it was loaded, its worker died of signal 6 (Aborted)"},
       {"crashingcreate", "while it was loaded, its worker died of signal 6 (Aborted)"},

@@ -221,7 +221,8 @@ TEST_F(Inventory, KeepsWhoMadeEachChange) {
   for (auto& caller : callers) caller.join();
 
   std::map<Uuid, std::string> names;
-  for (const Event& event : store.events_after(0, 100000, soon()).value()) {
+  const auto events = store.events_after(0, 100000, soon());
+  for (const Event& event : *events) {
     const Change change = change_from_json(event.payload).value();
     if (const auto* row = std::get_if<HostRow>(&change)) {
       EXPECT_EQ(event.actor, row->name == "h" ? "token ci" : "replica a");

@@ -15,8 +15,12 @@ class FakeFilter final : public Filter {
   FakeFilter(std::string id, Screen screen, CostClass cost_class = CostClass::kCheap)
       : traits_{std::move(id), "A fake.", cost_class}, screen_(std::move(screen)) {}
   const RuleTraits& traits() const override { return traits_; }
-  Result<void> screen(const Query&, Candidates& kept, std::span<std::uint8_t> reasons) const override {
-    return screen_(kept, reasons);
+  Result<std::uint32_t> screen(const Query&, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    return screen_(kept, reasons).map([&] {
+      std::uint32_t unjudged = 0;
+      for (const std::uint32_t row : *kept.list_rows()) unjudged += reasons[row] > 0 ? 1 : 0;
+      return unjudged;
+    });
   }
   Refusal explain(const Query&, std::uint32_t, std::uint8_t) const override { return {traits_.id}; }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "service/core/json.h"
@@ -179,6 +180,19 @@ TEST(Import, HasOnlyWhatDiffersFromNovasDefaults) {
       R"("metrics":{"required":false}})");
 }
 
+const std::string kBlindNote = "note [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
+                               "[openstack] reads, and answers say so in `degraded`: ";
+
+TEST(Import, NamesTheRulesThatLackDataOfHostsReadFromNovasApis) {
+  const Import import = import_of("[filter_scheduler]\nenabled_filters = ComputeFilter, NUMATopologyFilter\n"
+                                  "weight_classes = nova.scheduler.weights.pci.PCIWeigher\n");
+
+  EXPECT_EQ(lines(import.findings), Texts{kBlindNote + "NUMATopologyFilter (numa_topology), PCIWeigher (pci_stats)"});
+  EXPECT_TRUE(import_of("[filter_scheduler]\nenabled_filters = ComputeFilter\n"
+                        "weight_classes = nova.scheduler.weights.ram.RAMWeigher\n")
+                  .findings.empty());
+}
+
 TEST(Import, LeavesOutFiltersThatAreNotNovas) {
   const Import import = import_of(
       "[filter_scheduler]\nenabled_filters = ComputeFilter, AcmeFilter, JsonFilter, RamFilter, EmplaceFilter\n"
@@ -193,7 +207,9 @@ TEST(Import, LeavesOutFiltersThatAreNotNovas) {
                                            "none of Nova's own filters: left out",
                                            "error [filter_scheduler] enabled_filters: RamFilter: not in "
                                            "available_filters: nova-scheduler does not start; "
-                                           "left out"}));
+                                           "left out",
+                                           kBlindNote + "BuildFailureWeigher (failed_builds), CrossCellWeigher "
+                                                        "(cell_uuid), MetricsWeigher (metrics), PCIWeigher (pci_stats)"}));
 }
 
 TEST(Import, GivesWeighersTheirMultipliers) {
@@ -208,7 +224,7 @@ TEST(Import, GivesWeighersTheirMultipliers) {
   EXPECT_EQ(import.weighers[0].multiplier, 1) << "what emplaced.toml can't have is Nova's default";
   EXPECT_EQ(import.weighers[1].multiplier, -7);
   EXPECT_TRUE(import.weighs);
-  EXPECT_EQ(import.findings.size(), 3u);
+  EXPECT_EQ(import.findings.size(), 4u);
 }
 
 TEST(Import, HasTheWeighersOfTheRelease) {
@@ -219,8 +235,11 @@ TEST(Import, HasTheWeighersOfTheRelease) {
 TEST(Import, SaysThatNobodyLooksAtZones) {
   const std::string conf = "[scheduler]\nquery_placement_for_availability_zone = false\n";
 
-  EXPECT_EQ(import_of(conf).findings.size(), 2u);
-  EXPECT_EQ(import_of(conf + "[filter_scheduler]\nenabled_filters = AvailabilityZoneFilter\n").findings.size(), 1u);
+  const auto says_so = [](const Import& import) {
+    return std::ranges::count_if(lines(import.findings), [](const std::string& line) { return line.ends_with("nobody looks at zones"); });
+  };
+  EXPECT_EQ(says_so(import_of(conf)), 1);
+  EXPECT_EQ(says_so(import_of(conf + "[filter_scheduler]\nenabled_filters = AvailabilityZoneFilter\n")), 0);
 }
 
 TEST(Import, QuotesTextsForToml) {

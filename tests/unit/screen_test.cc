@@ -43,6 +43,28 @@ TEST(Screen, BooksTheFirstRefusalOfEachHost) {
   EXPECT_EQ(screened.counts, (Rows{1, 1}));
 }
 
+TEST(Screen, SaysWhichHostsAFilterCouldNotJudge) {
+  Cluster cluster({host("a"), host("b"), host("c")});
+  const auto half_blind =
+      std::make_shared<FakeFilter>("half_blind", [](Candidates& kept, std::span<std::uint8_t> reasons) -> Result<void> {
+        kept.erase(0);
+        reasons[0] = 1;
+        reasons[2] = 7;
+        return {};
+      });
+
+  const Screened screened = screen(rules_of({half_blind, refusing("y", {1}, 9)}), cluster.query(vm(1, 1)));
+
+  EXPECT_EQ(screened.kept.to_rows(), Rows{2});
+  EXPECT_EQ(screened.reasons, (std::vector<std::uint8_t>{1, 9, 0}));
+  EXPECT_TRUE(screened.degraded.empty());
+  ASSERT_EQ(screened.unjudged.size(), 1u);
+  EXPECT_EQ(screened.unjudged[0].filter, "half_blind");
+  EXPECT_EQ(screened.unjudged[0].hosts, 1u);
+  EXPECT_EQ(screened.unjudged[0].of, 2u);
+  EXPECT_EQ(screened.unjudged[0].first.code, "half_blind");
+}
+
 TEST(Screen, KeepsNoHostWhenAFilterFails) {
   Cluster cluster({host("a"), host("b")});
   const auto broken =

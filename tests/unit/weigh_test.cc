@@ -106,8 +106,29 @@ TEST(RankByWeight, LeavesOutAndNamesAWeigherThatFails) {
   EXPECT_EQ(ranking.totals, (std::vector<double>{0, 1}));
 }
 
-TEST(RankByWeight, TakesNumbersThatAreNoneForAFailure) {
-  EXPECT_EQ(weigh({{.raw = {1, std::nan("")}}}, {0, 1}).degraded.size(), 1u);
+TEST(RankByWeight, TakesAnInfiniteWeightForAFailure) {
+  EXPECT_EQ(weigh({{.raw = {1, std::numeric_limits<double>::infinity()}}}, {0, 1}).degraded.size(), 1u);
+}
+
+TEST(RankByWeight, GivesAHostWithoutDataTheLeastWeightOfTheOthers) {
+  const double none = std::nan("");
+  const Ranking liked = weigh({{.raw = {4, none, 2}}}, {0, 1, 2});
+  EXPECT_EQ(liked.totals, (std::vector<double>{1, 0, 0}));
+  ASSERT_EQ(liked.degraded.size(), 1u);
+  EXPECT_NE(liked.degraded[0].why.find("1 of 3 hosts have no data"), std::string::npos) << liked.degraded[0].why;
+
+  const Ranking disliked = weigh({{.raw = {4, none, 2}, .multipliers = {-1, -1, -1}}}, {0, 1, 2});
+  EXPECT_EQ(disliked.totals, (std::vector<double>{-1, -1, 0})) << "as bad as the worst";
+}
+
+TEST(RankByWeight, LeavesOutAWeigherWithoutAnyData) {
+  const double none = std::nan("");
+  for (const bool in_one_number : {false, true}) {
+    const Ranking ranking = weigh({{.raw = {none, none}, .in_one_number = in_one_number}, {.raw = {0, 1}}}, {0, 1});
+    EXPECT_EQ(ranking.totals, (std::vector<double>{0, 1}));
+    ASSERT_EQ(ranking.degraded.size(), 1u);
+    EXPECT_NE(ranking.degraded[0].why.find("none of 2 hosts has data"), std::string::npos) << ranking.degraded[0].why;
+  }
 }
 
 TEST(RankByWeight, BreaksTiesByHashWhenNobodyNamedAnOrder) {

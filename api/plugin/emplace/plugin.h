@@ -170,7 +170,10 @@ typedef struct emplace_call {
 
 /* The result of screen(). All pointers are prepared by the host: keep has (candidate_count + 63) / 64 words, reasons has
  * candidate_count bytes, all zero. The plugin sets bit i & 63 of keep[i >> 6] for each candidate i that may run the vm, gives
- * each other one a reason from 1 to 255, and writes the number of candidates it judged, which must be all. */
+ * each other one a reason from 1 to 255, and writes the number of candidates it looked at, which must be all.
+ *
+ * Since 1.2 a candidate that is kept may have a reason, too: it could not be judged, for want of data. explain() then says
+ * in `wanted` what the request asks for, and in `found` what is not known. The host says so in its answer. */
 typedef struct emplace_verdicts {
   uint32_t size;
   uint32_t count; /* written by the plugin */
@@ -203,8 +206,8 @@ typedef struct emplace_filter {
    * gets the same answer. The order of candidates, and which others there are, changes no candidate's verdict. */
   int32_t (*screen)(void* self, const emplace_call* call, emplace_verdicts* verdicts, emplace_error* error);
 
-  /* Says why: `host` (a row) was refused with `reason` by a screen() of the same request and picture. Only when somebody
-   * asks; rarely. `call` has no candidates. */
+  /* Says why: `host` (a row) was refused, or kept, with `reason` by a screen() of the same request and picture. Only when
+   * somebody asks; rarely. `call` has no candidates. */
   int32_t (*explain)(void* self, const emplace_call* call, uint32_t host, uint8_t reason, emplace_refusal* refusal,
                      emplace_error* error);
 } emplace_filter;

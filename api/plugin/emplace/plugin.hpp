@@ -44,6 +44,8 @@ class Verdicts {
     raw_->keep[candidate >> 6] &= ~(std::uint64_t{1} << (candidate & 63));
     raw_->reasons[candidate] = reason;
   }
+  // Kept, for want of data: refuses nobody, and is said.
+  void pass_unjudged(std::size_t candidate, std::uint8_t reason) { raw_->reasons[candidate] = reason; }
 
  private:
   emplace_verdicts* raw_;
@@ -99,6 +101,7 @@ class Objective {
 class Weights {
  public:
   Weights(emplace_weights& raw, std::uint32_t count) : raw_(&raw) { raw.count = count; }
+  // A candidate whose value is not set, or set to NaN, has no data.
   void set(std::size_t candidate, double value) { raw_->values[candidate] = value; }
   // Every candidate has this value, and no other is set: many times faster than to write and read them all.
   void set_all(double value) {

@@ -76,8 +76,8 @@ class JsonDocument {
 
 // The largest whole number that amounts may have.
 inline constexpr double kMaxAmount = 2147483648.0;  // 2^31
-inline constexpr std::size_t kMaxName = 255;        // bytes
-inline constexpr std::size_t kMaxText = 65536;      // bytes
+inline constexpr std::size_t kMaxName = 255;        // characters, as databases and JSON Schema count
+inline constexpr std::size_t kMaxText = 65536;      // characters
 
 // Collects the first error of a document; later ones are not kept.
 class JsonErrors {
@@ -155,9 +155,11 @@ class JsonFields {
 // At most so many bytes of a text, cut between characters.
 std::string shortened(std::string_view text, std::size_t most = 60);
 
-// Whether a text can be a name, and if not why ("a name of 1 to 255 bytes without control characters").
+// Whether a text can be a name, and if not why ("a name of 1 to 255 characters without control characters").
 bool is_name(std::string_view text);
-inline constexpr std::string_view kNameWanted = "a name of 1 to 255 bytes without control characters";
+// Of valid UTF-8.
+std::size_t characters_of(std::string_view text);
+inline constexpr std::string_view kNameWanted = "a name of 1 to 255 characters without control characters";
 
 class JsonWriter {
  public:

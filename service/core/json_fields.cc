@@ -23,8 +23,13 @@ std::string range_text(Range range) { return " from " + bound_text(range.least) 
 
 }  // namespace
 
+std::size_t characters_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
 bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxName && std::none_of(text.begin(), text.end(), [](char c) {
+  return !text.empty() && characters_of(text) <= kMaxName && std::none_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
 }
@@ -65,20 +70,20 @@ void JsonFields::wanted(std::string_view field, std::string_view what, JsonValue
 
 void JsonFields::read_name(std::string_view field, std::string& target, JsonValue found) {
   if (!found.is_text()) return wanted(field, kNameWanted, found);
-  if (found.text().size() > kMaxName) {
+  if (characters_of(found.text()) > kMaxName) {
     return errors_.add(path_of(field) + ": wanted " + std::string(kNameWanted) + ", found " +
-                       std::to_string(found.text().size()) + " bytes");
+                       std::to_string(characters_of(found.text())) + " characters");
   }
   if (!is_name(found.text())) return wanted(field, kNameWanted, found);
   target = found.text();
 }
 
 void JsonFields::read_text(std::string_view field, std::string& target, JsonValue found, std::size_t most) {
-  const std::string what = "a text of at most " + std::to_string(most) + " bytes without NUL";
+  const std::string what = "a text of at most " + std::to_string(most) + " characters without NUL";
   if (!found.is_text()) return wanted(field, what, found);
-  if (found.text().size() > most) {
-    return errors_.add(path_of(field) + ": wanted " + what + ", found " + std::to_string(found.text().size()) +
-                       " bytes");
+  if (characters_of(found.text()) > most) {
+    return errors_.add(path_of(field) + ": wanted " + what + ", found " + std::to_string(characters_of(found.text())) +
+                       " characters");
   }
   if (found.text().find('\0') != std::string_view::npos) return wanted(field, what, found);
   target = found.text();
@@ -145,7 +150,7 @@ void JsonFields::texts_by_name(std::string_view field, std::map<std::string, std
   JsonFields fields(*found, path_of(field), errors_);
   for (std::size_t i = 0; i < found->size() && errors_.none(); ++i) {
     const std::string key(found->key(i));
-    if (!is_name(key)) errors_.add(path_of(field) + ": wanted keys of 1 to 255 bytes without control characters");
+    if (!is_name(key)) errors_.add(path_of(field) + ": wanted keys of 1 to 255 characters without control characters");
     fields.read_text(key, target[key], found->member(i), kMaxText);
   }
 }

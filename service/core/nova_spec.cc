@@ -133,6 +133,13 @@ void read_amounts(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
   vm.disk_gib = (boots_from_volume ? 0 : root_gib) + ephemeral_gib + std::ceil(swap_mib / 1024);
 }
 
+// An empty text is none, as in Python.
+void read_name(JsonFields& fields, std::string_view field, std::string& target) {
+  const auto value = fields.value(field);
+  if (value && value->is_text() && value->text().empty()) return;
+  fields.name_or_null(field, target);
+}
+
 void read_destination(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
   spec.names("ignore_hosts", vm.ignore_hosts);
   spec.names("force_hosts", vm.only_hosts);
@@ -140,7 +147,7 @@ void read_destination(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
   if (!value || value->is_null()) return;
   JsonFields destination(data_of(*value), kRoot + ".requested_destination", errors);
   std::string host;
-  destination.name_or_null("host", host);
+  read_name(destination, "host", host);
   if (!host.empty() && vm.only_hosts.empty()) vm.only_hosts = {host};
 }
 
@@ -165,8 +172,8 @@ void read_nova_spec(JsonValue spec, VmRequest& vm, std::uint32_t& count, std::ve
   read_destination(fields, vm, errors);
   read_image(fields, vm, errors);
   fields.uuid("instance_uuid", vm.id);
-  fields.name_or_null("project_id", vm.project);
-  fields.name_or_null("availability_zone", vm.zone);
+  read_name(fields, "project_id", vm.project);
+  read_name(fields, "availability_zone", vm.zone);
   if (fields.has("num_instances")) fields.whole("num_instances", count, {1, 1000});
   if (vm.name.empty() && !vm.id.is_zero()) vm.name = to_string(vm.id);
   vm.nova_spec = to_json(spec);

@@ -9,7 +9,7 @@ namespace emplace::http {
 namespace {
 
 constexpr std::uint64_t kArenaBytes = std::uint64_t{4} << 30;  // reserved, not used: pages come with the first write
-constexpr Range kAny{-kMaxAmount, kMaxAmount};
+constexpr Range kAny{-9007199254740992.0, 9007199254740992.0};  // 2^53: whatever Nova counts in MB
 
 // Scalars of a HostState that the picture has columns for.
 struct Amounts {

@@ -167,10 +167,13 @@ TEST(JsonFields, TakesWholeNumbersHoweverWritten) {
 }
 
 TEST(JsonFields, RefusesNamesThatAreNone) {
-  EXPECT_TRUE(mentions(read_fault(R"({"name":""})"), "vm.name: wanted a name of 1 to 255 bytes"));
+  EXPECT_TRUE(mentions(read_fault(R"({"name":""})"), "vm.name: wanted a name of 1 to 255 characters"));
   EXPECT_TRUE(mentions(read_fault(R"({"name":"a\u0000b"})"), "vm.name: wanted a name"));
-  EXPECT_TRUE(mentions(read_fault("{\"name\":\"" + std::string(65536, 'x') + "\"}"), "found 65536 bytes"));
+  EXPECT_TRUE(mentions(read_fault("{\"name\":\"" + std::string(65536, 'x') + "\"}"), "found 65536 characters"));
   EXPECT_EQ(read_fault("{\"name\":\"" + std::string(255, 'x') + "\"}"), "");
+  std::string wide;
+  for (int i = 0; i < 255; ++i) wide += "\u4e2d";
+  EXPECT_EQ(read_fault("{\"name\":\"" + wide + "\"}"), "") << "characters count, not bytes";
 }
 
 }  // namespace

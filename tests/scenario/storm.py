@@ -4,6 +4,10 @@ broken; everything that was acknowledged is there, nothing twice; the pictures o
 descriptors did not grow.
 
 usage: storm.py BUILD_DIRECTORY [--replicas N] [--clients N] [--seconds S] [--every S] [--seed N] [--database stock|embedded]
+                [--streams N] [--slow-readers N]
+
+--streams: so many event streams stay open, of which every second one is not read; --slow-readers: so many clients take an export of
+the inventory a few bytes at a time. Whoever is dropped, or whose replica is gone, comes again.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import http.client
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -59,6 +64,64 @@ class Replica(Service):
         with open(f"/proc/{pid}/status", encoding="ascii") as file:
             kib = {line.split(":")[0]: int(line.split()[1]) for line in file if line.startswith("Rss")}
         return (kib["RssAnon"] + kib["RssShmem"]) / 1024, len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Onlookers(threading.Thread):
+    """Those who read slowly, or not at all."""
+
+    def __init__(self, storm, streams, slow_readers):
+        super().__init__(name="onlookers", daemon=True)
+        self.storm, self.wanted = storm, {"read": streams - streams // 2, "unread": streams // 2, "slow": slow_readers}
+        self.open = {kind: [] for kind in self.wanted}
+        self.counts = collections.Counter()
+
+    def run(self):
+        while time.monotonic() < self.storm.end:
+            for kind, wanted in self.wanted.items():
+                while len(self.open[kind]) < wanted and self.come(kind):
+                    pass
+            for kind in self.open:
+                self.open[kind] = [one for one in self.open[kind] if self.look(kind, one)]
+            time.sleep(0.2)
+
+    def come(self, kind):
+        replica = random.choice(self.storm.replicas)
+        path = "/v1/inventory:export" if kind == "slow" else "/v1/events?after=0"
+        try:
+            connection = socket.create_connection(("127.0.0.1", int(replica.url.rpartition(":")[2])), timeout=2)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        except OSError:
+            return False
+        connection.setblocking(False)
+        self.open[kind].append(connection)
+        self.counts[kind] += 1
+        return True
+
+    @staticmethod
+    def poll(connection):
+        poll = select.poll()
+        poll.register(connection, 0)
+        return poll.poll(0)
+
+    def look(self, kind, connection):
+        """Whether it is still there."""
+        try:
+            most = {"read": 1 << 20, "unread": 0, "slow": 200}[kind]
+            if most == 0:  # a hang-up is seen without reading
+                if not self.poll(connection):
+                    return True
+                raise ConnectionResetError
+            data = connection.recv(most)
+            self.counts["bytes"] += len(data)
+            if data:
+                return True
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        connection.close()
+        return False
 
 
 class Client(threading.Thread):
@@ -251,8 +314,9 @@ class Storm:
 
     def run(self):
         clients = [Client(self, i) for i in range(self.options.clients)]
-        for client in clients:
-            client.start()
+        self.onlookers = Onlookers(self, self.options.streams, self.options.slow_readers)
+        for thread in [*clients, self.onlookers]:
+            thread.start()
         try:
             self.make_faults()
         finally:
@@ -332,6 +396,8 @@ def main():
     parser.add_argument("--every", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=["stock", "embedded"], default="stock")
+    parser.add_argument("--streams", type=int, default=0)
+    parser.add_argument("--slow-readers", type=int, default=0)
     options = parser.parse_args()
     socket.setdefaulttimeout(30)
     replicas = []
@@ -356,7 +422,8 @@ def main():
                   + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
                   + f"; {vms} vms and {held} claims at the end; lost 0, oversold 0, rules broken 0, pictures equal; "
                   f"at most {max(usage[0] for seen in storm.usages.values() for usage in seen):.0f} MiB and "
-                  f"{max(usage[1] for seen in storm.usages.values() for usage in seen)} descriptors")
+                  f"{max(usage[1] for seen in storm.usages.values() for usage in seen)} descriptors"
+                  + (f"; onlookers came: {dict(storm.onlookers.counts)}" if options.streams + options.slow_readers else ""))
         except BaseException:
             for replica in replicas:
                 with open(replica.log, encoding="utf-8", errors="replace") as file:

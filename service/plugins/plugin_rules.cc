@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "service/core/json.h"
@@ -76,6 +77,18 @@ class Unset {
 
 // ---- filters
 
+// The position of the next reason, or the end; eight at a time, as most are 0.
+std::size_t find_reason(const std::vector<std::uint8_t>& reasons, std::size_t from) {
+  std::uint64_t eight = 0;
+  while (from + sizeof eight <= reasons.size()) {
+    std::memcpy(&eight, reasons.data() + from, sizeof eight);
+    if (eight != 0) break;
+    from += sizeof eight;
+  }
+  while (from < reasons.size() && reasons[from] == 0) ++from;
+  return from;
+}
+
 RuleValue value_of(std::uint32_t kind, double number, const char (&text)[256]) {
   if (kind == EMPLACE_NUMBER && std::isfinite(number)) return number;
   if (kind == EMPLACE_TEXT) return text_in(text);
@@ -142,9 +155,11 @@ class PluginFilter final : public Filter {
       }
     }
     for (const std::uint32_t i : refused) kept.erase(rows[i]);
-    const auto given = static_cast<std::size_t>(std::ranges::count_if(why, [](std::uint8_t reason) { return reason > 0; }));
-    if (given > 0) {
-      for (std::size_t i = 0; i < rows.size(); ++i) reasons[rows[i]] = why[i];
+    // Most say nothing but reasons of those that are refused.
+    std::size_t given = 0;
+    for (std::size_t i = find_reason(why, 0); i < why.size(); i = find_reason(why, i + 1)) {
+      reasons[rows[i]] = why[i];
+      ++given;
     }
     return static_cast<std::uint32_t>(given - refused.size());
   }

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <map>
 
 #include "cli/check/instance.h"
@@ -18,7 +20,9 @@ struct Share {
 
   void add(Kind kind, const Cell& cell) {
     ++all;
-    part += kind == Kind::kFilter ? cell.value == 0 : cell.second != EMPLACE_QUALITY_NO_DATA;
+    part += kind == Kind::kFilter      ? cell.value == 0
+            : kind == Kind::kObjective ? cell.second != EMPLACE_QUALITY_NO_DATA
+                                       : !std::isnan(std::bit_cast<double>(cell.value));
   }
   std::string text(const Rule& rule) const {
     return fmt::format("{}: {} {:.0f} % of hosts", rule.id, rule.kind == Kind::kFilter ? "refused" : "had data for",
@@ -99,7 +103,6 @@ Findings test_results(const Setting& setting) {
     for (const Cell& cell : answer.cells) shares[rule.id].add(rule.kind, cell);
   });
   for (const Rule& rule : setting.subject->rules) {
-    if (rule.kind == Kind::kWeigher) continue;
     const std::string share = shares[rule.id].text(rule);
     shares[rule.id].part == 0 ? findings.not_exercised(share) : findings.note(share);
   }

@@ -95,7 +95,7 @@ std::optional<std::string> fault_in_cell(Kind kind, const Cell& cell) {
       return fmt::format("wanted a quality from 0 to 2, found {}", cell.second);
     if (!std::isfinite(value)) return fmt::format("wanted a finite cost or no data, found {}", value);
   } else {
-    if (!std::isfinite(value)) return fmt::format("wanted a finite weight, found {}", value);
+    if (std::isinf(value)) return fmt::format("wanted a finite weight, or NaN for no data, found {}", value);
     if (std::isinf(std::bit_cast<double>(cell.second))) return "wanted a finite multiplier, found an infinite one";
   }
   return std::nullopt;

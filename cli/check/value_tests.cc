@@ -92,7 +92,7 @@ std::shared_ptr<const Picture> edited(const Sample& sample, int column, std::uin
   return builder.finish({"check", 2, 0}, kNowUs);
 }
 
-// A weigher has no way to say "no data": it may refuse the call.
+// A weigher may refuse the call: before ABI 1.2 it had no way to say "no data".
 void judge(const Rule& rule, const Answer& answer, std::size_t hosts, const std::string& what, Findings& findings) {
   if (rule.kind == Kind::kWeigher && !answer.ok && !answer.error.starts_with("threw")) return;
   if (const auto fault = fault_in(rule, answer, hosts))

@@ -44,7 +44,7 @@ def bodies():
     yield "an absurd size", place, placement(disk_gib=10**18), rf"^vm\.disk_gib: .*, found {10**18}"
     yield "an absurd count", place, json.dumps({"vm": vm(), "count": 10**9}), "^count: wanted a whole number from 1 to 1000"
     yield "a name with NUL", place, placement(name="a\0b"), r"^vm\.name: wanted a name .*, found \"a\\u0000b\""
-    yield "a name of 64 KiB", place, placement(name="x" * big), rf"^vm\.name: wanted a name .*, found {big} bytes"
+    yield "a name of 64 KiB", place, placement(name="x" * big), rf"^vm\.name: wanted a name .*, found {big} characters"
     yield "a parameter of 1 MiB", place, placement(parameters={"p": "x" * 2**20}), r"^vm\.parameters\.p: wanted a text of at most"
     yield "an unknown group", place, placement(group="g9"), r'^vm\.group: wanted the name of a group, found "g9"'
     yield "an unknown host", place, placement(only_hosts=["h9"]), r'hosts.*: wanted the name of a host, found "h9"'

@@ -172,7 +172,7 @@ class PluginFaults(unittest.TestCase):
 
     def test_a_library_that_cannot_be_loaded(self):
         faults = {
-            "wrongmajor": "wanted ABI 1.0 to 1.1, found 99.",
+            "wrongmajor": "wanted ABI 1.0 to 1.2, found 99.",
             "no_symbol": "wanted the symbol emplace_plugin_entry, found none",
             "throwinginitialiser": "while it was loaded, its worker",
             "good": "it was cut off",
@@ -219,7 +219,7 @@ class PluginFaults(unittest.TestCase):
         self.assertIn("plain.cost", self.place("orderly", "plain").json["ranking"][0]["costs"])
         self.put("wrongmajor", called="plain")
         self.reload()
-        self.assertRegex(self.emplace.said(), r"level=error event=reload error=.*libemplace_plain\.so\): wanted ABI 1\.0 to 1\.1, found 99\.")
+        self.assertRegex(self.emplace.said(), r"level=error event=reload error=.*libemplace_plain\.so\): wanted ABI 1\.0 to 1\.2, found 99\.")
         self.assertEqual(self.plugin("plain")["state"], "running", "a bad one changes nothing")
 
     def test_pictures_that_a_request_brings(self):

@@ -223,7 +223,7 @@ class Claims(Asked):
         case = case_of([device_host("M1", 1)], 1, pci_requests=one_device())
         self.put(case)
         claim = self.claim(case)
-        answer = self.emplace.service.post(f"/v1/claims/{claim['id']}:confirm", {})
+        answer = self.emplace.service.call("PUT", f"/v1/claims/{claim['id']}:confirm", {})
         self.assertLess(answer.status, 300, answer)
         self.assertIsNone(self.claim(case))
 

@@ -448,12 +448,29 @@ int run(int argc, char** argv, const Config& config, bool migrate_only) {
   return served ? 0 : complain(served.error());
 }
 
+// What the manifest says that profiles may name, without the plugin's code.
+void append_names(Profile& named, const Manifest& manifest) {
+  for (const ManifestRule& rule : manifest.filters) named.filters.push_back(rule.id);
+  for (const ManifestRule& rule : manifest.objectives) named.objectives.push_back({.id = rule.id});
+  for (const ManifestRule& rule : manifest.weighers) named.weighers.push_back({.id = rule.id});
+}
+
+// Plugins, and the profiles with stand-ins for the plugins' rules.
+Result<void> check_rules(const Config& config) {
+  const auto settings = plugin_settings(nullptr);
+  Profile named;
+  for (const PluginChoice& choice : plugin_choices(config, settings)) {
+    const auto checked = check_plugin(settings, choice);
+    if (!checked) return tl::unexpected(checked.error());
+    append_names(named, checked->manifest);
+  }
+  auto rules = with_stand_ins(built_in_rules(), std::span(&named, 1), "not loaded");
+  return RuleBook({}).replace(std::move(rules), config.profiles, {});
+}
+
 // Everything that can be said about a configuration without starting anything.
 int check(const Config& config) {
-  const auto settings = plugin_settings(nullptr);
-  for (const PluginChoice& choice : plugin_choices(config, settings)) {
-    if (const auto checked = check_plugin(settings, choice); !checked) return complain(checked.error());
-  }
+  if (const auto checked = check_rules(config); !checked) return complain(checked.error());
   if (const auto options = hypervisor_options(config); !options) return complain(options.error());
   if (!config.tokens_file.empty()) {
     if (const auto tokens = http::Tokens::load(config.tokens_file); !tokens) return complain(tokens.error());

@@ -100,13 +100,31 @@ Parsed innermost(const CLI::App& app) {
   return parsed;
 }
 
+// The words that no part of the command line has a place for. Where a command has no room for another word, the parser
+// offers it to the command above: in "vms delete a b" b is the VM of "vms".
+std::vector<std::string> words_too_many(const CLI::App& app, const Parsed& parsed) {
+  std::vector<std::string> words = app.remaining(true);
+  for (const CLI::App* above = parsed.command->get_parent(); above; above = above->get_parent()) {
+    for (const CLI::Option* option : above->get_options()) {
+      if (option->get_positional()) words.insert(words.end(), option->results().begin(), option->results().end());
+    }
+  }
+  return words;
+}
+
+// A command that changes something must not end well when it has left a word aside.
+void refuse_words_of_parents(CLI::App& command) {
+  if (!command.get_parent()) return;
+  for (CLI::Option* option : command.get_parent()->get_options()) {
+    if (option->get_positional()) command.excludes(option);
+  }
+}
+
 // A word may have been taken for a name before the next one was too many: "hosts sett h1 enabled".
-std::string meant_by(const CLI::App& app, const Parsed& parsed, int argc, char** argv) {
+std::string meant_by(const CLI::App& app, const Parsed& parsed, const std::vector<std::string>& words) {
   std::vector<std::string> known = words_of(*parsed.command, "").words;
   for (const std::string& word : words_of(app, "").words)
     if (word.starts_with('-')) known.push_back(word);
-  std::vector<std::string> words(argv + 1, argv + argc);
-  words.insert(words.begin(), app.remaining(true).front());
   for (const std::string& given : words) {
     const std::string word = given.substr(0, given.find('='));
     const std::string meant = closest(word, known);
@@ -118,14 +136,16 @@ std::string meant_by(const CLI::App& app, const Parsed& parsed, int argc, char**
 int complain(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   const Parsed parsed = innermost(app);
   const std::string help = parsed.path.empty() ? "emplace help" : "emplace help " + parsed.path;
-  const std::vector<std::string> unknown = app.remaining(true);
+  const std::vector<std::string> unknown = words_too_many(app, parsed);
   if (unknown.empty()) {
     fmt::print(stderr, "emplace: {}; see: {}\n", printable(error.what()), help);
     return kBadInput;
   }
   const bool option = unknown.front().starts_with('-');
   const std::string kind = option ? "unknown option" : parsed.path.empty() ? "unknown command" : "unexpected word";
-  const std::string meant = meant_by(app, parsed, argc, argv);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  words.insert(words.begin(), unknown.front());
+  const std::string meant = meant_by(app, parsed, words);
   fmt::print(stderr, "emplace: {} '{}'{}; {}see: {}\n", kind, printable(unknown.front()),
              parsed.path.empty() ? "" : " of '" + parsed.path + "'",
              meant.empty() ? "" : "did you mean '" + meant + "'? If not, ", help);
@@ -167,7 +187,10 @@ int run(int argc, char** argv) {
   declare(app, session);
   add_completion(app);
   add_help(app);
-  walk(app, "", [](CLI::App& command, const std::string& path) { command.footer(examples_of(path)); });
+  walk(app, "", [](CLI::App& command, const std::string& path) {
+    command.footer(examples_of(path));
+    refuse_words_of_parents(command);
+  });
   try {
     const int code = parse(app, session, argc, argv);
     const std::error_code error = flush_output();

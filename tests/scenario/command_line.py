@@ -241,6 +241,24 @@ source $1; words=("${(@s: :)2}"); CURRENT=$#words; PREFIX=$words[-1]; _emplace""
 def completions(service):
     """Each shell that is here completes commands and, after a '-', options; where neither may follow it is left to files."""
     for shell, ask in COMPLETIONS.items():
+def words_too_many(service):
+    """A word that a command has no place for ends it, before anything is changed."""
+    first, second = "first", "second"
+    service.emplace("import", "-", stdin=json.dumps({"vms": [{"name": name, "host": "h1", "vcpus": 1, "memory_mib": 64} for name in (first, second)]}))
+    before = service.vms(), service.call("GET", "/v1/hosts")["hosts"]
+    for words, told in ((["vms", "delete", first, second], f"unexpected word '{second}' of 'vms delete'"),
+                        (["vms", second, "delete", first], f"unexpected word '{second}' of 'vms delete'"),
+                        (["vms", "migrate", first, "h4"], "unexpected word 'h4' of 'vms migrate'"),
+                        (["hosts", "set", "h1", "maintenance", "h2"], "unexpected word 'h2' of 'hosts set'"),
+                        (["hosts", "drain", "h1", "h2"], "unexpected word 'h2' of 'hosts drain'"),
+                        (["hosts", "h1", "set", "maintenance"], "unexpected word 'h1' of 'hosts set'"),
+                        (["claims", "confirm", "a", "b"], "unexpected word 'b' of 'claims confirm'")):
+        assert told in service.complaint(*words), (words, service.complaint(*words))
+    assert (service.vms(), service.call("GET", "/v1/hosts")["hosts"]) == before
+    for name in (first, second):
+        service.emplace("vms", "delete", name)
+
+
         if not shutil.which(shell):
             continue
         script = os.path.join(service.data, "completion." + shell)
@@ -388,7 +406,7 @@ def main():
     build = os.path.abspath(sys.argv[1])
     with Service(build) as service:
         for step in (inventory, placements, refused_arguments, decisions, lists, claims, unique_names, releases, groups, profiles,
-                     drain, tokens, host_states, others, explained_usage, completions, whole_output, numbers,
+                     drain, tokens, host_states, others, explained_usage, words_too_many, completions, whole_output, numbers,
                      events):
             step(service)
             print(f"ok {step.__name__}")

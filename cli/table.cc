@@ -20,18 +20,21 @@ bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 
 
 std::string fit(const std::string& text, std::size_t width, bool right) {
   const std::size_t length = display_width(text);
-  if (length <= width) {
-    const std::string padding(width - length, ' ');
-    return right ? padding + text : text + padding;
-  }
+  if (length > width) return shortened(text, width);
+  const std::string padding(width - length, ' ');
+  return right ? padding + text : text + padding;
+}
+
+}  // namespace
+
+std::string shortened(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) return text;
   std::size_t end = 0;
   for (std::size_t points = 0; end < text.size(); ++end) {
     if (!continues(text[end]) && points++ == width - 1) break;
   }
   return text.substr(0, end) + "…";
 }
-
-}  // namespace
 
 std::string printable(std::string_view text) {
   std::string result(text);

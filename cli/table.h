@@ -26,9 +26,10 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-std::string printable(std::string_view text);      // without control characters
-std::size_t display_width(std::string_view text);  // code points
-std::size_t terminal_width();                      // no limit where standard output is none
+std::string printable(std::string_view text);                       // without control characters
+std::string shortened(const std::string& text, std::size_t width);  // what is wider ends in "…"
+std::size_t display_width(std::string_view text);                   // code points
+std::size_t terminal_width();                                       // no limit where standard output is none
 
 std::string amount(double value);              // "12", "0.31", "1.5"
 std::string mebibytes(double mib);             // "512 MiB", "4 GiB", "1.5 TiB"

@@ -25,6 +25,12 @@ TEST(Table, ShortensTextButNeverNumbers) {
   }
 }
 
+TEST(Shortened, CutsBetweenCodePoints) {
+  EXPECT_EQ(shortened("größe", 5), "größe");
+  EXPECT_EQ(shortened("größe", 4), "grö…");
+  EXPECT_EQ(shortened("", 0), "");
+}
+
 TEST(Table, ShowsNoControlCharactersOfOthers) {
   Table table({"NAME"});
   table.row({"evil\x1b[2Jname\n"});

@@ -3,11 +3,13 @@
 usage: command_line.py BUILD_DIRECTORY
 """
 
+import base64
 import hashlib
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -346,6 +348,13 @@ def claims(service):
     names = {vm["name"]: vm["state"] for vm in service.vms()}
     assert sorted(names.values()) == ["claimed", "claimed", "placed"], names
     service.emplace("vms", "delete", next(name for name, state in names.items() if state == "placed"))
+    pages = base64.b64encode(b"".join(struct.pack("<Q", i << 40) for i in range(1, 1025))).decode()
+    sample = {"vm": service.vms()[0]["name"], "pages": 2048, "zero_pages": 0, "distinct_pages": 2048, "rate": 1, "hashes": pages}
+    head = service.call("GET", "/v1/hosts?limit=1")["event_seq"]
+    service.emplace("import", "-", stdin=json.dumps({"page_samples": [sample]}))
+    line = service.emplace("events", "--after", str(head)).splitlines()[0]
+    assert "page_sample" in line and "…" in line and len(line) < 400, line
+    assert pages in service.emplace("--json", "events", "--after", str(head))
     assert len(service.vms()) == 2
 
 

@@ -19,9 +19,12 @@ void add_status(CLI::App& app, Session& session) {
       ->callback([&session] { examine(session); });
 }
 
+// By the first of `orders`, if nothing else is said.
 void add_sort(CLI::App& command, ListOptions& options, std::vector<std::string> orders) {
+  options.sort = orders.front();
   command.add_option("--sort", options.sort, "what to sort by; with a - before it descending")
-      ->check(CLI::IsMember(std::move(orders)));
+      ->check(CLI::IsMember(std::move(orders)))
+      ->capture_default_str();
 }
 
 void add_decisions(CLI::App& app, Session& session) {
@@ -32,7 +35,8 @@ void add_decisions(CLI::App& app, Session& session) {
   CLI::App* explaining =
       app.add_subcommand("explain", "says why a vm went where it went; without one lists the decisions");
   explaining->add_option("DECISION", *named, kNamed);
-  explaining->callback([&session, named] { named->empty() ? list_decisions(session, {}) : explain(session, *named); });
+  explaining->callback(
+      [&session, named, options] { named->empty() ? list_decisions(session, *options) : explain(session, *named); });
   CLI::App* replaying = app.add_subcommand("replay", "runs a stored decision again on its stored picture");
   replaying->add_option("DECISION", *named, kNamed)->required();
   replaying->callback([&session, named] { replay(session, *named); });
@@ -40,7 +44,7 @@ void add_decisions(CLI::App& app, Session& session) {
   listing->add_option("--vm", options->vm, "only those about this vm, by name or id");
   listing->add_option("--host", options->list.host, "only those that chose this host");
   listing->add_option("--project", options->list.project, "only those of this project");
-  add_sort(*listing, options->list, {"name", "-name", "time", "-time"});
+  add_sort(*listing, options->list, {"time", "-time", "name", "-name"});
   listing->callback([&session, options] { list_decisions(session, *options); });
 }
 

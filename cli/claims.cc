@@ -9,7 +9,7 @@
 namespace emplace::cli {
 
 void list_claims(Session& session) {
-  const std::vector<Json> claims = list_all(session.client(), "/v1/claims?limit=1000", "claims");
+  const std::vector<Json> claims = list_all(session.client(), "/v1/claims?limit=1000&sort=name", "claims");
   if (print_as_json(session, "claims", claims)) return;
   Table table({"CLAIM", "VM", "HOST", "STATE", "TAKEN AT", "EXPIRES AT"});
   for (const Json& claim : claims) {

@@ -199,6 +199,8 @@ def lists(service):
 
     service.emplace("hosts", "set", "h2", "disabled")
     assert names("hosts", "--sort", "-name") == ["h4", "h3", "h2", "h1"]
+    times = [row["made_at"] for row in json.loads(service.emplace("--json", "decisions"))["decisions"]]
+    assert len(times) > 2 and times == sorted(times), times
     assert names("hosts", "--state", "disabled") == ["h2"]
     service.emplace("hosts", "set", "h2", "enabled")
     host = service.vms()[0]["host"]
@@ -213,6 +215,7 @@ def explained_usage(service):
     """Help and examples for every command, and a suggestion for what is none."""
     def commands(path):
         text = service.emplace("help", *path)
+    assert names("vms") == sorted(vm["name"] for vm in service.vms())
         assert "Examples:" in text and service.emplace(*path, "--help").endswith(text[text.index("Examples:"):]), path
         for line in text.partition("Subcommands:\n")[2].splitlines():
             if line.startswith("  ") and line[2] != " ":

@@ -71,7 +71,7 @@ void add_migrate(CLI::App& command, Session& session, const std::shared_ptr<VmOp
                    "timeout_s, copy_storage, unsafe, destination_uri")
       ->allow_extra_args(false);
   migrating->add_flag("--wait", options->wait, "until the vm is there");
-  migrating->add_option("--timeout", options->timeout_s, "seconds to wait")->capture_default_str();
+  add_timeout(*migrating, options->timeout_s);
   migrating->callback([&session, options] { migrate_vm(session, *options); });
 }
 
@@ -188,7 +188,9 @@ void add_simulate(CLI::App& app, Session& session) {
       "simulate", "replays a trace of requests through the service, beside first fit and best fit; checks every rule");
   command->add_option("TRACE", options->trace, "the requests")->required();
   command->add_option("--hosts", options->hosts, "the hosts they are for")->required();
-  command->add_option("--format", options->format)->check(CLI::IsMember({"csv", "huawei"}))->capture_default_str();
+  command->add_option("--format", options->format, "of TRACE and of the hosts")
+      ->check(CLI::IsMember({"csv", "huawei"}))
+      ->capture_default_str();
   command->add_option("--racks", options->racks, "huawei: topology_provider.csv, when it is not beside the hosts");
   command->add_option("--policy", options->policies, "service, in-process, first-fit, best-fit; may be repeated")
       ->allow_extra_args(false)

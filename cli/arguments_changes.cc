@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/numbers.h"
 
 namespace emplace::cli {
 namespace {
@@ -27,15 +28,18 @@ void add_vm_options(CLI::App& command, PlaceOptions& options) {
   typed(command, "--group", options.group, "server group");
   typed(command, "--zone", options.zone, "the zone it must be in");
   command.add_option("--trait", options.traits, "a trait the host must have; may be repeated")->allow_extra_args(false);
-  command.add_option("--forbid-trait", options.forbidden_traits, "a trait the host must not have")
+  command.add_option("--forbid-trait", options.forbidden_traits, "a trait the host must not have; may be repeated")
       ->allow_extra_args(false);
   typed(command, "--numa-nodes", options.numa_nodes, "spread over so many NUMA cells");
-  typed(command, "--spread-by", options.spread_by, "what they share none of; rack when left out")
+  typed(command, "--spread-by", options.spread_by,
+        "rack or zone: what vms of a spread group must not share; rack when left out")
       ->check(CLI::IsMember({"rack", "zone"}));
-  typed(command, "--spread-group", options.spread_group, "vms of one group in different domains share no rack");
-  typed(command, "--spread-domain", options.spread_domain, "its part of the spread group");
-  typed(command, "--image", options.image, "for the template");
-  typed(command, "--flavor", options.flavor, "for the template");
+  typed(command, "--spread-group", options.spread_group,
+        "vms of this group whose domains differ are put into different racks");
+  typed(command, "--spread-domain", options.spread_domain,
+        "the vm's domain in its spread group; vms of one domain may share a rack");
+  typed(command, "--image", options.image, "the image that the template is told");
+  typed(command, "--flavor", options.flavor, "the flavor that the template is told");
   typed(command, "--template", options.domain_template, "the libvirt domain template");
   command.add_option("--parameter", options.parameters, "KEY=VALUE for the template; may be repeated")
       ->allow_extra_args(false);
@@ -70,19 +74,25 @@ void refuse_beside_request(const CLI::App& command) {
 void add_drain(CLI::App& hosts, Session& session) {
   auto options = std::make_shared<DrainOptions>();
   CLI::App* command = hosts.add_subcommand("drain", "sets a host to maintenance and moves its vms away");
-  command->add_option("HOST", options->host)->required();
+  command->add_option("HOST", options->host, "its name")->required();
   command->add_option("--profile", options->profile, "how to choose their hosts");
   command->add_option("--at-once", options->at_once, "vms on their way at a time")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   command->add_flag("--wait", options->wait, "until all that can move have moved");
-  command->add_option("--timeout", options->timeout_s, "seconds to wait")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_timeout(*command, options->timeout_s);
   command->callback([&session, options] { drain_host(session, *options); });
 }
 
 }  // namespace
+
+void add_timeout(CLI::App& command, double& timeout_s) {
+  // Not CLI::PositiveNumber, which names the largest double by its 309 digits.
+  const auto check = [](const std::string& text) {
+    return is_positive(text) ? std::string() : fmt::format("wanted more than 0 seconds, found '{}'", printable(text));
+  };
+  command.add_option("--timeout", timeout_s, "seconds to wait")->check(check)->capture_default_str();
+}
 
 void add_place(CLI::App& app, Session& session) {
   auto options = std::make_shared<PlaceOptions>();
@@ -90,9 +100,7 @@ void add_place(CLI::App& app, Session& session) {
   add_vm_options(*command, *options);
   add_placement_options(*command, *options);
   command->add_flag("--wait", options->wait, "with --start: until it runs");
-  command->add_option("--timeout", options->timeout_s, "seconds to wait")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_timeout(*command, options->timeout_s);
   typed(*command, "--request", options->file, "a file with the whole request (- for standard input)");
   command->callback([&session, options, command] {
     if (options->file) refuse_beside_request(*command);
@@ -103,11 +111,13 @@ void add_place(CLI::App& app, Session& session) {
 void add_host_changes(CLI::App& hosts, Session& session) {
   auto options = std::make_shared<HostOptions>();
   CLI::App* set = hosts.add_subcommand("set", "changes a host's state");
-  set->add_option("HOST", options->name)->required();
-  set->add_option("STATE", options->state)->required()->check(CLI::IsMember({"enabled", "disabled", "maintenance"}));
+  set->add_option("HOST", options->name, "its name")->required();
+  set->add_option("STATE", options->state, "maintenance and disabled hosts get no new vms")
+      ->required()
+      ->check(CLI::IsMember({"enabled", "disabled", "maintenance"}));
   set->callback([&session, options] { set_host(session, *options); });
   CLI::App* removing = hosts.add_subcommand("remove", "forgets a static host, one that an import brought");
-  removing->add_option("HOST", options->name)->required();
+  removing->add_option("HOST", options->name, "its name")->required();
   removing->callback([&session, options] { remove_host(session, options->name); });
   add_drain(hosts, session);
 }
@@ -117,7 +127,7 @@ void add_claims(CLI::App& app, Session& session) {
   auto options = std::make_shared<ReleaseOptions>();
   CLI::App* command = app.add_subcommand("claims", "lists what is promised to vms; confirms or releases it");
   CLI::App* confirming = command->add_subcommand("confirm", "the vm is there");
-  confirming->add_option("CLAIM", *id)->required();
+  confirming->add_option("CLAIM", *id, "its id, as emplace claims shows it")->required();
   confirming->callback([&session, id] { confirm_claim(session, *id); });
   CLI::App* releasing = command->add_subcommand("release", "gives resources back");
   releasing->add_option("CLAIM", options->claim, "this claim");

@@ -10,6 +10,7 @@ namespace emplace::cli {
 
 struct Session;
 
+void add_timeout(CLI::App& command, double& timeout_s);  // --timeout
 void add_place(CLI::App& app, Session& session);
 void add_host_changes(CLI::App& hosts, Session& session);
 void add_claims(CLI::App& app, Session& session);

@@ -87,7 +87,10 @@ namespace {
 
 QNetworkRequest to_qt(const std::string& url, const std::string& token, const Request& request, double timeout_s) {
   const QUrl target(QString::fromStdString(url + request.target), QUrl::StrictMode);
-  if (!target.isValid()) throw Failure(kBadInput, fmt::format("not a URL: {}{}", url, request.target));
+  if (!target.isValid() || target.host().isEmpty()) {
+    throw Failure(kBadInput,
+                  fmt::format("--url: wanted one such as http://127.0.0.1:8790, found '{}'", printable(url)));
+  }
   QNetworkRequest result(target);
   result.setAttribute(QNetworkRequest::Http2AllowedAttribute, false);
   // The token goes to the service that was named, never to where an answer points.

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 #include "cli/commands.h"
@@ -25,7 +27,9 @@ void export_inventory(Session& session, const std::string& path) {
   }
   std::ofstream file(path, std::ios::binary);
   file << answer.body << "\n";
-  if (!file.flush()) throw Failure(kBadInput, fmt::format("can't write {}", path));
+  if (!file.flush()) {
+    throw Failure(kBadInput, fmt::format("can't write {}: {}", printable(path), std::strerror(errno)));
+  }
 }
 
 }  // namespace emplace::cli

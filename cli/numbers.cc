@@ -107,6 +107,11 @@ double duration_typed(const std::string& option, const std::string& text) {
   return measure->value * unit->second;
 }
 
+bool is_positive(const std::string& text) {
+  const auto value = to_number(text);
+  return value && *value > 0;
+}
+
 const std::string& name_typed(const std::string& option, const std::string& text) {
   if (text.find_first_not_of(" \t") == std::string::npos) refuse(option, "a name", text);
   return text;

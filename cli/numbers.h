@@ -19,6 +19,8 @@ double gibibytes_typed(const std::string& option, const std::string& text);
 // "90s", "15min", "2h", "1d": in seconds, more than 0.
 double duration_typed(const std::string& option, const std::string& text);
 
+bool is_positive(const std::string& text);  // a number above 0
+
 // A name that says something: not empty, not blank.
 const std::string& name_typed(const std::string& option, const std::string& text);
 

@@ -43,6 +43,18 @@ void print_verified(Session& session, const std::vector<Json>& vms) {
   if (differ > 0) session.exit_code = kFailed;
 }
 
+constexpr std::size_t kMostTold = 5;
+
+// One line: several vms of one name, and how to say which.
+std::string told_apart(const std::string& name, const std::vector<Json>& vms) {
+  std::string text = fmt::format("{} vms are called {}; give the id of one:", vms.size(), printable(name));
+  for (std::size_t i = 0; i < std::min(vms.size(), kMostTold); ++i) {
+    text += fmt::format("{} {} ({} on {})", i == 0 ? "" : ",", vms[i]["id"].text(), vms[i]["state"].text(),
+                        printable(vms[i]["host"].text()));
+  }
+  return vms.size() > kMostTold ? text + ", ..." : text;
+}
+
 }  // namespace
 
 void list_vms(Session& session, const VmOptions& options) {
@@ -130,9 +142,7 @@ Json find_vm(Client& client, const std::string& vm) {
     if (entry["name"].string() == vm) found.push_back(entry);
   }
   if (found.empty()) throw Failure(kNotFound, fmt::format("no vm is called {}", printable(vm)));
-  if (found.size() > 1) {
-    throw Failure(kBadInput, fmt::format("{} vms are called {}; give the id", found.size(), printable(vm)));
-  }
+  if (found.size() > 1) throw Failure(kBadInput, told_apart(vm, found));
   return client.ask({.target = path_of("vms", found.front().need("id").string())});
 }
 

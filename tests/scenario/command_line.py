@@ -35,6 +35,7 @@ def inventory(service):
     service.emplace("hosts", "remove", "h9", status=NOT_FOUND)
     service.emplace("import", "-", stdin='{"hosts":[{"name":"bad","vcpus":-1}]}', status=BAD_INPUT)
     service.emplace("import", "/nonexistent.json", status=BAD_INPUT)
+    assert "No such file or directory" in service.complaint("export", "/nonexistent/inventory.json")
 
 
 def placements(service):
@@ -75,6 +76,10 @@ def refused_arguments(service):
         refused(*sizes, "--claim", "--name", wrong, told="--name: wanted a name")
     refused(*sizes, "--wait", "--name", "v", "--claim", told="--wait: wanted --start")
     refused("--request", "-", "--vcpus", "1", told="--vcpus: wanted in the file")
+    for wrong in ("0", "-1", "soon", "1,5"):
+        for command in (("place", *sizes), ("hosts", "drain", "h1"), ("vms", "migrate", "web-0")):
+            told = service.complaint(*command, "--timeout", wrong)
+            assert f"--timeout: wanted more than 0 seconds, found '{wrong}'" in told, told
     for fine in ("1GiB", "1gib", "1G", "1024", "0.5GiB", "1048576KiB", "1 GiB"):
         service.emplace("place", "--vcpus", "1", "--memory", fine, "--disk", "0.5TiB" if fine == "1G" else "1", "--dry-run",
                         status=REFUSED if fine == "1G" else DONE)
@@ -91,7 +96,10 @@ def unique_names(service):
     status, text = service.try_emplace(*other)
     assert status == REFUSED and "name_taken" in text and first["id"] in text, text
     json.loads(service.emplace("--json", *other, "--allow-duplicate-name"))
-    assert len([vm for vm in service.vms() if vm["name"] == "once"]) == 2
+    twins = [vm["id"] for vm in service.vms() if vm["name"] == "once"]
+    assert len(twins) == 2
+    told = service.complaint("vms", "once")
+    assert "2 vms are called once" in told and all(vm in told for vm in twins), told
     many = service.emplace("place", "--name", "many", "--count", "2", "--vcpus", "1", "--memory", "1GiB", "--claim")
     assert "many-1" in many and "many-2" in many, many
     assert "many-2" in service.emplace("place", "--name", "many", "--count", "2", "--vcpus", "1", "--memory", "1GiB", "--claim")
@@ -191,6 +199,8 @@ def decisions(service):
     assert newest in service.emplace("decisions", "--project", "shop") and first not in service.emplace("decisions", "--project", "shop")
     times = [row["made_at"] for row in json.loads(service.emplace("--json", "decisions", "--vm", "kept", "--sort", "-time"))["decisions"]]
     assert len(times) == 2 and times == sorted(times, reverse=True), times
+    times = [row["made_at"] for row in json.loads(service.emplace("--json", "decisions"))["decisions"]]
+    assert len(times) > 2 and times == sorted(times), times
 
 
 def lists(service):
@@ -199,14 +209,13 @@ def lists(service):
 
     service.emplace("hosts", "set", "h2", "disabled")
     assert names("hosts", "--sort", "-name") == ["h4", "h3", "h2", "h1"]
-    times = [row["made_at"] for row in json.loads(service.emplace("--json", "decisions"))["decisions"]]
-    assert len(times) > 2 and times == sorted(times), times
     assert names("hosts", "--state", "disabled") == ["h2"]
     service.emplace("hosts", "set", "h2", "enabled")
     host = service.vms()[0]["host"]
     assert names("vms", "--host", host) == [vm["name"] for vm in service.vms() if vm["host"] == host]
     assert names("vms", "--group", "apart", "--sort", "name") == sorted(vm["name"] for vm in service.vms())
     assert names("vms", "--project", "nobody's") == []
+    assert names("vms") == sorted(vm["name"] for vm in service.vms())
     service.emplace("vms", "--state", "asleep", status=BAD_INPUT)
     service.emplace("hosts", "--sort", "size", status=BAD_INPUT)
 
@@ -215,7 +224,6 @@ def explained_usage(service):
     """Help and examples for every command, and a suggestion for what is none."""
     def commands(path):
         text = service.emplace("help", *path)
-    assert names("vms") == sorted(vm["name"] for vm in service.vms())
         assert "Examples:" in text and service.emplace(*path, "--help").endswith(text[text.index("Examples:"):]), path
         for line in text.partition("Subcommands:\n")[2].splitlines():
             if line.startswith("  ") and line[2] != " ":
@@ -233,19 +241,6 @@ def explained_usage(service):
         assert f"did you mean {meant}?" in service.complaint(*words), words
 
 
-# How each shell is asked what may follow a line; zsh's compadd and _files are what its completion calls.
-COMPLETIONS = {
-    "bash": """source "$1"; read -ra COMP_WORDS <<<"$2"; [[ $2 == *' ' ]] && COMP_WORDS+=(''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-_emplace; printf '%s\n' "${COMPREPLY[@]}" """,
-    "fish": "source $argv[1]; complete -C $argv[2] | string replace -r '\\t.*' ''; true",
-    "zsh": """compdef() { }; _files() { }; compadd() { shift; print -l -- ${(M)@:#$PREFIX*} }
-source $1; words=("${(@s: :)2}"); CURRENT=$#words; PREFIX=$words[-1]; _emplace""",
-}
-
-
-def completions(service):
-    """Each shell that is here completes commands and, after a '-', options; where neither may follow it is left to files."""
-    for shell, ask in COMPLETIONS.items():
 def words_too_many(service):
     """A word that a command has no place for ends it, before anything is changed."""
     first, second = "first", "second"
@@ -264,6 +259,19 @@ def words_too_many(service):
         service.emplace("vms", "delete", name)
 
 
+# How each shell is asked what may follow a line; zsh's compadd and _files are what its completion calls.
+COMPLETIONS = {
+    "bash": """source "$1"; read -ra COMP_WORDS <<<"$2"; [[ $2 == *' ' ]] && COMP_WORDS+=(''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_emplace; printf '%s\n' "${COMPREPLY[@]}" """,
+    "fish": "source $argv[1]; complete -C $argv[2] | string replace -r '\\t.*' ''; true",
+    "zsh": """compdef() { }; _files() { }; compadd() { shift; print -l -- ${(M)@:#$PREFIX*} }
+source $1; words=("${(@s: :)2}"); CURRENT=$#words; PREFIX=$words[-1]; _emplace""",
+}
+
+
+def completions(service):
+    """Each shell that is here completes commands and, after a '-', options; where neither may follow it is left to files."""
+    for shell, ask in COMPLETIONS.items():
         if not shutil.which(shell):
             continue
         script = os.path.join(service.data, "completion." + shell)
@@ -340,6 +348,13 @@ def events(service):
     line = service.emplace("events", "--after", str(head)).splitlines()[0]
     assert "group" in line and "more-0" in line and line.split()[1].endswith("Z"), line
     assert service.emplace("events", "--after", str(10**9)) == ""
+    pages = base64.b64encode(b"".join(struct.pack("<Q", i << 40) for i in range(1, 1025))).decode()
+    sample = {"vm": service.vms()[0]["name"], "pages": 2048, "zero_pages": 0, "distinct_pages": 2048, "rate": 1, "hashes": pages}
+    head = service.call("GET", "/v1/hosts?limit=1")["event_seq"]
+    service.emplace("import", "-", stdin=json.dumps({"page_samples": [sample]}))
+    line = service.emplace("events", "--after", str(head)).splitlines()[0]
+    assert "page_sample" in line and "…" in line and len(line) < 400, line
+    assert pages in service.emplace("--json", "events", "--after", str(head))
 
 
 def claims(service):
@@ -351,13 +366,6 @@ def claims(service):
     names = {vm["name"]: vm["state"] for vm in service.vms()}
     assert sorted(names.values()) == ["claimed", "claimed", "placed"], names
     service.emplace("vms", "delete", next(name for name, state in names.items() if state == "placed"))
-    pages = base64.b64encode(b"".join(struct.pack("<Q", i << 40) for i in range(1, 1025))).decode()
-    sample = {"vm": service.vms()[0]["name"], "pages": 2048, "zero_pages": 0, "distinct_pages": 2048, "rate": 1, "hashes": pages}
-    head = service.call("GET", "/v1/hosts?limit=1")["event_seq"]
-    service.emplace("import", "-", stdin=json.dumps({"page_samples": [sample]}))
-    line = service.emplace("events", "--after", str(head)).splitlines()[0]
-    assert "page_sample" in line and "…" in line and len(line) < 400, line
-    assert pages in service.emplace("--json", "events", "--after", str(head))
     assert len(service.vms()) == 2
 
 
@@ -391,6 +399,8 @@ def without_service(build, service):
     assert code("--url", "http://127.0.0.1:1", "status") == UNREACHABLE
     assert code("--url", service.url, "hosts") == NOT_ALLOWED
     assert code("no-such-command") == BAD_INPUT
+    for url in ("127.0.0.1:8790", "localhost:8790", ""):
+        assert code("--url", url, "status") == BAD_INPUT, url
     for shell in ("bash", "zsh", "fish"):
         assert code("completion", shell) == DONE
 

@@ -12,7 +12,6 @@ namespace {
 // The service sends a heartbeat several times in that time. Three without an event in between: it has nothing to send.
 constexpr double kLongestSilenceS = 60;
 constexpr int kIdleHeartbeats = 3;
-constexpr std::size_t kLongestText = 80;  // of a line for people; a page sample has thousands of letters
 
 // One server-sent event, line by line: fields until an empty line. Lines that start with ':' keep the connection open.
 struct Event {
@@ -53,20 +52,6 @@ std::string as_json(const Event& event) {
   return writer.end_object().take();
 }
 
-// The data for people, who can read neither a page sample's hashes nor beyond the edge of a terminal.
-std::string brief(const Event& event) {
-  JsonWriter writer;
-  writer.begin_object();
-  for (const auto& [name, value] : Json::parse(event.data, "an event").members()) {
-    if (value.is_string()) {
-      writer.field(name, shortened(value.string(), kLongestText));
-    } else {
-      writer.field(name, value);
-    }
-  }
-  return writer.end_object().take();
-}
-
 void print_event(const Session& session, const Event& event) {
   if (session.json) {
     fmt::print("{}\n", as_json(event));
@@ -75,8 +60,8 @@ void print_event(const Session& session, const Event& event) {
   const std::string at = event.at.size() < 20 ? "-" : event.at.substr(0, 19) + "Z";
   const std::string line =
       fmt::format("{:>8}  {:<20}  {:<20}  {:<14}  {}", event.id, at, event.actor.empty() ? "-" : printable(event.actor),
-                  event.kind, printable(brief(event)));
-  fmt::print("{}\n", shortened(line, terminal_width()));
+                  event.kind, printable(event.data));
+  fmt::print("{}\n", shortened(line, terminal_width()));  // whole where a program reads it
 }
 
 // The event after which there is nothing to show.

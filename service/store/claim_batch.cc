@@ -79,6 +79,12 @@ Error claim_expired(const Uuid& id) {
   return {ErrorCode::kConflict, fmt::format("claim {} has expired", to_string(id)), "emplace.claim.expired"};
 }
 
+// What nobody asked for, such as an expiry, is the doing of the replica that commits.
+template <typename Act>
+const std::string& actor_of(const Act& act) {
+  return act.actor.empty() ? Acting::who() : act.actor;
+}
+
 class Batch {
  public:
   Batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, BatchLimits limits)
@@ -232,7 +238,7 @@ void Batch::decide() {
       if (std::holds_alternative<TakeAct>(*acts_[act_]) != taking) continue;
       done_.outcomes[act_] = std::visit([this](const auto& act) { return decide(act); }, *acts_[act_]);
       last_change_[act_] = changes_.size();
-      actors_.resize(changes_.size(), std::visit([](const auto& act) { return act.actor; }, *acts_[act_]));
+      actors_.resize(changes_.size(), std::visit([](const auto& act) { return actor_of(act); }, *acts_[act_]));
     }
   }
 }
@@ -367,7 +373,7 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
     if (stored.placed_on != stored.claim.host) forget(stored, stored.placed_on);
   }
   confirmed_.emplace_back(act.claim, to_string(act.state));
-  confirmed_by_[stored.vm.name] = act.actor;
+  confirmed_by_[stored.vm.name] = actor_of(act);
   names_.settle(act.claim, act.state);
   VmRow vm = stored.vm;
   vm.state = act.state;
@@ -409,7 +415,7 @@ Result<ClaimsTaken> Batch::decide(const GiveBackAct& act) {
   if (act.failure.empty()) return ClaimsTaken{};
   if (stored.move || !stored.placed_on.empty()) {
     stayed_.emplace_back(stored.vm.id, act.failure);
-    stayed_by_[stored.vm.id] = act.actor;
+    stayed_by_[stored.vm.id] = actor_of(act);
     return ClaimsTaken{};
   }
   failed_.emplace_back(act.claim, act.failure);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "service/core/actor.h"
 #include "service/core/failpoint.h"
 #include "service/store/pooling.h"
 #include "service/store/records.h"
@@ -54,7 +55,10 @@ Error refused(const std::exception& error) {
 Committer::Committer(const Address& address, Watch& watch, Health& health, std::function<void()> committed)
     : session_(address, Purpose::kClaims), watch_(watch), health_(health), committed_(std::move(committed)) {
   watch_.add(session_);
-  thread_ = std::thread([this] { serve(); });
+  thread_ = std::thread([this, name = "replica " + address.replica] {
+    const Acting acting(name);  // for what nobody asked for
+    serve();
+  });
 }
 
 Committer::~Committer() {

@@ -143,12 +143,15 @@ void read_name(JsonFields& fields, std::string_view field, std::string& target) 
 void read_destination(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
   spec.names("ignore_hosts", vm.ignore_hosts);
   spec.names("force_hosts", vm.only_hosts);
+  spec.names("force_nodes", vm.only_nodes);
   const auto value = spec.value("requested_destination");
   if (!value || value->is_null()) return;
   JsonFields destination(data_of(*value), kRoot + ".requested_destination", errors);
-  std::string host;
+  std::string host, node;
   read_name(destination, "host", host);
+  read_name(destination, "node", node);
   if (!host.empty() && vm.only_hosts.empty()) vm.only_hosts = {host};
+  if (!host.empty() && !node.empty() && vm.only_nodes.empty()) vm.only_nodes = {node};
 }
 
 void read_image(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
@@ -159,6 +162,14 @@ void read_image(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
 }
 
 }  // namespace
+
+std::string nova_text(const Picture& picture, std::uint32_t host, std::string_view key) {
+  const std::string_view state = picture[hosts::nova_state].get(host).value_or("");
+  if (state.empty()) return {};
+  const auto document = JsonDocument::parse(state, "nova_state");
+  const auto value = document && document->root().is_object() ? document->root().find(key) : std::nullopt;
+  return value && value->is_text() ? std::string(value->text()) : std::string();
+}
 
 void read_nova_spec(JsonValue spec, VmRequest& vm, std::uint32_t& count, std::vector<std::string>& parts,
                     JsonErrors& errors) {

@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "service/core/json.h"
+#include "service/core/picture.h"
 #include "service/core/request.h"
 
 namespace emplace {
+
+// A text of a host's nova_state ("host", "nodename", "cell_uuid"); empty where it is not known.
+std::string nova_text(const Picture& picture, std::uint32_t host, std::string_view key);
 
 // Fills `vm` and `parts`, and `count` from num_instances. Faults go to `errors`, with paths below "request_spec".
 void read_nova_spec(JsonValue spec, VmRequest& vm, std::uint32_t& count, std::vector<std::string>& parts,

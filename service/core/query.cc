@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "service/core/nova_spec.h"
+
 namespace emplace {
 namespace {
 
@@ -108,15 +110,32 @@ std::string in_lower_case(std::string_view text) {
   return lower;
 }
 
-// Nova forces and ignores hosts by names without regard to case.
+// Nova forces and ignores hosts by the names of their services, which may have several, and without regard to case.
 void add_rows_without_case(const std::vector<std::string>& names, const Picture& picture,
                            std::vector<std::uint32_t>& rows) {
   std::set<std::string> lower;
   for (const auto& name : names) lower.insert(in_lower_case(name));
   const auto known = picture[hosts::name];
   for (std::uint32_t row = 0; !lower.empty() && row < picture.rows(Table::kHosts); ++row) {
-    if (known.valid(row) && lower.contains(in_lower_case(known[row]))) rows.push_back(row);
+    if (!known.valid(row)) continue;
+    if (lower.contains(in_lower_case(known[row])) || lower.contains(in_lower_case(nova_text(picture, row, "host")))) {
+      rows.push_back(row);
+    }
   }
+}
+
+// The name that Nova has for a host beside its service's.
+std::string node_of(const Picture& picture, std::uint32_t host) {
+  std::string node = nova_text(picture, host, "nodename");
+  return node.empty() ? std::string(picture[hosts::name][host]) : node;
+}
+
+std::vector<std::uint32_t> all_hosts(const Picture& picture) {
+  std::vector<std::uint32_t> rows;
+  for (std::uint32_t row = 0; row < picture.rows(Table::kHosts); ++row) {
+    if (picture[hosts::alive].get(row) == std::uint8_t{1}) rows.push_back(row);
+  }
+  return rows;
 }
 
 // Rising rows of the named hosts.
@@ -158,6 +177,12 @@ Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const P
     auto only = host_rows(vm.only_hosts, picture, "vm.only_hosts", from_nova);
     if (!only) return tl::unexpected(only.error());
     query.only_hosts = std::move(*only);
+  }
+  if (!vm.only_nodes.empty()) {
+    if (!query.only_hosts) query.only_hosts = all_hosts(picture);
+    std::erase_if(*query.only_hosts, [&](std::uint32_t row) {
+      return std::ranges::find(vm.only_nodes, node_of(picture, row)) == vm.only_nodes.end();
+    });
   }
   // A host that is gone can't be chosen either.
   query.ignored_hosts = *host_rows(vm.ignore_hosts, picture, "", from_nova);

@@ -30,6 +30,7 @@ struct VmRequest {
   std::map<std::string, std::string> parameters = {};  // for the template
   std::string nova_spec = {};                        // the RequestSpec primitive as it came; empty: not from Nova
   std::vector<std::string> only_hosts = {};          // not empty: only these may be considered
+  std::vector<std::string> only_nodes = {};          // Nova's name for one of several hosts that a service has; likewise
   std::vector<std::string> ignore_hosts = {};
 };
 

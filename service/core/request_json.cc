@@ -16,7 +16,7 @@ constexpr Range kDeadline{0, 600000};
 
 // What the core reads without any rule: amounts are checked by every claim, names and what a start needs are kept with
 // the vm.
-constexpr std::array<std::string_view, 21> kCoreParts{
+constexpr std::array<std::string_view, 23> kCoreParts{
     "vm.vcpus",
     "vm.memory_mib",
     "vm.disk_gib",
@@ -37,7 +37,9 @@ constexpr std::array<std::string_view, 21> kCoreParts{
     "request_spec.project_id",
     "request_spec.ignore_hosts",
     "request_spec.force_hosts",
+    "request_spec.force_nodes",
     "request_spec.requested_destination.host",
+    "request_spec.requested_destination.node",
 };
 
 std::optional<ExplainLevel> parse_explain(std::string_view word) {

@@ -81,8 +81,12 @@ Rules rules_for(Intent intent, bool forced, const Rules& rules) {
 }
 
 bool asks_for_forced_hosts(JsonValue spec) {
-  const auto forced = spec.find("nova_object.data")->find("force_hosts");
-  return forced && forced->is_array() && forced->size() > 0;
+  const JsonValue data = *spec.find("nova_object.data");
+  const auto has_some = [&](std::string_view field) {
+    const auto forced = data.find(field);
+    return forced && forced->is_array() && forced->size() > 0;
+  };
+  return has_some("force_hosts") || has_some("force_nodes");
 }
 
 Result<Call> read_call(const ApiRoom& room, const std::string& body) {

@@ -187,6 +187,7 @@ Result<Question> question_of(const ApiRoom& room, const Exchange& exchange, std:
   if (!errors.none()) return errors.failure();
   // The hosts that are asked about are the candidates; Nova picks forced and ignored ones before it calls its filters.
   request->vm.only_hosts.clear();
+  request->vm.only_nodes.clear();
   request->vm.ignore_hosts.clear();
   question.request = std::make_shared<const PlacementRequest>(*std::move(request));
   return question;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "service/core/explanation.h"
+#include "service/core/nova_spec.h"
 
 namespace emplace::http {
 namespace {
@@ -57,15 +58,6 @@ Write group_with(const std::vector<Selected>& others) {
 
 // ---- the line, instance by instance
 
-// Of a host's nova_state; empty where it is not known.
-std::string nova_text(const Picture& picture, std::uint32_t host, std::string_view key) {
-  const std::string_view state = picture[hosts::nova_state].get(host).value_or("");
-  if (state.empty()) return {};
-  const auto document = JsonDocument::parse(state, "nova_state");
-  const auto value = document && document->root().is_object() ? document->root().find(key) : std::nullopt;
-  return value && value->is_text() ? std::string(value->text()) : std::string();
-}
-
 class Instances {
  public:
   Instances(const Scheduler& scheduler, const DestinationsWish& wish, std::shared_ptr<const Rules> rules,
@@ -106,7 +98,11 @@ class Instances {
   void limit_to(const std::vector<std::string>& hosts) {
     if (hosts.empty()) return;
     for (const std::string& forced : only_hosts_) {
-      const auto is_forced = [&](const std::string& host) { return strcasecmp(host.c_str(), forced.c_str()) == 0; };
+      const auto is_forced = [&](std::string_view host) {
+        const bool is_node = host.size() > forced.size() && host[forced.size()] == '/';  // of a service that has several
+        if (is_node) host = host.substr(0, forced.size());
+        return host.size() == forced.size() && strncasecmp(host.data(), forced.data(), host.size()) == 0;
+      };
       if (std::ranges::none_of(hosts, is_forced)) ignore_hosts_.push_back(forced);
     }
     if (only_hosts_.empty()) only_hosts_ = hosts;

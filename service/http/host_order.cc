@@ -147,6 +147,7 @@ Result<HostOrder> order_hosts(const Rules& rules, const HostQuestion& question, 
     PlacementRequest request = question.request;
     request.vm.ignore_hosts.clear();
     request.vm.only_hosts.clear();
+    request.vm.only_nodes.clear();
     auto query = bind(request, request.vm, picture, now_us);
     if (!query) return tl::unexpected(query.error());
     auto& candidates = query->only_hosts.emplace();

@@ -227,6 +227,41 @@ TEST(Bind, FindsHostsThatNovaNamesWithoutRegardToCase) {
   EXPECT_EQ(query->ignored_hosts, std::vector{picture->find_host("cmp0")});
 }
 
+TEST(Bind, TellsTheNodesOfAServiceApart) {
+  std::vector<Change> changes;
+  for (const char* node : {"n1", "n2", "n3"}) {
+    HostRow host;
+    host.name = std::string("Ironic/") + node;
+    host.nova_state = std::string(R"({"host":"Ironic","nodename":")") + node + "\"}";
+    changes.emplace_back(host);
+  }
+  HostRow compute;
+  compute.name = "cmp0";
+  changes.emplace_back(compute);
+  const auto picture = picture_of(changes);
+  const auto names_of = [&](const std::optional<std::vector<std::uint32_t>>& rows) {
+    std::set<std::string> names;
+    for (const std::uint32_t row : rows.value_or(std::vector<std::uint32_t>())) names.emplace((*picture)[hosts::name][row]);
+    return names;
+  };
+  const auto bound = [&](std::vector<std::string> only_hosts, std::vector<std::string> only_nodes, std::vector<std::string> ignored) {
+    PlacementRequest request;
+    request.vm.nova_spec = "{}";
+    request.vm.only_hosts = std::move(only_hosts);
+    request.vm.only_nodes = std::move(only_nodes);
+    request.vm.ignore_hosts = std::move(ignored);
+    const auto query = bind(request, request.vm, *picture, 1);
+    return std::pair(names_of(query->only_hosts), names_of(query->ignored_hosts));
+  };
+  using Names = std::set<std::string>;
+
+  EXPECT_EQ(bound({"ironic"}, {}, {}).first, (Names{"Ironic/n1", "Ironic/n2", "Ironic/n3"}));
+  EXPECT_EQ(bound({"Ironic"}, {"n2"}, {}).first, Names{"Ironic/n2"});
+  EXPECT_EQ(bound({}, {"n3", "cmp0"}, {}).first, (Names{"Ironic/n3", "cmp0"}));
+  EXPECT_EQ(bound({"cmp0"}, {"other"}, {}).first, Names{});
+  EXPECT_EQ(bound({}, {}, {"IRONIC"}).second, (Names{"Ironic/n1", "Ironic/n2", "Ironic/n3"}));
+}
+
 TEST(Bind, TurnsNamesIntoRowsAndCodes) {
   std::vector<Change> changes;
   for (const char* name : {"c", "a", "b"}) {

@@ -52,10 +52,12 @@ void book(const Candidates& before, std::span<const std::uint8_t> reasons, std::
   }
 }
 
-Unjudged unjudged_by(const Filter& filter, const Query& query, Candidates& kept, std::span<const std::uint8_t> reasons) {
+// `of` counts every host that the filter looked at, those that it refused too.
+Unjudged unjudged_by(const Filter& filter, const Query& query, std::uint32_t looked_at, Candidates& kept,
+                     std::span<const std::uint8_t> reasons) {
   Unjudged all{filter.traits().id};
+  all.of = looked_at;
   for (const std::uint32_t row : *kept.list_rows()) {
-    ++all.of;
     if (reasons[row] == 0) continue;
     if (all.hosts++ == 0) all.first = filter.explain(query, row, reasons[row]);
   }
@@ -77,7 +79,7 @@ void apply_filter(const Query& query, const Filter& filter, std::span<std::uint8
   for (std::size_t w = 0; w < kept.size(); ++w) {
     if (kept[w] & ~before.words()[w]) screened.kept.words()[w] &= before.words()[w];
   }
-  if (*done > 0) screened.unjudged.push_back(unjudged_by(filter, query, screened.kept, reasons));
+  if (*done > 0) screened.unjudged.push_back(unjudged_by(filter, query, static_cast<std::uint32_t>(before.count()), screened.kept, reasons));
 }
 
 }  // namespace

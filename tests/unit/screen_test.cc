@@ -61,7 +61,7 @@ TEST(Screen, SaysWhichHostsAFilterCouldNotJudge) {
   ASSERT_EQ(screened.unjudged.size(), 1u);
   EXPECT_EQ(screened.unjudged[0].filter, "half_blind");
   EXPECT_EQ(screened.unjudged[0].hosts, 1u);
-  EXPECT_EQ(screened.unjudged[0].of, 2u);
+  EXPECT_EQ(screened.unjudged[0].of, 3u);
   EXPECT_EQ(screened.unjudged[0].first.code, "half_blind");
 }
 

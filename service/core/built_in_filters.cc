@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <cctype>
 #include <cmath>
 
 #include "service/core/built_in_rules.h"
 #include "service/core/cells.h"
 #include "service/core/clones.h"
+#include "service/core/resource_classes.h"
 
 namespace emplace {
 namespace {
@@ -92,36 +94,50 @@ class CapacityFilter final : public BuiltInFilter {
  public:
   CapacityFilter()
       : BuiltInFilter({"capacity",
-                       "The host has room for the vm's vCPUs, memory and disk, and for its NUMA nodes.",
+                       "The host has room for the vm's vCPUs, memory, disk and other resource classes, and for its NUMA "
+                       "nodes.",
                        CostClass::kCheap,
-                       {"vm.vcpus", "vm.memory_mib", "vm.disk_gib", "vm.numa_nodes"}}) {}
+                       {"vm.vcpus", "vm.memory_mib", "vm.disk_gib", "vm.numa_nodes",
+                        "request_spec.flavor.extra_specs.resources*"}}) {}
 
   Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
-    keep_free(query, hosts::vcpus_free, query.vm.vcpus, kVcpus, kept, reasons);
-    keep_free(query, hosts::memory_free_mib, query.vm.memory_mib, kMemory, kept, reasons);
-    keep_free(query, hosts::disk_free_gib, query.vm.disk_gib, kDisk, kept, reasons);
+    std::uint32_t unjudged = 0;
+    if (query.vm.resources.empty()) {
+      keep_free(query, hosts::vcpus_free, query.vm.vcpus, kVcpus, kept, reasons);
+      keep_free(query, hosts::memory_free_mib, query.vm.memory_mib, kMemory, kept, reasons);
+      keep_free(query, hosts::disk_free_gib, query.vm.disk_gib, kDisk, kept, reasons);
+    } else {
+      unjudged = keep_resources(query, kept, reasons);
+      keep_dedicated(query, kept, reasons);
+    }
     if (query.vm.numa_nodes > 0) keep_cells(query, kept, reasons);
-    return {};
+    return unjudged;
   }
 
   Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const override {
     const Picture& picture = query.picture;
     switch (reason) {
       case kVcpus:
-        return {"capacity.vcpus", query.vm.vcpus, number_or_none(picture[hosts::vcpus_free].get(host)), "vcpus"};
+        return {"capacity.vcpus", wanted(query, host, "VCPU", query.vm.vcpus),
+                number_or_none(picture[hosts::vcpus_free].get(host)), "vcpus"};
       case kMemory:
-        return {"capacity.memory", query.vm.memory_mib, number_or_none(picture[hosts::memory_free_mib].get(host)),
-                "MiB"};
+        return {"capacity.memory", wanted(query, host, "MEMORY_MB", query.vm.memory_mib),
+                number_or_none(picture[hosts::memory_free_mib].get(host)), "MiB"};
       case kDisk:
-        return {"capacity.disk", query.vm.disk_gib, number_or_none(picture[hosts::disk_free_gib].get(host)), "GiB"};
-      default:
+        return {"capacity.disk", wanted(query, host, "DISK_GB", query.vm.disk_gib),
+                number_or_none(picture[hosts::disk_free_gib].get(host)), "GiB"};
+      case kNuma:
         return {"capacity.numa", static_cast<double>(query.vm.numa_nodes), fitting_cells(query, host),
                 "cells with room"};
+      case kNoDedicated:
+        return {"capacity.pcpu", query.vm.resources.at("PCPU"), 0.0, "PCPU"};
+      default:
+        return explain_class(query, host, reason == kUnknown);
     }
   }
 
  private:
-  enum Reason : std::uint8_t { kVcpus = 1, kMemory, kDisk, kNuma };
+  enum Reason : std::uint8_t { kVcpus = 1, kMemory, kDisk, kNuma, kResource, kNoDedicated, kUnknown };
 
   // Who wants nothing of a resource fits even where it is overcommitted.
   static void keep_free(const Query& query, Column<double> free, double wanted, Reason reason, Candidates& kept,
@@ -129,6 +145,60 @@ class CapacityFilter final : public BuiltInFilter {
     if (wanted <= 0) return;
     keep_where(query.picture, free, reason, kept, reasons,
                [&](const double* values) { return at_least(values, wanted); });
+  }
+
+  static double wanted(const Query& query, std::uint32_t host, std::string_view name, double otherwise) {
+    if (query.vm.resources.empty()) return otherwise;
+    const auto needs = resource_needs(query, host);
+    const auto need = std::ranges::find(needs, name, &ResourceNeed::name);
+    return need == needs.end() ? 0 : need->wanted;
+  }
+
+  static bool is_lacking(const ResourceNeed& need) { return need.free && *need.free < need.wanted; }
+
+  static Reason reason_of(const ResourceNeed& need) {
+    if (need.name == "VCPU") return kVcpus;
+    if (need.name == "MEMORY_MB") return kMemory;
+    return need.name == "DISK_GB" ? kDisk : kResource;
+  }
+
+  // How many it could not judge: nobody knows what they have of a class.
+  static std::uint32_t keep_resources(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) {
+    std::uint32_t unjudged = 0;
+    for (const std::uint32_t row : *kept.list_rows()) {
+      const auto needs = resource_needs(query, row);
+      const auto lacking = std::ranges::find_if(needs, is_lacking);
+      const bool is_known = std::ranges::all_of(needs, [](const ResourceNeed& need) { return need.free.has_value(); });
+      if (lacking != needs.end()) {
+        refuse(row, reason_of(*lacking), kept, reasons);
+      } else if (!is_known && !is_sent_by_nova(query.picture, row)) {
+        reasons[row] = kUnknown;
+        ++unjudged;
+      }
+    }
+    return unjudged;
+  }
+
+  // As Nova, which takes dedicated cores of VCPU only while no host has room in its PCPU.
+  static void keep_dedicated(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) {
+    if (!query.vm.resources.contains("PCPU")) return;
+    const std::vector<std::uint32_t> rows = kept.to_rows();
+    const auto dedicates = [&](std::uint32_t row) { return has_resource(query.picture, row, "PCPU"); };
+    if (std::ranges::none_of(rows, dedicates)) return;
+    for (const std::uint32_t row : rows) {
+      if (!is_sent_by_nova(query.picture, row) && !dedicates(row)) refuse(row, kNoDedicated, kept, reasons);
+    }
+  }
+
+  static Refusal explain_class(const Query& query, std::uint32_t host, bool is_unknown) {
+    for (const ResourceNeed& need : resource_needs(query, host)) {
+      const bool is_it = is_unknown ? !need.free : is_lacking(need) && reason_of(need) == kResource;
+      if (!is_it) continue;
+      std::string code = "capacity." + need.name;
+      std::ranges::transform(code, code.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      return {std::move(code), need.wanted, number_or_none(need.free), need.name};
+    }
+    return {"capacity.resources"};
   }
 
   static void keep_cells(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) {
@@ -198,11 +268,14 @@ class TraitsFilter final : public BuiltInFilter {
       : BuiltInFilter({"traits",
                        "The host has all wanted traits and none that is forbidden.",
                        CostClass::kMedium,
-                       {"vm.traits", "vm.forbidden_traits"}}) {}
+                       {"vm.traits", "vm.forbidden_traits", "request_spec.flavor.extra_specs.trait:*",
+                        "request_spec.image.properties.traits_required"}}) {}
 
   Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     if (!query.trait_codes.empty()) {
-      keep_rows(kMissing, kept, reasons, [&](std::uint32_t row) { return first_missing(query, row) == kNone; });
+      keep_rows(kMissing, kept, reasons, [&](std::uint32_t row) {
+        return first_missing(query, row) == kNone || is_sent_by_nova(query.picture, row);
+      });
     }
     if (!query.forbidden_codes.empty()) {
       keep_rows(kForbidden, kept, reasons, [&](std::uint32_t row) { return first_forbidden(query, row) == kNone; });
@@ -249,15 +322,14 @@ class GroupFilter final : public BuiltInFilter {
       : BuiltInFilter({"group",
                        "The vm is together with its server group, or apart from it, as the group's policy says.",
                        CostClass::kMedium,
-                       {"vm.group"}}) {}
+                       {"vm.group", "request_spec.instance_group"}}) {}
 
   Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
-    if (query.group_row == kNoRow || query.members.empty()) return {};
-    const auto policy = static_cast<GroupPolicy>(query.picture[groups::policy][query.group_row]);
-    if (policy == GroupPolicy::kAffinity) {
+    if (!query.group || query.members.empty()) return {};
+    if (query.group->policy == GroupPolicy::kAffinity) {
       keep_rows(kAffinity, kept, reasons, [&](std::uint32_t row) { return members_on(query, row) > 0; });
-    } else if (policy == GroupPolicy::kAntiAffinity) {
-      const double most = max_per_host(query);
+    } else if (query.group->policy == GroupPolicy::kAntiAffinity) {
+      const double most = query.group->max_per_host;
       for (const HostCount& member : query.members) {
         if (kept.has(member.host) && member.count >= most) refuse(member.host, kAntiAffinity, kept, reasons);
       }
@@ -269,7 +341,7 @@ class GroupFilter final : public BuiltInFilter {
     if (reason == kAffinity) {
       return {"group.affinity", hosts_of_members(query), host_name(query, host)};
     }
-    return {"group.anti_affinity", max_per_host(query) - 1, static_cast<double>(members_on(query, host)), "members"};
+    return {"group.anti_affinity", query.group->max_per_host - 1, static_cast<double>(members_on(query, host)), "members"};
   }
 
  private:
@@ -287,9 +359,6 @@ class GroupFilter final : public BuiltInFilter {
     for (const HostCount& member : query.members) names.push_back(host_name(query, member.host));
     std::sort(names.begin(), names.end());
     return fmt::format("{}", fmt::join(names, ", "));
-  }
-  static double max_per_host(const Query& query) {
-    return query.picture[groups::max_per_host].get(query.group_row).value_or(1);
   }
 };
 

@@ -250,7 +250,7 @@ class GroupFitObjective final : public BuiltInObjective {
       : BuiltInObjective({"group.fit",
                           "How many vms the host keeps from where their server group's policy wants them.",
                           CostClass::kCheap,
-                          {"vm.group"}},
+                          {"vm.group", "request_spec.instance_group"}},
                          "vms", 4) {}
 
   Result<Costs> evaluate(const Query& query, Rows hosts) const override {
@@ -277,8 +277,8 @@ class GroupFitObjective final : public BuiltInObjective {
   static constexpr double kMostVms = 1000;
 
   static Wish wish_of(const Query& query) {
-    if (query.group_row == kNoRow) return Wish::kNone;
-    const auto policy = static_cast<GroupPolicy>(query.picture[groups::policy][query.group_row]);
+    if (!query.group) return Wish::kNone;
+    const GroupPolicy policy = query.group->policy;
     if (policy == GroupPolicy::kSoftAntiAffinity) return Wish::kApart;
     if (policy == GroupPolicy::kAntiAffinity) return Wish::kNone;
     if (query.members.empty()) return Wish::kRoom;

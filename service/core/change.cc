@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "service/core/change_steps.h"
+#include "service/core/takes.h"
 
 namespace emplace {
 namespace steps {
@@ -174,12 +175,15 @@ void set_key(PictureBuilder& picture, Index which, Column<std::uint32_t> column,
 }
 
 void update_free(PictureBuilder& picture, std::uint32_t host) {
-  const auto update = [&](Column<double> free, Column<double> capacity, Column<double> used) {
-    picture.set(free, host, picture.get(capacity, host).value_or(0) - picture.get(used, host).value_or(0));
+  const ResourceAmounts otherwise = resource_amounts(picture.get_text(hosts::resources_used, host));
+  const auto update = [&](Column<double> free, Column<double> capacity, Column<double> used, std::string_view name) {
+    const auto more = otherwise.find(name);
+    const double all = picture.get(used, host).value_or(0) + (more == otherwise.end() ? 0 : more->second);
+    picture.set(free, host, picture.get(capacity, host).value_or(0) - all);
   };
-  update(hosts::vcpus_free, hosts::vcpus_capacity, hosts::vcpus_used);
-  update(hosts::memory_free_mib, hosts::memory_capacity_mib, hosts::memory_used_mib);
-  update(hosts::disk_free_gib, hosts::disk_capacity_gib, hosts::disk_used_gib);
+  update(hosts::vcpus_free, hosts::vcpus_capacity, hosts::vcpus_used, "VCPU");
+  update(hosts::memory_free_mib, hosts::memory_capacity_mib, hosts::memory_used_mib, "MEMORY_MB");
+  update(hosts::disk_free_gib, hosts::disk_capacity_gib, hosts::disk_used_gib, "DISK_GB");
 }
 
 // Amounts are whole numbers, so that these sums are exact and the order of the vms is not in their bits; the division

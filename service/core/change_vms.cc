@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "service/core/change_steps.h"
+#include "service/core/takes.h"
 
 namespace emplace::steps {
 namespace {
@@ -15,17 +16,31 @@ struct Use {
   std::optional<std::uint32_t> host = {};
   double vcpus = 0, memory_mib = 0, disk_gib = 0;
   std::int64_t cells = 0;
+  std::string takes = {};
   bool operator==(const Use&) const = default;
 };
 
 Use use_of(const PictureBuilder& picture, std::uint32_t vm) {
   return {picture.get(vms::host, vm), picture.get(vms::vcpus, vm).value_or(0),
           picture.get(vms::memory_mib, vm).value_or(0), picture.get(vms::disk_gib, vm).value_or(0),
-          picture.get(vms::cells, vm).value_or(0)};
+          picture.get(vms::cells, vm).value_or(0), picture.get_text(vms::takes, vm)};
 }
 
 void add(PictureBuilder& picture, Column<double> column, std::uint32_t row, double amount) {
   picture.set(column, row, picture.get(column, row).value_or(0) + amount);
+}
+
+void add_resources(PictureBuilder& picture, const Use& use, double sign) {
+  const ResourceAmounts takes = resources_in(use.takes);
+  if (takes.empty()) return;
+  ResourceAmounts used = resource_amounts(picture.get_text(hosts::resources_used, *use.host));
+  for (const auto& [name, amount] : takes) used[name] += sign * amount;
+  for (const auto& [name, amount] : {std::pair("VCPU", use.vcpus), std::pair("MEMORY_MB", use.memory_mib), std::pair("DISK_GB", use.disk_gib)}) {
+    if (takes.contains(name)) used[name] -= sign * amount;
+  }
+  const std::string text = to_text(used);
+  if (text.empty()) return picture.clear(hosts::resources_used, *use.host);
+  picture.set(hosts::resources_used, *use.host, text);
 }
 
 // Takes (sign 1) or gives back (-1). Amounts are whole numbers, so this is exact.
@@ -35,6 +50,7 @@ void take(PictureBuilder& picture, const Use& use, double sign) {
   add(picture, hosts::memory_used_mib, *use.host, sign * use.memory_mib);
   add(picture, hosts::disk_used_gib, *use.host, sign * use.disk_gib);
   add(picture, hosts::vm_count, *use.host, sign);
+  add_resources(picture, use, sign);
 }
 
 // To be called when the vm's columns and the index of vms by host say what is now.

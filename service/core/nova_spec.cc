@@ -2,19 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <charconv>
+
+#include "service/core/nova_flavor.h"
 
 namespace emplace {
 namespace {
 
 constexpr std::string_view kData = "nova_object.data";
 const std::string kRoot = "request_spec";
-
-// The fields of a versioned object; the value itself where it is none.
-JsonValue data_of(JsonValue value) {
-  if (!value.is_object()) return value;
-  return value.find(kData).value_or(value);
-}
 
 // Does this value ask for anything? Nova writes every field, most of them empty.
 bool asks(JsonValue value) {
@@ -113,26 +109,6 @@ void list_parts(JsonValue spec, std::vector<std::string>& parts) {
   }
 }
 
-void read_amounts(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
-  bool boots_from_volume = false;
-  if (spec.has("is_bfv")) spec.flag("is_bfv", boots_from_volume);
-  spec.require("flavor");
-  const auto value = spec.value("flavor");
-  if (!value) return;
-  JsonFields flavor(data_of(*value), kRoot + ".flavor", errors);
-  double root_gib = 0, ephemeral_gib = 0, swap_mib = 0;
-  flavor.require("vcpus");
-  flavor.require("memory_mb");
-  flavor.whole("vcpus", vm.vcpus);
-  flavor.whole("memory_mb", vm.memory_mib);
-  flavor.whole("root_gb", root_gib);
-  flavor.whole("ephemeral_gb", ephemeral_gib);
-  flavor.whole("swap", swap_mib);
-  if (flavor.has("name")) flavor.text("name", vm.flavor, kMaxName);
-  // As Nova asks Placement for DISK_GB: a volume's size is not the host's, and swap counts in whole GiB.
-  vm.disk_gib = (boots_from_volume ? 0 : root_gib) + ephemeral_gib + std::ceil(swap_mib / 1024);
-}
-
 // An empty text is none, as in Python.
 void read_name(JsonFields& fields, std::string_view field, std::string& target) {
   const auto value = fields.value(field);
@@ -152,6 +128,48 @@ void read_destination(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
   read_name(destination, "node", node);
   if (!host.empty() && vm.only_hosts.empty()) vm.only_hosts = {host};
   if (!host.empty() && !node.empty() && vm.only_nodes.empty()) vm.only_nodes = {node};
+}
+
+std::vector<std::string> texts_in(JsonValue object, std::string_view key) {
+  std::vector<std::string> texts;
+  const auto list = object.find(key);
+  for (std::size_t i = 0; list && list->is_array() && i < list->size(); ++i) {
+    if (list->item(i).is_text()) texts.emplace_back(list->item(i).text());
+  }
+  return texts;
+}
+
+// Before version 1.11 a group had "policies" and no "policy".
+std::optional<GroupPolicy> policy_in(JsonValue group) {
+  const auto policy = group.find("policy");
+  if (policy && policy->is_text() && !policy->text().empty()) return parse_group_policy(policy->text());
+  const auto policies = texts_in(group, "policies");
+  return policies.empty() ? std::nullopt : parse_group_policy(policies.front());
+}
+
+// A text, as Nova has it, or a number; anything else is one.
+double max_per_host_in(JsonValue group) {
+  const auto rules = group.find("_rules");
+  const auto limit = rules && rules->is_object() ? rules->find("max_server_per_host") : std::nullopt;
+  if (limit && limit->is_number()) return limit->number();
+  std::int64_t whole = 1;
+  if (limit && limit->is_text()) std::from_chars(limit->text().data(), limit->text().data() + limit->text().size(), whole);
+  return static_cast<double>(whole);
+}
+
+// A group without a policy that we know asks for nothing.
+void read_group(JsonFields& spec, VmRequest& vm) {
+  const auto value = spec.value("instance_group");
+  const auto group = value && !value->is_null() ? std::optional(data_of(*value)) : std::nullopt;
+  const auto policy = group && group->is_object() ? policy_in(*group) : std::nullopt;
+  if (!policy) return;
+  ServerGroupTold told{.policy = *policy, .max_per_host = max_per_host_in(*group), .hosts = texts_in(*group, "hosts")};
+  const auto id = group->find("uuid");
+  if (id && id->is_text()) told.id = parse_uuid(id->text()).value_or(Uuid{});
+  for (const std::string& member : texts_in(*group, "members")) {
+    if (const auto known = parse_uuid(member)) told.members.push_back(*known);
+  }
+  vm.group_told = std::move(told);
 }
 
 void read_image(JsonFields& spec, VmRequest& vm, JsonErrors& errors) {
@@ -179,7 +197,8 @@ void read_nova_spec(JsonValue spec, VmRequest& vm, std::uint32_t& count, std::ve
   const JsonValue data = *spec.find(kData);
   JsonFields fields(data, kRoot, errors);
   if (!errors.none()) return;
-  read_amounts(fields, vm, errors);
+  read_flavor(fields, kRoot, vm, errors);
+  read_group(fields, vm);
   read_destination(fields, vm, errors);
   read_image(fields, vm, errors);
   fields.uuid("instance_uuid", vm.id);

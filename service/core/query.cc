@@ -15,6 +15,27 @@ void sort_unique(std::vector<std::uint32_t>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return lower;
+}
+
+// Nova forces and ignores hosts by the names of their services, which may have several, and without regard to case.
+void add_rows_without_case(const std::vector<std::string>& names, const Picture& picture,
+                           std::vector<std::uint32_t>& rows) {
+  std::set<std::string> lower;
+  for (const auto& name : names) lower.insert(in_lower_case(name));
+  const auto known = picture[hosts::name];
+  for (std::uint32_t row = 0; !lower.empty() && row < picture.rows(Table::kHosts); ++row) {
+    if (!known.valid(row)) continue;
+    if (lower.contains(in_lower_case(known[row])) || lower.contains(in_lower_case(nova_text(picture, row, "host")))) {
+      rows.push_back(row);
+    }
+  }
+}
+
 std::uint32_t find_vm_row(const VmRequest& vm, const Picture& picture) {
   if (!vm.id.is_zero()) {
     const std::uint32_t row = picture.find_vm(vm.id);
@@ -35,13 +56,39 @@ bool is_self(const Query& query, std::uint32_t row) {
   return query.vm_row != kNoRow && ids.valid(query.vm_row) && ids.get(row) == ids[query.vm_row];
 }
 
+// Rows of the group's members that the picture has. A vm that moves has two.
+std::set<std::uint32_t> member_rows(const Query& query) {
+  const Picture& picture = query.picture;
+  std::set<std::uint32_t> rows;
+  if (query.group_row != kNoRow) {
+    for (const auto& entry : picture.index(Index::kVmsByGroup).find(query.group_row)) rows.insert(entry.row);
+  }
+  for (const Uuid& member : query.vm.group_told ? query.vm.group_told->members : std::vector<Uuid>()) {
+    for (const auto& entry : picture.index(Index::kVmsById).find(member.low())) {
+      if (picture[vms::id].get(entry.row) == member) rows.insert(entry.row);
+    }
+  }
+  return rows;
+}
+
+// Of the hosts that Nova told, those on which no member is known here have one.
+void add_told_hosts(const Query& query, std::vector<std::uint32_t>& member_hosts) {
+  const Picture& picture = query.picture;
+  const std::set<std::uint32_t> known(member_hosts.begin(), member_hosts.end());
+  std::vector<std::uint32_t> told;
+  add_rows_without_case(query.vm.group_told->hosts, picture, told);
+  sort_unique(told);
+  std::ranges::copy_if(told, std::back_inserter(member_hosts), [&](std::uint32_t row) { return !known.contains(row); });
+}
+
 void find_members(Query& query) {
   const Picture& picture = query.picture;
   std::vector<std::uint32_t> member_hosts;
-  for (const auto& entry : picture.index(Index::kVmsByGroup).find(query.group_row)) {
-    const auto host = picture[vms::host].get(entry.row);
-    if (host && !is_self(query, entry.row)) member_hosts.push_back(*host);
+  for (const std::uint32_t row : member_rows(query)) {
+    const auto host = picture[vms::host].get(row);
+    if (host && !is_self(query, row)) member_hosts.push_back(*host);
   }
+  if (query.vm.group_told) add_told_hosts(query, member_hosts);
   std::sort(member_hosts.begin(), member_hosts.end());
   for (const std::uint32_t host : member_hosts) {
     if (query.members.empty() || query.members.back().host != host) query.members.push_back({host, 0});
@@ -103,27 +150,6 @@ void find_peers(Query& query) {
             [&](const DataSource& x, const DataSource& y) { return picture.text(x.source) < picture.text(y.source); });
 }
 
-std::string in_lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return lower;
-}
-
-// Nova forces and ignores hosts by the names of their services, which may have several, and without regard to case.
-void add_rows_without_case(const std::vector<std::string>& names, const Picture& picture,
-                           std::vector<std::uint32_t>& rows) {
-  std::set<std::string> lower;
-  for (const auto& name : names) lower.insert(in_lower_case(name));
-  const auto known = picture[hosts::name];
-  for (std::uint32_t row = 0; !lower.empty() && row < picture.rows(Table::kHosts); ++row) {
-    if (!known.valid(row)) continue;
-    if (lower.contains(in_lower_case(known[row])) || lower.contains(in_lower_case(nova_text(picture, row, "host")))) {
-      rows.push_back(row);
-    }
-  }
-}
-
 // The name that Nova has for a host beside its service's.
 std::string node_of(const Picture& picture, std::uint32_t host) {
   std::string node = nova_text(picture, host, "nodename");
@@ -158,19 +184,36 @@ Result<std::vector<std::uint32_t>> host_rows(const std::vector<std::string>& nam
   return rows;
 }
 
+// What the request says of a group is newer than the picture.
+Result<void> bind_group(Query& query) {
+  const VmRequest& vm = query.vm;
+  const Picture& picture = query.picture;
+  if (const std::string name = group_name(vm, picture); !name.empty()) query.group_row = picture.find_group(name);
+  if (vm.group_told) {
+    query.group = GroupRule{vm.group_told->policy, vm.group_told->max_per_host};
+  } else if (query.group_row != kNoRow) {
+    query.group = GroupRule{static_cast<GroupPolicy>(picture[groups::policy][query.group_row]),
+                            picture[groups::max_per_host].get(query.group_row).value_or(1)};
+  } else if (!vm.group.empty()) {
+    return fail(ErrorCode::kInvalid, fmt::format("vm.group: wanted the name of a group, found \"{}\"", vm.group));
+  }
+  if (query.group) find_members(query);
+  return {};
+}
+
 }  // namespace
+
+std::string group_name(const VmRequest& vm, const Picture& picture) {
+  if (!vm.group_told) return vm.group;
+  std::string name = to_string(vm.group_told->id);
+  return picture.find_group(name) == kNoRow ? std::string() : name;
+}
 
 Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const Picture& picture, std::int64_t now_us) {
   Query query{request, vm, picture, now_us};
   query.identity = std::make_shared<char>();
   query.vm_row = find_vm_row(vm, picture);
-  if (!vm.group.empty()) {
-    query.group_row = picture.find_group(vm.group);
-    if (query.group_row == kNoRow) {
-      return fail(ErrorCode::kInvalid, fmt::format("vm.group: wanted the name of a group, found \"{}\"", vm.group));
-    }
-    find_members(query);
-  }
+  if (auto known = bind_group(query); !known) return tl::unexpected(known.error());
   const bool from_nova = !vm.nova_spec.empty();
   // Nova may force a host that this picture does not know: then none may be considered, which is an answer.
   if (!vm.only_hosts.empty()) {

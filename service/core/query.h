@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "service/core/picture.h"
@@ -17,6 +18,10 @@ namespace emplace {
 struct HostCount {
   std::uint32_t host;   // row
   std::uint32_t count;  // members of the request's group on it, vms and held claims, without the vm itself
+};
+struct GroupRule {
+  GroupPolicy policy;
+  double max_per_host;  // of anti-affinity
 };
 struct Peer {
   std::uint32_t vm;    // row
@@ -35,7 +40,8 @@ struct Query {
   std::int64_t now_us;
 
   std::uint32_t vm_row = kNoRow;  // the vm, or an expected vm of that name, when the picture knows it
-  std::uint32_t group_row = kNoRow;
+  std::uint32_t group_row = kNoRow;             // kNoRow with `group`: only the request tells of it
+  std::optional<GroupRule> group = {};
   std::vector<HostCount> members = {};          // by rising host row
   std::uint32_t zone_code = kNoRow;             // kNoRow with vm.zone set: no host has that zone
   std::vector<std::uint32_t> trait_codes = {};  // kNoRow: no host has that trait
@@ -51,6 +57,9 @@ struct Query {
   // query can be found again.
   std::shared_ptr<const void> identity = {};
 };
+
+// The name of the vm's group in this picture: of one that a RequestSpec tells, its id; empty where it has none.
+std::string group_name(const VmRequest& vm, const Picture& picture);
 
 // kInvalid, naming the field, for a host or group that the picture lacks.
 Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const Picture& picture, std::int64_t now_us);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,13 +14,26 @@
 
 namespace emplace {
 
+// A server group as a RequestSpec tells it: with members and hosts that the picture may not have.
+struct ServerGroupTold {
+  Uuid id = {};
+  GroupPolicy policy = GroupPolicy::kAntiAffinity;
+  double max_per_host = 1;
+  std::vector<Uuid> members = {};
+  std::vector<std::string> hosts = {};
+};
+
 struct VmRequest {
   Uuid id = {};            // zero: none yet (a dry run); a claim gives it one before the decision is made
   std::string name = {};
   double vcpus = 0, memory_mib = 0, disk_gib = 0;
   std::string project = {};
   std::string group = {};  // name of a server group
+  std::optional<ServerGroupTold> group_told = {};  // instead of the name
   std::string zone = {};
+  // By Placement's resource class, what the vm takes otherwise than its vCPUs, memory and disk say ("VCPU" 0 and "PCPU" 4
+  // of one with dedicated cores), and beside them ("CUSTOM_GPU" 1).
+  std::map<std::string, double, std::less<>> resources = {};
   std::vector<std::string> traits = {};
   std::vector<std::string> forbidden_traits = {};
   std::uint32_t numa_nodes = 0;

@@ -9,6 +9,7 @@
 #include "service/core/built_in_rules.h"
 #include "service/core/last_good.h"
 #include "service/core/numbers.h"
+#include "service/core/resource_classes.h"
 
 namespace emplace {
 namespace {
@@ -194,7 +195,7 @@ void take_consumers(const Catalogue& catalogue, Rules& rules) {
 }
 
 Result<Taking> take(const Rules& rules, const Query& query, std::uint32_t host) {
-  Taking all;
+  Taking all{resource_takes(query, host)};
   for (const auto& consumer : rules.consumers) {
     auto taken = consumer->take(query, host);
     if (!taken) return taken;

@@ -177,7 +177,7 @@ Profile default_profile(const Catalogue& catalogue);
 // named twice, more than six objectives, a number out of range, objectives or weighers that the method would not read.
 Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue);
 
-// What the query's vm takes of a host by all consumers of these rules. An Error of one of them is that of all: what is
+// What the query's vm takes of a host by its resource classes and by all consumers of these rules. An Error of one of them is that of all: what is
 // not counted would be given to others too.
 Result<Taking> take(const Rules& rules, const Query& query, std::uint32_t host);
 

@@ -33,7 +33,7 @@ std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>
 
 // What an instance takes of a host of the picture that it was decided on.
 Result<std::string> takes_of(const Placement& placement, const Instance& instance, const std::string& host) {
-  if (placement.rules->consumers.empty()) return {};
+  if (placement.rules->consumers.empty() && instance.vm.resources.empty()) return {};
   const auto query = bind(*placement.request, instance.vm, *instance.picture, placement.now_us);
   if (!query) return tl::unexpected(query.error());
   auto taking = take(*placement.rules, *query, instance.picture->find_host(host));
@@ -95,7 +95,7 @@ VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string&
   row.host = host;
   row.state = VmState::kClaimed;
   row.project = vm.project;
-  row.group = vm.group;
+  row.group = group_name(vm, picture);
   row.vcpus = vm.vcpus;
   row.memory_mib = vm.memory_mib;
   row.disk_gib = vm.disk_gib;
@@ -214,6 +214,7 @@ Result<std::vector<ClaimOrder>> Scheduler::orders_for(const Placement& placement
   for (std::size_t i = 0; i < choice.size(); ++i) {
     const Instance& instance = placement.instances[i];
     ClaimOrder order = order_for(*placement.request, i, instance.vm, host_name(instance, choice[i]));
+    order.vm.group = group_name(instance.vm, *instance.picture);
     auto takes = takes_of(placement, instance, order.host);
     if (!takes) return tl::unexpected(takes.error());
     order.takes = *std::move(takes);

@@ -5,8 +5,14 @@
 //
 // Names are the plugin's own, and mean the same amount of one host for ever. So it can be seen without the plugin
 // whether two vms would take the same thing: two are held at once only while their amounts are within the limit.
+//
+// Names that begin with "resource/" are Emplace's: amounts of Placement's resource classes ("resource/PCPU",
+// "resource/CUSTOM_GPU"). "resource/VCPU", "resource/MEMORY_MB" and "resource/DISK_GB" stand there where a vm counts
+// otherwise than its vCPUs, memory and disk say: one with dedicated cores takes no VCPU.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +21,35 @@
 
 namespace emplace {
 
+inline constexpr std::string_view kResourceTake = "resource/";
+
 struct Taken {
   std::string name;
   double amount = 0;
   double limit = 0;  // for all vms that take of it together
 };
 
+inline bool is_resource(const Taken& take) { return take.name.starts_with(kResourceTake); }
+
+// By resource class.
+using ResourceAmounts = std::map<std::string, double, std::less<>>;
+
 // kInvalid for a text that is no such list; an empty text is an empty list.
 Result<std::vector<Taken>> read_takes(std::string_view json);
+std::string write_takes(const std::vector<Taken>& takes);
+
+// The resource classes among them, and the list without or with those of another.
+ResourceAmounts resources_in(std::string_view takes);
+std::string with_resources_of(std::string_view takes, std::string_view resources);
+
+// What a vm counts for at its host.
+struct Counted {
+  double vcpus = 0, memory_mib = 0, disk_gib = 0;
+};
+Counted counted(const Counted& amounts, std::string_view takes);
+
+// "CUSTOM_GPU 2;PCPU 40", as hosts.resources_used has them: without those that are 0.
+std::string to_text(const ResourceAmounts& amounts);
+ResourceAmounts resource_amounts(std::string_view text);
 
 }  // namespace emplace

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "service/core/change.h"
+#include "service/core/resource_classes.h"
 #include "service/core/shown_text.h"
 #include "service/core/time_text.h"
 #include "service/http/api_route.h"
@@ -34,6 +35,16 @@ void write_amounts(JsonWriter& writer, std::string_view name, const Picture& pic
   writer.number("disk_gib", amount(2)).close();
 }
 
+// What is not free: a vm may count otherwise than its amounts say (takes.h).
+void write_used(JsonWriter& writer, const Picture& picture, std::uint32_t host) {
+  const auto used = [&](Column<double> capacity, Column<double> free) {
+    return host == kNoRow ? 0 : picture[capacity][host] - picture[free][host];
+  };
+  writer.key("used").open().number("vcpus", used(hosts::vcpus_capacity, hosts::vcpus_free));
+  writer.number("memory_mib", used(hosts::memory_capacity_mib, hosts::memory_free_mib));
+  writer.number("disk_gib", used(hosts::disk_capacity_gib, hosts::disk_free_gib)).close();
+}
+
 void write_cells(JsonWriter& writer, const Picture& picture, std::uint32_t host) {
   writer.key("numa").open_list();
   if (host == kNoRow) return void(writer.close_list());
@@ -59,6 +70,18 @@ void write_names(JsonWriter& writer, std::string_view key, const std::vector<std
 // A configured host that no connection has reached yet, so that the picture has no row of it.
 HostRow unreachable(std::string_view name) { return {.name = std::string(name), .source = "libvirt"}; }
 
+// Of Placement's resource classes that are not amounts of their own here.
+void write_resources(JsonWriter& writer, const Picture& picture, std::uint32_t host) {
+  const auto states = host == kNoRow ? std::vector<ResourceState>() : resource_states(picture, host);
+  if (states.empty()) return;
+  writer.key("resources").open();
+  for (const ResourceState& one : states) {
+    writer.key(one.name).open().number("capacity", one.capacity).number("used", one.used);
+    writer.number("free", one.capacity - one.used).close();
+  }
+  writer.close();
+}
+
 // `host`: kNoRow for an unreachable one.
 void write_host(const ApiRoom& room, JsonWriter& writer, const Picture& picture, std::string_view name,
                 std::uint32_t host) {
@@ -75,8 +98,9 @@ void write_host(const ApiRoom& room, JsonWriter& writer, const Picture& picture,
   writer.number("disk_allocation_ratio", row.disk_allocation_ratio);
   write_amounts(writer, "capacity", picture, host,
                 {hosts::vcpus_capacity, hosts::memory_capacity_mib, hosts::disk_capacity_gib});
-  write_amounts(writer, "used", picture, host, {hosts::vcpus_used, hosts::memory_used_mib, hosts::disk_used_gib});
+  write_used(writer, picture, host);
   write_amounts(writer, "free", picture, host, {hosts::vcpus_free, hosts::memory_free_mib, hosts::disk_free_gib});
+  write_resources(writer, picture, host);
   writer.number("vm_count", host == kNoRow ? 0 : picture[hosts::vm_count].get(host).value_or(0));
   write_cells(writer, picture, host);
   write_observed(room, writer, picture, host);

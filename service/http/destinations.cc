@@ -161,7 +161,7 @@ class Instances {
   // Nova goes on with the spec as fitting an instance onto its host has left it.
   Result<void> take_first(const Instance& instance) {
     made_.takes.emplace_back();
-    if (rules_->consumers.empty()) return {};
+    if (rules_->consumers.empty() && instance.vm.resources.empty()) return {};
     const auto query = bind(*wish_.request, instance.vm, *picture_, now_us_);
     if (!query) return tl::unexpected(query.error());
     auto taking = take(*rules_, *query, firsts_.back());

@@ -335,7 +335,11 @@ class PluginConsumer final : public Consumer {
     auto takes = member_of(document->root(), "takes", JsonValue::Kind::kArray);
     auto spec = member_of(document->root(), "spec", JsonValue::Kind::kObject);
     if (!takes || !spec) return tl::unexpected(takes ? spec.error() : takes.error());
-    if (const auto read = read_takes(*takes); !read) return tl::unexpected(read.error());
+    const auto read = read_takes(*takes);
+    if (!read) return tl::unexpected(read.error());
+    if (const auto ours = std::ranges::find_if(*read, is_resource); ours != read->end()) {
+      return fail(ErrorCode::kInvalid, "takes: wanted names that do not begin with resource/, found " + json_text(ours->name));
+    }
     result = {*takes == "[]" ? std::string() : *std::move(takes), *std::move(spec)};
     return {};
   }

@@ -390,7 +390,7 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
 
 void Batch::release(StoredClaim& stored) {
   HostLedger& host = ledger_.hosts.at(stored.claim.host);
-  use(host, {stored.vm.vcpus, stored.vm.memory_mib, stored.vm.disk_gib}, stored.claim.cells, -1);
+  use(host, counted({stored.vm.vcpus, stored.vm.memory_mib, stored.vm.disk_gib}, stored.vm.takes), stored.claim.cells, -1);
   use_takes(host, stored.vm.takes, -1);
   ++host.claims_generation;
   forget(stored, stored.claim.host);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "service/core/cells.h"
+#include "service/core/takes.h"
 #include "service/store/inventory_sql.h"
 #include "service/store/ledger_sql.h"
 #include "service/store/reservations.h"
@@ -338,6 +339,9 @@ void InventoryWrite::put_named_rows() {
   if (!hosts_.rows.empty()) written_.generation = hosts_.rows.back().generation;
 }
 
+// Whose rows say what classes of resources each vm takes.
+bool is_cloud(const VmRow& vm) { return vm.source == "openstack" || vm.source == "placement"; }
+
 // Why its last act failed, what its hypervisor reports, the cells of a vm that stays as it was, and what else one took of
 // its host that stays there.
 void InventoryWrite::keep_what_no_write_says(VmRow& vm) const {
@@ -345,7 +349,8 @@ void InventoryWrite::keep_what_no_write_says(VmRow& vm) const {
   if (found == present_vms_.end()) return;
   const VmRow& old = found->second;
   vm.failure = old.failure;
-  vm.takes = old.host == vm.host ? old.takes : std::string();
+  const std::string kept = old.host == vm.host ? old.takes : std::string();
+  vm.takes = is_cloud(vm) ? with_resources_of(kept, vm.takes) : kept;
   vm.vcpus_max = old.vcpus_max;
   vm.memory_max_mib = old.memory_max_mib;
   if (!vm.cells.empty()) return;
@@ -387,7 +392,7 @@ void InventoryWrite::choose_missing_cells() {
     const auto cells = choose_cells(free, vm.vcpus, vm.memory_mib, vm.numa_nodes);
     if (!cells) continue;
     vm.cells = *cells;
-    use(host, {vm.vcpus, vm.memory_mib, vm.disk_gib}, vm.cells, 1);
+    use(host, counted({vm.vcpus, vm.memory_mib, vm.disk_gib}, vm.takes), vm.cells, 1);
     chosen.push_back(vm);
   }
   put_cells_of_vms(transaction_, chosen);

@@ -128,9 +128,11 @@ constexpr Statement kHostIds{"host_ids", "SELECT id FROM hosts WHERE name = ANY(
 constexpr Statement kRecountHosts{
     "recount_hosts",
     "UPDATE hosts h SET vcpus_used = u.vcpus, memory_used_mib = u.memory_mib, disk_used_gib = u.disk_gib,"
-    " claims_generation = h.claims_generation + 1 FROM (SELECT w.id, coalesce(sum(m.vcpus), 0) AS vcpus,"
-    " coalesce(sum(m.memory_mib), 0) AS memory_mib, coalesce(sum(m.disk_gib), 0) AS disk_gib"
-    " FROM unnest($1::bigint[]) AS w (id) LEFT JOIN " USERS("host_id, vcpus, memory_mib, disk_gib")
+    " claims_generation = h.claims_generation + 1 FROM (SELECT w.id,"
+    " coalesce(sum(counted(m.takes, 'VCPU', m.vcpus)), 0) AS vcpus,"
+    " coalesce(sum(counted(m.takes, 'MEMORY_MB', m.memory_mib)), 0) AS memory_mib,"
+    " coalesce(sum(counted(m.takes, 'DISK_GB', m.disk_gib)), 0) AS disk_gib"
+    " FROM unnest($1::bigint[]) AS w (id) LEFT JOIN " USERS("host_id, vcpus, memory_mib, disk_gib, takes")
     " m ON m.host_id = w.id GROUP BY w.id) u WHERE h.id = u.id"};
 constexpr Statement kRecountCells{
     "recount_cells",

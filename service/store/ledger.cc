@@ -8,7 +8,7 @@
 namespace emplace {
 namespace {
 
-std::optional<Refusal> refuse_room(const HostLedger& host, const VmRequest& vm) {
+std::optional<Refusal> refuse_room(const HostLedger& host, const Amounts& vm) {
   const struct {
     const char* code;
     double wanted, free;
@@ -75,7 +75,9 @@ std::optional<Refusal> refuse_takes(const HostLedger& host, const std::string& t
   return std::nullopt;
 }
 
-Amounts amounts_of(const VmRequest& vm) { return {vm.vcpus, vm.memory_mib, vm.disk_gib}; }
+Amounts amounts_of(const ClaimOrder& order) {
+  return counted({order.vm.vcpus, order.vm.memory_mib, order.vm.disk_gib}, order.takes);
+}
 
 template <typename Members>
 void remove_last(Members& members, const Uuid& vm) {
@@ -113,7 +115,7 @@ std::optional<Refusal> refuse(const Ledger& ledger, const ClaimOrder& order, std
   const HostLedger& host = found->second;
   if (host.state != HostState::kEnabled)
     return Refusal{"state." + std::string(to_string(host.state)), std::string("enabled"), std::string(to_string(host.state)), ""};
-  if (auto why = refuse_room(host, order.vm)) return why;
+  if (auto why = refuse_room(host, amounts_of(order))) return why;
   if (!order.vm.group.empty())
     if (auto why = refuse_group(ledger.groups.at(order.vm.group), host, order.vm.id)) return why;
   if (auto why = refuse_spread(ledger, host, order.vm)) return why;
@@ -123,7 +125,7 @@ std::optional<Refusal> refuse(const Ledger& ledger, const ClaimOrder& order, std
 
 void promise(Ledger& ledger, const ClaimOrder& order, const std::vector<std::uint32_t>& cells) {
   HostLedger& host = ledger.hosts.at(order.host);
-  use(host, amounts_of(order.vm), cells, 1);
+  use(host, amounts_of(order), cells, 1);
   use_takes(host, order.takes, 1);
   ++host.claims_generation;
   if (!order.vm.group.empty()) {
@@ -137,7 +139,7 @@ void promise(Ledger& ledger, const ClaimOrder& order, const std::vector<std::uin
 
 void take_back(Ledger& ledger, const ClaimOrder& order, const std::vector<std::uint32_t>& cells) {
   HostLedger& host = ledger.hosts.at(order.host);
-  use(host, amounts_of(order.vm), cells, -1);
+  use(host, amounts_of(order), cells, -1);
   use_takes(host, order.takes, -1);
   --host.claims_generation;
   if (!order.vm.group.empty()) remove_last(ledger.groups.at(order.vm.group).members, order.vm.id);

@@ -20,12 +20,11 @@
 #include <vector>
 
 #include "service/core/doors.h"
+#include "service/core/takes.h"
 
 namespace emplace {
 
-struct Amounts {
-  double vcpus = 0, memory_mib = 0, disk_gib = 0;
-};
+using Amounts = Counted;
 
 struct CellLedger {
   double vcpus = 0, memory_mib = 0;  // capacity

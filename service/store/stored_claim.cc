@@ -10,7 +10,8 @@ namespace {
   " coalesce(g.name, ''), c.vcpus, c.memory_mib, c.disk_gib, c.numa_nodes, c.spread_by, c.spread_group,"        \
   " c.spread_domain, c.start, c.move, c.definition, coalesce(o.name, ''), v.vcpus, v.memory_mib, v.disk_gib,"   \
   " v.cells, coalesce(v.source, ''), coalesce(v.vcpus_max, 0), coalesce(v.memory_max_mib, 0), c.failure,"       \
-  " c.taken_at_us, c.takes FROM claims c JOIN hosts h ON h.id = c.host_id LEFT JOIN groups g ON g.id = c.group_id"       \
+  " c.taken_at_us, c.takes, coalesce(v.takes, '') FROM claims c JOIN hosts h ON h.id = c.host_id"                 \
+  " LEFT JOIN groups g ON g.id = c.group_id"                                                                   \
   " LEFT JOIN vms v ON v.id = c.vm LEFT JOIN hosts o ON o.id = v.host_id "
 
 constexpr sql::Statement kById{"claims_by_id", SELECT_CLAIMS "WHERE c.id = ANY($1::uuid[])"};
@@ -72,7 +73,7 @@ StoredClaim to_claim(const pqxx::row& row) {
   stored.definition = sql::text(row[20]);
   stored.placed_on = sql::text(row[21]);
   if (stored.placed_on.empty()) return stored;
-  stored.placed = {sql::f64(row[22]), sql::f64(row[23]), sql::f64(row[24])};
+  stored.placed = counted({sql::f64(row[22]), sql::f64(row[23]), sql::f64(row[24])}, sql::text(row[32]));
   stored.placed_cells = sql::u32s(row[25]);
   stored.placed_source = sql::text(row[26]);
   stored.placed_vcpus_max = sql::f64(row[27]);

@@ -176,6 +176,35 @@ TEST_F(ClaimsOnAStore, NeverTakeMoreThanThereIsOfAThing) {
   EXPECT_EQ(outcome(taking(R"([["cpu/1",1,1]])")), "");
 }
 
+TEST_F(ClaimsOnAStore, CountResourceClassesInThePlaceOfAmounts) {
+  put({host("h", 4, 8192)});
+  const auto pinned = [&](const std::string& name) {
+    ClaimOrder wanted = order(vm(name, 4, 1024), "h");
+    wanted.takes = R"([["resource/PCPU",4,6],["resource/VCPU",0,4]])";
+    return wanted;
+  };
+  const ClaimOrder first = pinned("p");
+  ASSERT_EQ(outcome(first), "");
+  EXPECT_EQ(used("h"), "0 1024");
+  EXPECT_EQ(outcome(pinned("q")), "capacity.taken");
+  const ClaimOrder shared = order(vm("s", 4, 1024), "h");
+  ASSERT_EQ(outcome(shared), "");
+  EXPECT_EQ(outcome(order(vm("t", 1, 1024), "h")), "capacity.vcpus");
+
+  ASSERT_TRUE(store.confirm(first.id, VmState::kRunning, soon()));
+  EXPECT_EQ(used("h"), "4 2048");
+  put({VmRow{.id = first.vm.id, .name = "p", .host = "h", .state = VmState::kRunning, .vcpus = 4, .memory_mib = 1024}});
+  EXPECT_EQ(used("h"), "4 2048") << "who does not know of classes does not change them";
+  put({VmRow{.id = first.vm.id, .name = "p", .host = "h", .state = VmState::kRunning, .source = "openstack", .vcpus = 4, .memory_mib = 1024,
+             .takes = R"([["resource/PCPU",2,6],["resource/VCPU",2,4]])"}});
+  EXPECT_EQ(used("h"), "6 2048") << "a cloud does";
+
+  ASSERT_TRUE(store.write({VmRemoved{first.vm.id}}, {}, {}, soon()));
+  ASSERT_TRUE(store.give_back(shared.id, "", soon()));
+  EXPECT_EQ(used("h"), "0 0");
+  EXPECT_EQ(broken_rules(connection), std::vector<std::string>{});
+}
+
 TEST_F(ClaimsOnAStore, LeaveWhatTheyTookWhenGivenBack) {
   put({host("h", 8, 8192)});
   ClaimOrder first = order(vm("v", 1, 1024), "h"), second = order(vm("w", 1, 1024), "h");

@@ -35,9 +35,10 @@ constexpr struct {
      " OR memory_used_mib > (memory_mib - memory_reserved_mib) * ram_allocation_ratio"
      " OR disk_used_gib > (disk_gib - disk_reserved_gib) * disk_allocation_ratio"},
     {"use of a host is not the sum of what is on it",
-     "SELECT h.name FROM hosts h LEFT JOIN (SELECT host_id, sum(vcpus) AS v, sum(memory_mib) AS m, sum(disk_gib) AS d FROM"
-     " (SELECT host_id, vcpus, memory_mib, disk_gib FROM vms UNION ALL"
-     "  SELECT host_id, vcpus, memory_mib, disk_gib FROM claims WHERE state = 'held') u GROUP BY host_id) s ON s.host_id = h.id"
+     "SELECT h.name FROM hosts h LEFT JOIN (SELECT host_id, sum(counted(takes, 'VCPU', vcpus)) AS v,"
+     " sum(counted(takes, 'MEMORY_MB', memory_mib)) AS m, sum(counted(takes, 'DISK_GB', disk_gib)) AS d FROM"
+     " (SELECT host_id, vcpus, memory_mib, disk_gib, takes FROM vms UNION ALL"
+     "  SELECT host_id, vcpus, memory_mib, disk_gib, takes FROM claims WHERE state = 'held') u GROUP BY host_id) s ON s.host_id = h.id"
      " WHERE h.vcpus_used <> coalesce(s.v, 0) OR h.memory_used_mib <> coalesce(s.m, 0) OR h.disk_used_gib <> coalesce(s.d, 0)"},
     {"cell oversold or not the sum of what is on it",
      "SELECT h.name || '/' || c.cell FROM host_cells c JOIN hosts h ON h.id = c.host_id LEFT JOIN"

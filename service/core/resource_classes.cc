@@ -1,0 +1,125 @@
+#include "service/core/resource_classes.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "service/core/json.h"
+#include "service/core/takes.h"
+
+namespace emplace {
+namespace {
+
+constexpr std::string_view kVcpu = "VCPU", kPcpu = "PCPU";
+
+struct Budget {
+  std::string_view name;
+  Column<double> capacity, free;
+  double VmRequest::* amount;
+};
+constexpr std::array kBudgets{Budget{kVcpu, hosts::vcpus_capacity, hosts::vcpus_free, &VmRequest::vcpus},
+                              Budget{"MEMORY_MB", hosts::memory_capacity_mib, hosts::memory_free_mib, &VmRequest::memory_mib},
+                              Budget{"DISK_GB", hosts::disk_capacity_gib, hosts::disk_free_gib, &VmRequest::disk_gib}};
+
+const Budget* find_budget(std::string_view name) {
+  const auto found = std::ranges::find(kBudgets, name, &Budget::name);
+  return found == kBudgets.end() ? nullptr : &*found;
+}
+
+// Capacities by class.
+using Inventories = std::map<std::string, double, std::less<>>;
+
+double number_of(JsonValue object, std::string_view key, double otherwise) {
+  const auto value = object.find(key);
+  return value && value->is_number() ? value->number() : otherwise;
+}
+
+// Nothing: nobody asked Placement about this host.
+std::optional<Inventories> inventories_of(const Picture& picture, std::uint32_t host) {
+  const std::string_view state = picture[hosts::nova_state].get(host).value_or("");
+  if (state.find("\"placement\"") == std::string_view::npos) return std::nullopt;
+  const auto document = JsonDocument::parse(state, "nova_state");
+  if (!document || !document->root().is_object()) return std::nullopt;
+  const auto placement = document->root().find("placement");
+  const auto all = placement && placement->is_object() ? placement->find("inventories") : std::nullopt;
+  if (!all || !all->is_object()) return std::nullopt;
+  Inventories inventories;
+  for (std::size_t i = 0; i < all->size(); ++i) {
+    const JsonValue one = all->member(i);
+    if (!one.is_object()) continue;
+    const double total = number_of(one, "total", 0) - number_of(one, "reserved", 0);
+    inventories.emplace(all->key(i), total * number_of(one, "allocation_ratio", 1));
+  }
+  return inventories;
+}
+
+std::optional<double> free_of(const Query& query, std::uint32_t host, const std::optional<Inventories>& inventories,
+                              const std::string& name) {
+  if (const Budget* budget = find_budget(name)) return query.picture[budget->free].get(host);
+  if (!inventories) return std::nullopt;
+  const auto capacity = inventories->find(name);
+  if (capacity == inventories->end()) return 0;
+  const ResourceAmounts used = resource_amounts(query.picture[hosts::resources_used].get(host).value_or(""));
+  const auto taken = used.find(name);
+  return capacity->second - (taken == used.end() ? 0 : taken->second);
+}
+
+// What the vm takes of this host by class, all classes.
+ResourceAmounts wanted_of(const VmRequest& vm, const std::optional<Inventories>& inventories) {
+  ResourceAmounts wanted = vm.resources;
+  for (const Budget& budget : kBudgets) wanted.emplace(budget.name, vm.*budget.amount);
+  const bool has_pcpu = inventories && inventories->contains(kPcpu);
+  if (!has_pcpu && wanted.erase(std::string(kPcpu)) > 0) wanted[std::string(kVcpu)] = vm.vcpus;
+  return wanted;
+}
+
+}  // namespace
+
+std::vector<ResourceNeed> resource_needs(const Query& query, std::uint32_t host) {
+  const auto inventories = inventories_of(query.picture, host);
+  std::vector<ResourceNeed> needs;
+  for (const auto& [name, amount] : wanted_of(query.vm, inventories)) {
+    if (amount > 0) needs.push_back({name, amount, free_of(query, host, inventories, name)});
+  }
+  return needs;
+}
+
+std::vector<ResourceState> resource_states(const Picture& picture, std::uint32_t host) {
+  const ResourceAmounts used = resource_amounts(picture[hosts::resources_used].get(host).value_or(""));
+  std::vector<ResourceState> states;
+  for (const auto& [name, capacity] : inventories_of(picture, host).value_or(Inventories())) {
+    const auto taken = used.find(name);
+    if (!find_budget(name)) states.push_back({name, capacity, taken == used.end() ? 0 : taken->second});
+  }
+  return states;
+}
+
+bool has_resource(const Picture& picture, std::uint32_t host, std::string_view name) {
+  const auto inventories = inventories_of(picture, host);
+  return inventories && inventories->contains(name);
+}
+
+bool is_sent_by_nova(const Picture& picture, std::uint32_t host) {
+  return picture.text(picture[hosts::source].get(host).value_or(kNoRow)) == "nova";
+}
+
+// Of a class without an inventory nothing can be taken; where there are none at all nobody counts them.
+std::string resource_takes(const Query& query, std::uint32_t host) {
+  if (query.vm.resources.empty() || is_sent_by_nova(query.picture, host)) return {};
+  const auto inventories = inventories_of(query.picture, host);
+  std::vector<Taken> takes;
+  for (const auto& [name, amount] : wanted_of(query.vm, inventories)) {
+    const Budget* budget = find_budget(name);
+    if (budget && amount == query.vm.*budget->amount) continue;
+    const std::string take = std::string(kResourceTake) + name;
+    if (budget) {
+      takes.push_back({take, amount, std::max(0.0, query.picture[budget->capacity].get(host).value_or(0))});
+    } else if (const auto capacity = inventories ? inventories->find(name) : Inventories::const_iterator();
+               inventories && capacity != inventories->end()) {
+      takes.push_back({take, amount, std::max(0.0, capacity->second)});
+    }
+  }
+  return write_takes(takes);
+}
+
+}  // namespace emplace

@@ -1,0 +1,299 @@
+#include "service/core/resource_classes.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "service/core/built_in_rules.h"
+#include "service/core/request_json.h"
+#include "service/core/screen.h"
+#include "service/core/takes.h"
+#include "tests/unit/cluster.h"
+#include "tests/unit/cluster_rows.h"
+
+namespace emplace {
+namespace {
+
+using testing_rows::numbered;
+
+// ---- takes as text
+
+TEST(ResourceTakes, AreReadAndWritten) {
+  const std::string takes = R"([["numa/0/cpu/3",1,1],["resource/PCPU",40,56],["resource/VCPU",0,32]])";
+
+  EXPECT_EQ(resources_in(takes), (ResourceAmounts{{"PCPU", 40}, {"VCPU", 0}}));
+  EXPECT_TRUE(resources_in("").empty());
+  EXPECT_TRUE(resources_in("[[\"resource/").empty());
+  EXPECT_EQ(write_takes(read_takes(takes).value()), takes);
+  EXPECT_EQ(write_takes({}), "");
+}
+
+TEST(ResourceTakes, TakeThePlaceOfOthers) {
+  EXPECT_EQ(with_resources_of(R"([["pci/0/a=1",1,4],["resource/PCPU",2,4]])", R"([["resource/CUSTOM_X",1,1],["other",1,1]])"),
+            R"([["pci/0/a=1",1,4],["resource/CUSTOM_X",1,1]])");
+  EXPECT_EQ(with_resources_of(R"([["resource/PCPU",2,4]])", ""), "");
+  EXPECT_EQ(with_resources_of("", ""), "");
+}
+
+TEST(ResourceTakes, CountInThePlaceOfAmounts) {
+  const Counted all = counted({4, 1024, 20}, R"([["resource/VCPU",0,32],["resource/DISK_GB",5,100]])");
+  EXPECT_EQ(all.vcpus, 0);
+  EXPECT_EQ(all.memory_mib, 1024);
+  EXPECT_EQ(all.disk_gib, 5);
+}
+
+TEST(ResourceAmountsText, IsReadBack) {
+  const ResourceAmounts amounts{{"CUSTOM_X", 1}, {"PCPU", 40.5}, {"VCPU", -40}, {"VGPU", 0}};
+  EXPECT_EQ(to_text(amounts), "CUSTOM_X 1;PCPU 40.5;VCPU -40");
+  EXPECT_EQ(resource_amounts(to_text(amounts)), (ResourceAmounts{{"CUSTOM_X", 1}, {"PCPU", 40.5}, {"VCPU", -40}}));
+  EXPECT_TRUE(resource_amounts("").empty());
+}
+
+// ---- what a RequestSpec asks for
+
+VmRequest asked(const std::string& extra_specs, const std::string& fields = "", const std::string& vcpus = "4") {
+  const auto request = parse_placement(
+      R"({"request_spec":{"nova_object.name":"RequestSpec","nova_object.data":{
+      "instance_uuid":"99c94309-570d-4195-9c24-42f9298cb3a5","num_instances":1,
+      "flavor":{"nova_object.data":{"vcpus":)" + vcpus + R"(,"memory_mb":1024,"root_gb":10,"ephemeral_gb":0,"swap":0,
+      "extra_specs":{)" + extra_specs + "}}}" + (fields.empty() ? "" : "," + fields) + "}}}");
+  EXPECT_TRUE(request) << request.error().message;
+  return request ? request->vm : VmRequest();
+}
+
+using Names = std::vector<std::string>;
+
+TEST(FlavorsResources, AreThoseOfItsAmountsWhereItNamesNone) {
+  EXPECT_TRUE(asked("").resources.empty());
+  EXPECT_TRUE(asked(R"("hw:numa_nodes":"2","aggregate_instance_extra_specs:ssd":"true")").resources.empty());
+}
+
+TEST(FlavorsResources, TakeThePlaceOfItsAmounts) {
+  const VmRequest vm = asked(R"("resources:VCPU":"0","resources:MEMORY_MB":"0","resources:DISK_GB":"0","resources:CUSTOM_BAREMETAL":"1")");
+  EXPECT_EQ(vm.resources, (ResourceAmounts{{"CUSTOM_BAREMETAL", 1}, {"DISK_GB", 0}, {"MEMORY_MB", 0}, {"VCPU", 0}}));
+  EXPECT_EQ(vm.vcpus, 4);
+}
+
+TEST(FlavorsResources, AddUpOverGroups) {
+  EXPECT_EQ(asked(R"("resources1:VGPU":"1","resources2:VGPU":"2","resources_NET-1:CUSTOM_X":"1","group_policy":"none")").resources,
+            (ResourceAmounts{{"CUSTOM_X", 1}, {"VGPU", 3}}));
+}
+
+TEST(FlavorsResources, LeaveOutWhatIsNoAmountOrNoClass) {
+  EXPECT_TRUE(asked(R"("resources:VGPU":"one","resources:VGPU2":"-1","resources:":"1","resources:lower":"1","resources":"1","resources:A B":"2")")
+                  .resources.empty());
+  EXPECT_EQ(asked(R"("resources:VGPU":1)").resources, (ResourceAmounts{{"VGPU", 1}}));
+}
+
+TEST(FlavorsResources, CountDedicatedCoresAsPcpu) {
+  const ResourceAmounts dedicated{{"PCPU", 4}, {"VCPU", 0}};
+  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated")").resources, dedicated);
+  EXPECT_EQ(asked("", R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_cpu_policy":"dedicated"}}}})").resources, dedicated);
+  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:emulator_threads_policy":"isolate")").resources,
+            (ResourceAmounts{{"PCPU", 5}, {"VCPU", 0}}));
+  EXPECT_EQ(asked(R"("resources:PCPU":"4")").resources, dedicated);
+  EXPECT_TRUE(asked(R"("hw:cpu_policy":"shared")", R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_cpu_policy":"dedicated"}}}})")
+                  .resources.empty());
+  EXPECT_EQ(asked(R"("hw:cpu_policy":"mixed","hw:cpu_dedicated_mask":"^0")",
+                  R"("numa_topology":{"nova_object.data":{"cells":[{"nova_object.data":{"cpuset":[0],"pcpuset":[1,2,3]}}]}})")
+                .resources,
+            (ResourceAmounts{{"PCPU", 3}, {"VCPU", 1}}));
+}
+
+TEST(FlavorsTraits, AreRequiredAndForbidden) {
+  const VmRequest vm = asked(R"("trait:CUSTOM_A":"required","trait:CUSTOM_B":"forbidden","trait1:CUSTOM_C":"required","trait:CUSTOM_D":"maybe")",
+                             R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"traits_required":["CUSTOM_E","CUSTOM_A"]}}}})");
+  EXPECT_EQ(vm.traits, (Names{"CUSTOM_A", "CUSTOM_E"}));
+  EXPECT_EQ(vm.forbidden_traits, Names{"CUSTOM_B"});
+  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:cpu_thread_policy":"isolate")").forbidden_traits, Names{"HW_CPU_HYPERTHREADING"});
+  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:cpu_thread_policy":"require")").traits, Names{"HW_CPU_HYPERTHREADING"});
+  EXPECT_EQ(asked(R"("hw:tpm_version":"2.0")").traits, Names{"COMPUTE_SECURITY_TPM_2_0"});
+}
+
+// ---- hosts
+
+struct Has {
+  double total, ratio = 1;
+};
+
+HostRow cloud_host(const std::string& name, const std::map<std::string, Has>& inventories) {
+  HostRow row;
+  row.name = name;
+  row.source = "openstack";
+  row.memory_mib = 65536, row.disk_gib = 1000;
+  std::string all;
+  for (const auto& [cls, has] : inventories) {
+    if (cls == "VCPU") row.vcpus = has.total, row.cpu_allocation_ratio = has.ratio;
+    if (!all.empty()) all += ',';
+    all += '"' + cls + R"(":{"total":)" + std::to_string(has.total) + R"(,"reserved":0,"allocation_ratio":)" + std::to_string(has.ratio) + '}';
+  }
+  row.nova_state = R"({"placement":{"inventories":{)" + all + "}}}";
+  return row;
+}
+
+VmRow taking(std::uint64_t id, const std::string& host, double vcpus, const std::string& takes) {
+  VmRow row;
+  row.id = numbered(id);
+  row.name = "vm" + std::to_string(id);
+  row.host = host;
+  row.state = VmState::kRunning;
+  row.vcpus = vcpus;
+  row.takes = takes;
+  return row;
+}
+
+// The names of the hosts that filter "capacity" keeps, and its refusal of each other one.
+struct Kept {
+  Names hosts;
+  std::map<std::string, Refusal> refused;
+  std::vector<Unjudged> unjudged;
+};
+
+Kept kept_by(const std::string& filter, Cluster& cluster, const VmRequest& vm) {
+  Rules rules;
+  for (const auto& one : built_in_filters()) {
+    if (one->traits().id == filter) rules.filters.push_back(one);
+  }
+  const Query query = cluster.query(vm);
+  const Screened screened = screen(rules, query);
+  Kept kept{{}, {}, screened.unjudged};
+  for (std::uint32_t row = 0; row < cluster.picture().rows(Table::kHosts); ++row) {
+    if (screened.kept.has(row)) {
+      kept.hosts.push_back(cluster.name(row));
+    } else {
+      kept.refused[cluster.name(row)] = rules.filters.front()->explain(query, row, screened.reasons[row]);
+    }
+  }
+  return kept;
+}
+
+VmRequest pinned(const std::string& vcpus) { return asked(R"("hw:cpu_policy":"dedicated")", "", vcpus); }
+
+TEST(ResourceClasses, AreTwoBudgetsOfCpus) {
+  Cluster cluster({cloud_host("a", {{"VCPU", {8, 4}}, {"PCPU", {56}}}),
+                   taking(1, "a", 40, R"([["resource/PCPU",40,56],["resource/VCPU",0,32]])")});
+  const std::uint32_t row = cluster.row("a");
+
+  EXPECT_EQ(cluster.picture()[hosts::vcpus_free][row], 32);
+  EXPECT_EQ(cluster.picture()[hosts::vcpus_used][row], 40);  // as Nova counts them
+  const auto states = resource_states(cluster.picture(), row);
+  ASSERT_EQ(states.size(), 1u);
+  EXPECT_EQ(states[0].name, "PCPU");
+  EXPECT_EQ(states[0].capacity, 56);
+  EXPECT_EQ(states[0].used, 40);
+
+  EXPECT_EQ(kept_by("capacity", cluster, asked("", "", "4")).hosts, Names{"a"});
+  EXPECT_EQ(kept_by("capacity", cluster, asked("", "", "33")).hosts, Names{});
+  EXPECT_EQ(kept_by("capacity", cluster, pinned("12")).hosts, Names{"a"});
+  const Kept none = kept_by("capacity", cluster, pinned("20"));
+  EXPECT_EQ(none.refused.at("a").code, "capacity.pcpu");
+  EXPECT_EQ(none.refused.at("a").wanted, RuleValue(20.0));
+  EXPECT_EQ(none.refused.at("a").found, RuleValue(16.0));
+}
+
+TEST(ResourceClasses, GiveBackWhatAVmTook) {
+  const HostRow host = cloud_host("a", {{"VCPU", {8, 4}}, {"PCPU", {56}}});
+  Cluster cluster({host, taking(1, "a", 40, R"([["resource/PCPU",40,56],["resource/VCPU",0,32]])"), taking(1, "a", 40, ""),
+                   taking(2, "a", 2, R"([["resource/PCPU",2,56]])"), VmRemoved{numbered(2), std::nullopt}});
+  const std::uint32_t row = cluster.row("a");
+  EXPECT_EQ(cluster.picture()[hosts::vcpus_free][row], -8);
+  EXPECT_FALSE(cluster.picture()[hosts::resources_used].get(row));
+}
+
+TEST(ResourceClasses, OfBareMetalAreNoVcpus) {
+  Cluster cluster({cloud_host("kvm", {{"VCPU", {64}}}), cloud_host("ironic", {{"CUSTOM_X", {1}}}),
+                   cloud_host("taken", {{"CUSTOM_X", {1}}}), taking(1, "taken", 0, R"([["resource/CUSTOM_X",1,1]])")});
+  const VmRequest vm = asked(R"("resources:VCPU":"0","resources:MEMORY_MB":"0","resources:DISK_GB":"0","resources:CUSTOM_X":"1")", "", "32");
+
+  const Kept kept = kept_by("capacity", cluster, vm);
+
+  EXPECT_EQ(kept.hosts, Names{"ironic"});
+  EXPECT_EQ(kept.refused.at("kvm").code, "capacity.custom_x");
+  EXPECT_EQ(kept.refused.at("kvm").found, RuleValue(0.0));
+  EXPECT_EQ(kept.refused.at("taken").found, RuleValue(0.0));
+}
+
+TEST(ResourceClasses, TakeDedicatedCoresOfVcpuOnlyWhereNoHostHasPcpu) {
+  Cluster both({cloud_host("shared", {{"VCPU", {64}}}), cloud_host("dedicated", {{"VCPU", {64}}, {"PCPU", {8}}})});
+  EXPECT_EQ(kept_by("capacity", both, pinned("4")).hosts, Names{"dedicated"});
+  EXPECT_EQ(kept_by("capacity", both, pinned("4")).refused.at("shared").code, "capacity.pcpu");
+  EXPECT_EQ(kept_by("capacity", both, pinned("16")).hosts, Names{"shared"});
+  EXPECT_EQ(kept_by("capacity", both, pinned("65")).hosts, Names{});
+}
+
+TEST(ResourceClasses, AreNoVerdictWhereNobodyKnowsThem) {
+  HostRow plain = cloud_host("plain", {{"VCPU", {64}}});
+  plain.nova_state.clear();
+  plain.source = "libvirt";
+  HostRow sent = plain;
+  sent.name = "sent", sent.source = "nova";
+  Cluster cluster({plain, sent});
+
+  const Kept kept = kept_by("capacity", cluster, asked(R"("resources:VGPU":"1")"));
+
+  EXPECT_EQ(kept.hosts, (Names{"plain", "sent"}));
+  ASSERT_EQ(kept.unjudged.size(), 1u);
+  EXPECT_EQ(kept.unjudged[0].hosts, 1u);  // of the other one Nova has asked Placement itself
+  EXPECT_EQ(kept.unjudged[0].first.code, "capacity.vgpu");
+  EXPECT_EQ(kept_by("traits", cluster, asked(R"("trait:CUSTOM_A":"required")")).hosts, Names{"sent"});
+}
+
+TEST(ResourceClasses, AreTakenByTheNextVm) {
+  Cluster cluster({cloud_host("a", {{"VCPU", {8, 4}}, {"PCPU", {56}}, {"CUSTOM_X", {2}}}), cloud_host("b", {{"VCPU", {64}}})});
+  const VmRequest vm = asked(R"("hw:cpu_policy":"dedicated","resources:CUSTOM_X":"1")");
+
+  EXPECT_EQ(resource_takes(cluster.query(vm), cluster.row("a")),
+            R"([["resource/CUSTOM_X",1,2],["resource/PCPU",4,56],["resource/VCPU",0,32]])");
+  EXPECT_EQ(resource_takes(cluster.query(vm), cluster.row("b")), "");
+  EXPECT_EQ(resource_takes(cluster.query(asked("")), cluster.row("a")), "");
+}
+
+// ---- groups that a RequestSpec tells
+
+std::string group_of(const std::string& policy, const std::string& hosts, const std::string& members) {
+  return R"("instance_group":{"nova_object.name":"InstanceGroup","nova_object.data":{"uuid":"c0ffee00-0000-4000-8000-000000000001",
+         "policy":)" + policy + R"(,"policies":[],"_rules":{},"hosts":)" + hosts + R"(,"members":)" + members + "}}";
+}
+
+HostRow plain_host(const std::string& name) {
+  HostRow row;
+  row.name = name;
+  row.vcpus = 8, row.memory_mib = 65536, row.disk_gib = 100;
+  return row;
+}
+
+TEST(GroupOfARequestSpec, IsKeptApartByItsOwnWord) {
+  Cluster cluster({plain_host("a"), plain_host("b"), plain_host("c"), taking(7, "b", 1, "")});
+  const auto kept = [&](const std::string& group) { return kept_by("group", cluster, asked("", group)).hosts; };
+  const std::string member = "[\"" + to_string(numbered(7)) + "\",\"no uuid\"]";
+
+  EXPECT_EQ(kept(group_of("\"anti-affinity\"", "[\"A\"]", "null")), (Names{"b", "c"}));
+  EXPECT_EQ(kept(group_of("\"anti-affinity\"", "null", member)), (Names{"a", "c"}));
+  EXPECT_EQ(kept(group_of("\"affinity\"", "[\"a\",\"gone\"]", member)), (Names{"a", "b"}));
+  EXPECT_EQ(kept(group_of("\"affinity\"", "[]", "[]")), (Names{"a", "b", "c"}));
+  EXPECT_EQ(kept(group_of("null", "[\"a\"]", member)), (Names{"a", "b", "c"}));
+  EXPECT_EQ(kept(group_of("\"custom\"", "[\"a\"]", member)), (Names{"a", "b", "c"}));
+  EXPECT_EQ(kept(R"("instance_group":{"nova_object.data":{"policies":["anti-affinity"],"hosts":["a"]}})"), (Names{"b", "c"}));
+  EXPECT_EQ(kept(R"("instance_group":{"nova_object.data":{"policy":"anti-affinity","_rules":{"max_server_per_host":"2"},"hosts":["a"]}})"),
+            (Names{"a", "b", "c"}));
+}
+
+TEST(GroupOfARequestSpec, HasItsNameWhereThePictureKnowsIt) {
+  const VmRequest vm = asked("", group_of("\"anti-affinity\"", "[]", "[]"));
+  Cluster without({plain_host("a")});
+  EXPECT_EQ(group_name(vm, without.picture()), "");
+
+  GroupRow group;
+  group.name = "c0ffee00-0000-4000-8000-000000000001";
+  VmRow member = taking(7, "a", 1, "");
+  member.group = group.name;
+  Cluster with({plain_host("a"), plain_host("b"), group, member});
+  EXPECT_EQ(group_name(vm, with.picture()), group.name);
+  EXPECT_EQ(kept_by("group", with, vm).hosts, Names{"b"});
+}
+
+}  // namespace
+}  // namespace emplace

@@ -65,6 +65,24 @@ struct Provider {
   std::map<std::string, Inventory> inventories = {};  // by resource class
   std::map<std::string, double> used = {};
   std::vector<std::string> traits = {}, aggregates = {};
+  std::vector<std::string> notes = {};  // on what of these was left out
+};
+
+// One answer with a list of rows.
+template <typename Row>
+struct Listed {
+  std::vector<Row> rows = {};
+  bool more = false;                    // a following page is announced
+  std::size_t listed = 0;               // with those that were left out
+  std::string marker = {};              // of the last row, where it has an id
+  std::vector<std::string> notes = {};  // one for each row that was left out
+};
+
+// A table, and what of it was left out.
+template <typename Rows>
+struct Told {
+  Rows rows = {};
+  std::vector<std::string> notes = {};
 };
 
 // One kind of row as it was last read; read_at_us 0: never.
@@ -72,6 +90,7 @@ template <typename Rows>
 struct Reading {
   Rows rows = {};
   std::int64_t read_at_us = 0;
+  std::vector<std::string> notes = {};
   bool known() const { return read_at_us != 0; }
 };
 

@@ -142,7 +142,7 @@ Result<std::vector<DomainSeen>> NovaHosts::domains(const std::string& host, Dead
   const auto servers = nova_.servers_on(host, deadline);
   if (!servers) return tl::unexpected(servers.error());
   std::vector<DomainSeen> all;
-  for (const Server& server : *servers) {
+  for (const Server& server : servers->rows) {
     if (server.deleted || server.unreachable) continue;
     all.push_back({server.id, server.name, vm_state_of(server), server.vcpus, server.memory_mib, {}, true});
   }

@@ -18,15 +18,6 @@ std::optional<std::int64_t> whole_of(JsonFields& row, std::string_view field) {
   return value && value->is_number() ? value->whole() : std::nullopt;
 }
 
-bool has_next(JsonFields& fields, std::string_view links) {
-  bool next = false;
-  fields.each(links, [&](JsonValue link, const std::string&) {
-    const auto relation = link.is_object() ? link.find("rel") : std::nullopt;
-    next = next || (relation && relation->is_text() && relation->text() == "next");
-  });
-  return next;
-}
-
 Hypervisor read_hypervisor(JsonFields& row, JsonErrors& errors) {
   Hypervisor one;
   require_id(row, one.id);
@@ -67,7 +58,7 @@ void read_flavor(JsonFields& row, bool boots_from_volume, Server& server, JsonEr
   server.disk_gib = (boots_from_volume ? 0 : root_gib) + ephemeral_gib + std::ceil(swap_mib(flavor) / 1024);
 }
 
-Server read_server(JsonFields& row, JsonErrors& errors) {
+Server read_server(JsonFields& row, Keys& keys, JsonErrors& errors) {
   Server server;
   require_id(row, server.id);
   server.project = text_of(row, "tenant_id");
@@ -75,6 +66,7 @@ Server read_server(JsonFields& row, JsonErrors& errors) {
   server.unreachable = status == "UNKNOWN" && !row.has("flavor");
   server.deleted = status == "DELETED";
   if (server.unreachable || server.deleted) return server;
+  keys.look(row);
   server.name = text_of(row, "name");
   server.host = text_of(row, "OS-EXT-SRV-ATTR:host");
   server.node = text_of(row, "OS-EXT-SRV-ATTR:hypervisor_hostname");
@@ -142,57 +134,50 @@ std::optional<JsonValue> version_entry(const JsonValue& root) {
 }  // namespace
 
 Result<Listed<Hypervisor>> read_hypervisors(std::string_view body) {
-  Listed<Hypervisor> all;
-  auto read = read_answer(body, kNovaAnswer, [&](JsonFields& fields, JsonErrors& errors) {
-    fields.require("hypervisors");
-    fields.each("hypervisors", [&](JsonValue item, const std::string& path) {
-      JsonFields row(item, path, errors);
-      all.rows.push_back(read_hypervisor(row, errors));
-    });
-    all.more = has_next(fields, "hypervisors_links");
+  Keys keys{"id", "hypervisor_hostname", "service"};
+  return read_rows<Hypervisor>(body, kNovaAnswer, "hypervisors", keys, [&](JsonFields& row, JsonErrors& errors) {
+    keys.look(row);
+    return std::optional(read_hypervisor(row, errors));
   });
-  return read.map([&] { return std::move(all); });
 }
 
 Result<Listed<Server>> read_servers(std::string_view body) {
-  Listed<Server> all;
-  auto read = read_answer(body, kNovaAnswer, [&](JsonFields& fields, JsonErrors& errors) {
-    fields.require("servers");
-    fields.each("servers", [&](JsonValue item, const std::string& path) {
-      JsonFields row(item, path, errors);
-      all.rows.push_back(read_server(row, errors));
-    });
-    all.more = has_next(fields, "servers_links");
+  Keys keys{"OS-EXT-SRV-ATTR:host", "OS-EXT-STS:vm_state", "flavor"};
+  return read_rows<Server>(body, kNovaAnswer, "servers", keys, [&](JsonFields& row, JsonErrors& errors) {
+    return std::optional(read_server(row, keys, errors));
   });
-  return read.map([&] { return std::move(all); });
 }
 
-Result<std::vector<ComputeService>> read_services(std::string_view body) {
-  std::vector<ComputeService> all;
-  auto read = read_list(body, kNovaAnswer, "services", [&](JsonFields& row, JsonErrors&) {
-    if (text_of(row, "binary") == "nova-compute") all.push_back(read_service(row));
+Result<Listed<ComputeService>> read_services(std::string_view body) {
+  Keys keys{"binary", "host"};
+  return read_rows<ComputeService>(body, kNovaAnswer, "services", keys, [&](JsonFields& row, JsonErrors&) {
+    keys.look(row);
+    return text_of(row, "binary") == "nova-compute" ? std::optional(read_service(row)) : std::nullopt;
   });
-  return read.map([&] { return std::move(all); });
 }
 
-Result<std::vector<NovaAggregate>> read_aggregates(std::string_view body) {
-  std::vector<NovaAggregate> all;
-  auto read = read_list(body, kNovaAnswer, "aggregates", [&](JsonFields& row, JsonErrors&) {
-    NovaAggregate& one = all.emplace_back();
+Result<Listed<NovaAggregate>> read_aggregates(std::string_view body) {
+  Keys keys{"name", "hosts"};
+  return read_rows<NovaAggregate>(body, kNovaAnswer, "aggregates", keys, [&](JsonFields& row, JsonErrors&) {
+    keys.look(row);
+    NovaAggregate one;
     row.require("name");
     row.name("name", one.name);
     row.texts_by_name("metadata", one.metadata);
     row.names("hosts", one.hosts);
+    return std::optional(std::move(one));
   });
-  return read.map([&] { return std::move(all); });
 }
 
 Result<Listed<ServerGroup>> read_server_groups(std::string_view body) {
-  Listed<ServerGroup> all;
-  auto read = read_list(body, kNovaAnswer, "server_groups",
-                        [&](JsonFields& row, JsonErrors& errors) { all.rows.push_back(read_group(row, errors)); });
-  all.more = !all.rows.empty();  // it announces nothing: a page without rows is the end
-  return read.map([&] { return std::move(all); });
+  Keys keys{"id", "policy", "members"};
+  auto read =
+      read_rows<ServerGroup>(body, kNovaAnswer, "server_groups", keys, [&](JsonFields& row, JsonErrors& errors) {
+        keys.look(row);
+        return std::optional(read_group(row, errors));
+      });
+  if (read) read->more = read->listed > 0;  // it announces nothing: a page without rows is the end
+  return read;
 }
 
 Result<void> check_version(std::string_view body, std::string_view service, std::string_view wanted) {

@@ -1,6 +1,6 @@
 // Nova's answers (microversion kNovaVersion) as values. Pure. Fields that we do not read are ignored: Nova may add
-// some; a field that is missing or of the wrong kind is kUnavailable with its path, so that half an answer never
-// becomes rows.
+// some. A row with a field that is missing or of the wrong kind is left out, with a note that has its path, so that
+// half a row never becomes one. A key that every row lacks, and a document that is none, are kUnavailable.
 #pragma once
 
 #include <string>
@@ -16,15 +16,9 @@ namespace emplace::openstack {
 // hypervisors no longer tell their cpu_info.
 inline constexpr std::string_view kNovaVersion = "2.73";
 
-template <typename Row>
-struct Listed {
-  std::vector<Row> rows;
-  bool more = false;  // a following page is announced
-};
-
 Result<Listed<Hypervisor>> read_hypervisors(std::string_view body);
-Result<std::vector<ComputeService>> read_services(std::string_view body);  // nova-compute's only
-Result<std::vector<NovaAggregate>> read_aggregates(std::string_view body);
+Result<Listed<ComputeService>> read_services(std::string_view body);  // nova-compute's only
+Result<Listed<NovaAggregate>> read_aggregates(std::string_view body);
 Result<Listed<ServerGroup>> read_server_groups(std::string_view body);
 Result<Listed<Server>> read_servers(std::string_view body);
 

@@ -14,10 +14,10 @@ namespace emplace::openstack {
 // Trees of providers (1.14), aggregates with generations (1.19).
 inline constexpr std::string_view kPlacementVersion = "1.19";
 
-Result<std::vector<Provider>> read_providers(std::string_view body);  // without what follows
-Result<std::map<std::string, Inventory>> read_inventories(std::string_view body);
-Result<std::map<std::string, double>> read_usages(std::string_view body);
-Result<std::vector<std::string>> read_traits(std::string_view body);
-Result<std::vector<std::string>> read_provider_aggregates(std::string_view body);
+Result<Listed<Provider>> read_providers(std::string_view body);  // without what follows
+Result<Told<std::map<std::string, Inventory>>> read_inventories(std::string_view body);
+Result<Told<std::map<std::string, double>>> read_usages(std::string_view body);
+Result<Told<std::vector<std::string>>> read_traits(std::string_view body);
+Result<Told<std::vector<std::string>>> read_provider_aggregates(std::string_view body);
 
 }  // namespace emplace::openstack

@@ -228,6 +228,20 @@ std::vector<VmRow> vm_rows(const Cloud& cloud, const Names& names, std::vector<s
   return rows;
 }
 
+// On what of the tables was left out.
+std::vector<std::string> notes_of(const Cloud& cloud) {
+  std::vector<std::string> all;
+  const auto take = [&](const std::vector<std::string>& notes) { all.insert(all.end(), notes.begin(), notes.end()); };
+  take(cloud.groups.notes);
+  take(cloud.hypervisors.notes);
+  take(cloud.services.notes);
+  take(cloud.aggregates.notes);
+  take(cloud.servers.notes);
+  take(cloud.providers.notes);
+  for (const auto& [id, provider] : cloud.providers.rows) take(provider.notes);
+  return all;
+}
+
 }  // namespace
 
 bool is_io_heavy(const Server& server) {
@@ -248,6 +262,7 @@ VmState vm_state_of(const Server& server) {
 
 CloudRows rows_of(const Cloud& cloud) {
   CloudRows rows;
+  rows.notes = notes_of(cloud);
   const Names names = host_names(cloud.hypervisors.rows);
   if (cloud.aggregates.known()) {
     auto& all = rows.report.aggregates.emplace();

@@ -95,44 +95,44 @@ void Sync::settle(Part part, const Result<void>& outcome) {
 }
 
 template <typename Rows>
-void Sync::refresh(Part part, Reading<Rows>& reading, const std::function<Result<Rows>(Deadline)>& read) {
+void Sync::refresh(Part part, Reading<Rows>& reading, const std::function<Result<Told<Rows>>(Deadline)>& read) {
   if (!is_due(part)) return;
-  auto rows = read(std::chrono::steady_clock::now() + options_.deadline);
-  settle(part, rows ? Result<void>() : tl::unexpected(rows.error()));
-  if (!rows) return;
-  reading = {*std::move(rows), round_us_};
+  auto told = read(std::chrono::steady_clock::now() + options_.deadline);
+  settle(part, told ? Result<void>() : tl::unexpected(told.error()));
+  if (!told) return;
+  reading = {std::move(told->rows), round_us_, std::move(told->notes)};
   something_new_ = true;
 }
 
 // Nova leaves those of a cell that does not answer out; they are still there.
-Result<std::vector<Hypervisor>> Sync::read_hypervisors(Deadline deadline) {
+Result<Told<std::vector<Hypervisor>>> Sync::read_hypervisors(Deadline deadline) {
   auto read = nova_.hypervisors(deadline);
   if (!read) return read;
   std::set<std::string_view> away;
   for (const auto& [host, service] : cloud_.services.rows) {
     if (service.unreachable) away.insert(host);
   }
-  for (const Hypervisor& one : *read) away.erase(one.host);
+  for (const Hypervisor& one : read->rows) away.erase(one.host);
   const auto& known = cloud_.hypervisors.rows;
   for (const std::string_view host : away) {
     const auto is_on_it = [&](const Hypervisor& one) { return one.host == host; };
     if (std::none_of(known.begin(), known.end(), is_on_it)) {
       return fail(ErrorCode::kUnavailable, fmt::format("host {}: its cell does not answer", host));
     }
-    std::copy_if(known.begin(), known.end(), std::back_inserter(*read), is_on_it);
+    std::copy_if(known.begin(), known.end(), std::back_inserter(read->rows), is_on_it);
   }
   return read;
 }
 
 // All, or the known ones with what changed.
-Result<std::map<Uuid, Server>> Sync::read_servers(Deadline deadline) {
+Result<Told<std::map<Uuid, Server>>> Sync::read_servers(Deadline deadline) {
   const auto& known = cloud_.servers;
   const std::int64_t since_us = known.known() ? known.read_at_us - us(options_.overlap) : 0;
-  const auto read = nova_.servers(since_us, deadline);
+  auto read = nova_.servers(since_us, deadline);
   if (!read) return tl::unexpected(read.error());
   std::map<Uuid, Server> all;
   if (since_us != 0) all = known.rows;
-  for (const Server& server : *read) {
+  for (const Server& server : read->rows) {
     if (server.deleted) {
       if (all.erase(server.id) > 0) deleted_.insert(server.id);
     } else if (!server.unreachable) {
@@ -146,7 +146,11 @@ Result<std::map<Uuid, Server>> Sync::read_servers(Deadline deadline) {
       all.insert_or_assign(server.id, before->second);
     }
   }
-  return all;
+  std::vector<std::string> notes = since_us == 0 ? std::vector<std::string>() : known.notes;
+  for (std::string& note : read->notes) {
+    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(std::move(note));
+  }
+  return Told<std::map<Uuid, Server>>{std::move(all), std::move(notes)};
 }
 
 void Sync::round() {

@@ -72,9 +72,9 @@ class Sync {
   void run();
   void round();
   template <typename Rows>
-  void refresh(Part part, Reading<Rows>& reading, const std::function<Result<Rows>(Deadline)>& read);
-  Result<std::vector<Hypervisor>> read_hypervisors(Deadline deadline);
-  Result<std::map<Uuid, Server>> read_servers(Deadline deadline);
+  void refresh(Part part, Reading<Rows>& reading, const std::function<Result<Told<Rows>>(Deadline)>& read);
+  Result<Told<std::vector<Hypervisor>>> read_hypervisors(Deadline deadline);
+  Result<Told<std::map<Uuid, Server>>> read_servers(Deadline deadline);
   void hand_over();
   void settle(Part part, const Result<void>& outcome);
   bool is_due(Part part) const;

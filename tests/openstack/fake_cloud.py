@@ -6,10 +6,12 @@ usage: fake_cloud.py [--hosts N] [--servers M]      prints "port N", then serves
 GET  /control/counts   calls so far, by method and first words of the path
 POST /control          {"fail": {PREFIX: STATUS}, "hang": [PREFIX], "truncate": [PREFIX], "hide_hosts": N, "hide_providers": N, "revoke": true,
                         "delete": [I], "move": {I: HOST}, "boot": N, "token_s": S, "password": P, "versions": {...},
-                        "users": {TOKEN: [ROLE]}, "down_cell": N, "migration": {...}}      sets what it names
+                        "users": {TOKEN: [ROLE]}, "down_cell": N, "slow": {PREFIX: SECONDS}, "extra": {LIST: [ROW]}, "hide_keys": [KEY],
+                        "behind_s": S, "fail_after": {PREFIX: [N, STATUS]}, "migration": {...}}      sets what it names
 
 hide_hosts: the first N are gone, with their servers still listed; hide_providers: from Placement alone; down_cell: the cell of the first N hosts does not answer, which
-Nova shows as services and servers with little but an id.
+Nova shows as services and servers with little but an id. extra: rows in front of the first page of a list; hide_keys: rows of Nova's lists lack
+them; behind_s: Nova's clock, in its Date and in what it notes of changes; fail_after: N more calls are answered, then all fail.
 
 migration: how live migrations go from now on (MIGRATION below has the defaults). Each listing of os-migrations is one step of one.
 """
@@ -53,6 +55,7 @@ class Cloud:
         self.lock = threading.Lock()
         self.counts = {}
         self.fail, self.hang, self.truncate = {}, [], []
+        self.slow, self.extra, self.hide_keys, self.behind_s, self.fail_after = {}, {}, [], 0, {}
         self.password, self.token_s, self.tokens, self.issued = "secret", 3600, set(), 0
         self.users = {"admin-token": ["admin", "member"], "user-token": ["member"]}
         self.versions = {"nova": ("2.1", "2.93"), "placement": ("1.0", "1.39")}
@@ -65,11 +68,12 @@ class Cloud:
 
     def boot(self):
         i = len(self.servers)
-        self.servers[i] = {"host": i % self.host_count, "deleted": False, "updated": time.time(), "task": None, "vm_state": "active"}
+        self.servers[i] = {"host": i % self.host_count, "deleted": False, "updated": self.now(), "task": None, "vm_state": "active"}
         self.generations[i % self.host_count] += 1
 
     def change(self, wanted):
-        for name in ("fail", "hang", "truncate", "hide_hosts", "hide_providers", "down_cell", "token_s", "password"):
+        for name in ("fail", "hang", "truncate", "hide_hosts", "hide_providers", "down_cell", "token_s", "password",
+                     "slow", "extra", "hide_keys", "behind_s", "fail_after"):
             setattr(self, name, wanted.get(name, getattr(self, name)))
         if "migration" in wanted:
             self.migration = {**MIGRATION, **wanted["migration"]}
@@ -78,12 +82,35 @@ class Cloud:
         if wanted.get("revoke"):
             self.tokens.clear()
         for i in wanted.get("delete", []):
-            self.servers[i].update(deleted=True, updated=time.time())
+            self.servers[i].update(deleted=True, updated=self.now())
             self.generations[self.servers[i]["host"]] += 1
         for i, host in wanted.get("move", {}).items():
-            self.servers[int(i)].update(host=host, updated=time.time())
+            self.servers[int(i)].update(host=host, updated=self.now())
         for _ in range(wanted.get("boot", 0)):
             self.boot()
+
+    def now(self):
+        return time.time() - self.behind_s
+
+    def fault_of(self, path):
+        """The status that a call fails with; of two prefixes that fit the longer counts."""
+        for prefix, left in self.fail_after.items():
+            if path.startswith(prefix):
+                left[0] -= 1
+                if left[0] < 0:
+                    return left[1]
+        fits = [prefix for prefix in self.fail if path.startswith(prefix)]
+        return self.fail[max(fits, key=len)] if fits else None
+
+    def odd(self, found, query):
+        """An answer with the rows and without the keys that were asked for."""
+        for name, rows in self.extra.items():
+            if name in found and "marker" not in query and query.get("offset", ["0"])[0] == "0":
+                found = {**found, name: rows + found[name]}
+        for name, rows in found.items():
+            if self.hide_keys and isinstance(rows, list):
+                found = {**found, name: [{key: value for key, value in row.items() if key not in self.hide_keys} for row in rows]}
+        return found
 
     def hosts(self):
         return range(self.hide_hosts, self.host_count)
@@ -160,7 +187,9 @@ class Cloud:
         limit = min(int(query.get("limit", [PAGE])[0]), PAGE)
         marker = query.get("marker", [None])[0]
         ids = list(ids)
-        start = next((n + 1 for n, i in enumerate(ids) if key(i) == marker), 0) if marker else 0
+        start = next((n + 1 for n, i in enumerate(ids) if key(i) == marker), None) if marker else 0
+        if start is None:
+            return 400, {"badRequest": {"code": 400, "message": f"marker [{marker}] not found"}}
         chosen = ids[start:start + limit]
         answer = {name: [row(i) for i in chosen]}
         if len(chosen) == limit:
@@ -232,7 +261,7 @@ class Cloud:
             return
         one["ended"] = True
         server = self.servers[one["server"]]
-        server.update(task=None, updated=time.time())
+        server.update(task=None, updated=self.now())
         if self.status(one) == "completed":
             server["host"] = int((self.migration["ends_on"] or one["to"])[1:])
         elif self.migration["fault"]:
@@ -264,7 +293,7 @@ class Cloud:
         self.actions[request] = {"action": "live-migration", "request_id": request, "message": "Error" if how["why"] else None,
                                  "events": [{"event": "conductor", "result": "Success"}] + ([event] if how["why"] else [])}
         if not how["no_record"]:
-            server.update(task="migrating", updated=time.time())
+            server.update(task="migrating", updated=self.now())
             self.migrations.append({"id": 40 + len(self.migrations), "server": i, "from": f"n{server['host']}", "to": wanted["host"],
                                     "steps": how["steps"], "at": 0, "ended": False})
         return (0 if how["answer"] == "lost" else 202), {}
@@ -311,6 +340,9 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(timestamp or self.cloud.now())
+
     def send(self, status, answer, headers=None, truncate=False):
         body = json.dumps(answer).encode()
         self.send_response(status)
@@ -333,11 +365,13 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send(200, cloud.counts)
             key = f"{self.command} {'/'.join(path.split('/')[:4])}"
             cloud.counts[key] = cloud.counts.get(key, 0) + 1
-            fault = next((status for prefix, status in cloud.fail.items() if path.startswith(prefix)), None)
+            fault = cloud.fault_of(path)
+            slow_s = next((seconds for prefix, seconds in cloud.slow.items() if path.startswith(prefix)), 0)
             hangs = any(path.startswith(prefix) for prefix in cloud.hang)
             truncate = any(path.startswith(prefix) for prefix in cloud.truncate)
         if hangs:
             time.sleep(3600)
+        time.sleep(slow_s)
         if fault:
             return self.send(fault, {"error": {"code": fault}})
         with cloud.lock:
@@ -352,8 +386,11 @@ class Handler(BaseHTTPRequestHandler):
             query, found = parse_qs(url.query), None
             if path.startswith("/compute/v2.1"):
                 found = cloud.nova(path[len("/compute/v2.1"):], query)
+                found = cloud.odd(found, query) if isinstance(found, dict) else found
             elif path.startswith("/placement"):
-                found = cloud.placement(path[len("/placement"):], query)
+                found = cloud.odd(cloud.placement(path[len("/placement"):], query), query)
+        if isinstance(found, tuple):
+            return self.send(*found)
         self.send(200 if found else 404, found or {"error": {"code": 404}}, truncate=truncate)
 
     def act(self, parts, body):

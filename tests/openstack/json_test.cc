@@ -79,14 +79,35 @@ TEST(Servers, AreReadWithTheirFlavorsAsPlacementCountsThem) {
   EXPECT_TRUE(page->rows[3].unreachable);
 }
 
-TEST(Servers, AreRefusedWithTheFieldThatIsMissing) {
-  const auto message = [](std::string_view body) { return read_servers(body).error().message; };
-  EXPECT_EQ(message("{}"), "Nova's answer: servers: wanted a value, found none");
-  EXPECT_EQ(message(R"({"servers":[{"id":"1"}]})"), R"(Nova's answer: servers[0].id: wanted a uuid, found "1")");
-  EXPECT_EQ(message(R"({"servers":[{"id":"00000000-0000-4000-8000-000000000001","status":"ACTIVE",
-    "OS-EXT-STS:vm_state":"active","flavor":{"vcpus":-2,"ram":1,"disk":1}}]})"),
-            "Nova's answer: servers[0].flavor.vcpus: wanted a whole number from 0 to 2147483648, found -2");
-  EXPECT_NE(message(R"({"servers":[)").find("Nova's answer: answer: "), std::string::npos);
+TEST(Servers, AreLeftOutAloneWithTheFieldThatIsMissing) {
+  const std::string good = R"({"id":"00000000-0000-4000-8000-000000000007","name":"x","status":"ACTIVE",
+    "OS-EXT-SRV-ATTR:host":null,"OS-EXT-STS:vm_state":"active","flavor":{"vcpus":1,"ram":1,"disk":1}})";
+  const auto note = [&](const std::string& row) {
+    const auto page = read_servers(R"({"servers":[)" + row + ',' + good + "]}");
+    EXPECT_TRUE(page && page->rows.size() == 1 && page->listed == 2) << row;
+    return page && page->notes.size() == 1 ? page->notes.front() : std::string("no note");
+  };
+  EXPECT_EQ(read_servers("{}").error().message, "Nova's answer: servers: wanted a value, found none");
+  EXPECT_EQ(note(R"({"id":"1"})"), R"(Nova's answer: servers[0].id: wanted a uuid, found "1", in 1: it is left out)");
+  EXPECT_EQ(note("null"), "Nova's answer: servers[0]: wanted an object, found null: it is left out");
+  EXPECT_EQ(note(R"({"id":"00000000-0000-4000-8000-000000000001","status":"ACTIVE","OS-EXT-SRV-ATTR:host":"c1",
+    "OS-EXT-STS:vm_state":"active","flavor":{"vcpus":-2,"ram":1,"disk":1}})"),
+            "Nova's answer: servers[0].flavor.vcpus: wanted a whole number from 0 to 2147483648, found -2, in "
+            "00000000-0000-4000-8000-000000000001: it is left out");
+  EXPECT_NE(read_servers(R"({"servers":[)").error().message.find("Nova's answer: answer: "), std::string::npos);
+}
+
+TEST(Servers, AreNoneWhereARoleDoesNotSeeTheirHosts) {
+  const auto read = [](std::string_view host) {
+    return read_servers(R"({"servers":[{"id":"00000000-0000-4000-8000-000000000001","status":"ACTIVE",)" +
+                        std::string(host) + R"("OS-EXT-STS:vm_state":"active","flavor":{"vcpus":1,"ram":1,"disk":1}},
+      {"id":"00000000-0000-4000-8000-000000000002","status":"DELETED"}]})");
+  };
+  EXPECT_EQ(read("").error().message,
+            "Nova's answer: servers: lacks OS-EXT-SRV-ATTR:host in every row: the user of [openstack] may not see it");
+  EXPECT_EQ(read("").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(read(R"("OS-EXT-SRV-ATTR:host":null,)")->rows.size(), 2u);
+  EXPECT_TRUE(read_servers(R"({"servers":[]})"));
 }
 
 TEST(Hypervisors, KeepTheirCpuInfoAsText) {
@@ -110,11 +131,11 @@ TEST(Services, AreThoseOfComputeNodes) {
      "updated_at":"2026-11-21T10:00:00.000000"},{"binary":"nova-compute","host":"c2","status":"UNKNOWN"}]})");
 
   ASSERT_TRUE(all) << all.error().message;
-  ASSERT_EQ(all->size(), 2u);
-  EXPECT_TRUE(all->at(1).unreachable && !all->at(1).up);
-  EXPECT_FALSE(all->at(0).unreachable);
-  EXPECT_TRUE(all->at(0).disabled && all->at(0).forced_down && !all->at(0).up);
-  EXPECT_EQ(all->at(0).zone, "z1");
+  ASSERT_EQ(all->rows.size(), 2u);
+  EXPECT_TRUE(all->rows[1].unreachable && !all->rows[1].up);
+  EXPECT_FALSE(all->rows[0].unreachable);
+  EXPECT_TRUE(all->rows[0].disabled && all->rows[0].forced_down && !all->rows[0].up);
+  EXPECT_EQ(all->rows[0].zone, "z1");
 }
 
 TEST(ServerGroups, HavePolicyRulesAndMembers) {
@@ -128,6 +149,46 @@ TEST(ServerGroups, HavePolicyRulesAndMembers) {
   EXPECT_EQ(page->rows.at(1).policy, GroupPolicy::kSoftAffinity);
   EXPECT_TRUE(page->more);
   EXPECT_FALSE(read_server_groups(R"({"server_groups":[]})")->more);
+}
+
+TEST(ServerGroups, AreLeftOutAloneWhereNobodyKnowsTheirPolicy) {
+  const auto page = read_server_groups(R"({"server_groups":[
+    {"id":"00000000-0000-4000-8000-000000000001","policy":null,"rules":{},"members":[]},
+    {"id":"00000000-0000-4000-8000-000000000002","policy":"legacy","members":[]},
+    {"id":"00000000-0000-4000-8000-000000000003","policy":"affinity","members":["x"]},
+    {"id":"00000000-0000-4000-8000-000000000004","policy":"affinity","members":[null]},
+    {"id":"00000000-0000-4000-8000-000000000005","policy":"affinity","members":[]}, 7]})");
+
+  ASSERT_TRUE(page) << page.error().message;
+  ASSERT_EQ(page->rows.size(), 1u);
+  EXPECT_EQ(page->listed, 6u);
+  ASSERT_EQ(page->notes.size(), 5u);
+  EXPECT_NE(
+      page->notes[0].find("server_groups[0].policy: wanted a value, found none, in 00000000-0000-4000-8000-0000000"),
+      std::string::npos);
+  EXPECT_NE(page->notes[1].find(R"(found "legacy")"), std::string::npos);
+}
+
+TEST(Rows, AreLeftOutAloneInEveryTable) {
+  const auto hypervisors =
+      read_hypervisors(R"({"hypervisors":[{"id":5,"hypervisor_hostname":"a","service":{"host":"a"}},
+    {"id":"00000000-0000-4000-8000-000000000002","hypervisor_hostname":"b","service":{"host":"b"}},
+    {"id":"00000000-0000-4000-8000-000000000003","hypervisor_hostname":"c","service":null}]})");
+  ASSERT_TRUE(hypervisors) << hypervisors.error().message;
+  EXPECT_TRUE(hypervisors->rows.size() == 1 && hypervisors->notes.size() == 2);
+  EXPECT_EQ(hypervisors->marker, "00000000-0000-4000-8000-000000000003");
+  const auto services = read_services(R"({"services":[{"binary":"nova-compute","host":null},
+    {"binary":"nova-compute","host":"c1"}]})");
+  ASSERT_TRUE(services) << services.error().message;
+  EXPECT_TRUE(services->rows.size() == 1 && services->notes.size() == 1);
+  const auto aggregates = read_aggregates(R"({"aggregates":[{"name":"a","hosts":[7]},{"name":"b","hosts":["c1"]}]})");
+  ASSERT_TRUE(aggregates) << aggregates.error().message;
+  EXPECT_TRUE(aggregates->rows.size() == 1 && aggregates->notes.size() == 1);
+  const auto providers = read_providers(R"({"resource_providers":[{"uuid":"x","generation":1,"root_provider_uuid":"x"},
+    {"uuid":"00000000-0000-4000-8000-000000000001","generation":1,
+     "root_provider_uuid":"00000000-0000-4000-8000-000000000001"}]})");
+  ASSERT_TRUE(providers) << providers.error().message;
+  EXPECT_TRUE(providers->rows.size() == 1 && providers->notes.size() == 1);
 }
 
 TEST(Versions, MustContainTheOneThatIsNeeded) {
@@ -150,15 +211,21 @@ TEST(Placement, SaysWhatAProviderHas) {
   const auto inventories = read_inventories(
       R"({"resource_provider_generation":1,"inventories":{"VCPU":{"total":64,"reserved":2,"allocation_ratio":16.0,"step_size":1}}})");
   ASSERT_TRUE(inventories) << inventories.error().message;
-  EXPECT_EQ(inventories->at("VCPU").total, 64);
-  EXPECT_EQ(inventories->at("VCPU").reserved, 2);
-  EXPECT_EQ(inventories->at("VCPU").ratio, 16.0);
-  EXPECT_EQ(read_usages(R"({"usages":{"VCPU":3}})")->at("VCPU"), 3);
-  EXPECT_EQ(read_traits(R"({"traits":["A","B"]})").value(), (std::vector<std::string>{"A", "B"}));
-  EXPECT_EQ(read_inventories(R"({"inventories":{"VCPU":{}}})").error().message,
-            "Placement's answer: inventories.VCPU.total: wanted a value, found none");
+  EXPECT_EQ(inventories->rows.at("VCPU").total, 64);
+  EXPECT_EQ(inventories->rows.at("VCPU").reserved, 2);
+  EXPECT_EQ(inventories->rows.at("VCPU").ratio, 16.0);
+  EXPECT_EQ(read_usages(R"({"usages":{"VCPU":3}})")->rows.at("VCPU"), 3);
+  EXPECT_EQ(read_traits(R"({"traits":["A",null,"B"]})")->rows, (std::vector<std::string>{"A", "B"}));
+  const auto odd = read_inventories(R"({"inventories":{"VCPU":{},"DISK_GB":null,"MEMORY_MB":{"total":5}}})");
+  ASSERT_TRUE(odd) << odd.error().message;
+  EXPECT_TRUE(odd->rows.size() == 1 && odd->rows.at("MEMORY_MB").total == 5);
+  EXPECT_EQ(odd->notes, (std::vector<std::string>{
+                            "Placement's answer: inventories.VCPU.total: wanted a value, found none: it is left out",
+                            "Placement's answer: inventories.DISK_GB: wanted an object, found null: it is left out"}));
+  EXPECT_EQ(read_usages(R"({"usages":{"VCPU":null,"DISK_GB":3}})")->rows.size(), 1u);
   EXPECT_FALSE(read_usages("{}"));
   EXPECT_FALSE(read_providers(R"({"resource_providers":[{"uuid":"00000000-0000-4000-8000-000000000001"}]})"));
+  EXPECT_FALSE(read_inventories(R"({"inventories":[]})"));
 }
 
 }  // namespace

@@ -18,17 +18,17 @@ Cloud small_cloud() {
   Cloud cloud;
   Hypervisor hypervisor{id_of(1), "n1", "c1"};
   hypervisor.type = "QEMU", hypervisor.version = 6002000, hypervisor.cpu_info = R"({"arch":"x86_64"})";
-  cloud.hypervisors = {{hypervisor}, 1};
-  cloud.services = {{{"c1", {"c1", "z1"}}}, 1};
-  cloud.aggregates = {{{"ssd", {{"ssd", "true"}}, {"c1"}}}, 1};
-  cloud.groups = {{{id_of(7), GroupPolicy::kAffinity, 1, {id_of(9)}}}, 1};
+  cloud.hypervisors = {{hypervisor}, 1, {}};
+  cloud.services = {{{"c1", {"c1", "z1"}}}, 1, {}};
+  cloud.aggregates = {{{"ssd", {{"ssd", "true"}}, {"c1"}}}, 1, {}};
+  cloud.groups = {{{id_of(7), GroupPolicy::kAffinity, 1, {id_of(9)}}}, 1, {}};
   Server server{id_of(9), "web", "c1", "n1", "p"};
   server.vm_state = "active", server.vcpus = 2, server.memory_mib = 2048, server.disk_gib = 20;
-  cloud.servers = {{{server.id, server}}, 1};
+  cloud.servers = {{{server.id, server}}, 1, {}};
   Provider provider{id_of(1), "n1"};
   provider.inventories = {{"VCPU", {64, 2, 16}}, {"MEMORY_MB", {1000, 100, 1.5}}, {"DISK_GB", {500, 5, 1}}};
   provider.traits = {"HW_CPU_X86_AVX2"};
-  cloud.providers = {{{provider.id, provider}}, 1};
+  cloud.providers = {{{provider.id, provider}}, 1, {}};
   return cloud;
 }
 

@@ -106,6 +106,35 @@ TEST_F(SyncTest, HandsOverEverythingPageByPage) {
   for (const PartState& state : sync->states()) EXPECT_EQ(state.error, "") << state.name;
 }
 
+constexpr const char* kOddRows = R"({"extra":{
+  "server_groups":[{"id":"00000000-0006-4000-8000-000000000009","policy":null,
+                    "members":["00000000-0002-4000-8000-000000000001"]}, null],
+  "servers":[{"id":"none"}],"hypervisors":[{"id":7}],"services":[null],"aggregates":[{"name":null}],
+  "resource_providers":[null]}})";
+
+TEST_F(SyncTest, LosesOneOddRowAndNoTable) {
+  cloud = std::make_unique<FakeCloud>(10, 25);
+  cloud->set(kOddRows);
+  resume();
+
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 25; }));
+  EXPECT_EQ(taker.hosts(), 10u);
+  EXPECT_EQ(taker.last().groups->size(), 1u);
+  EXPECT_NE(taker.last().vms->at(1).group, "");
+  for (const PartState& state : sync->states()) EXPECT_EQ(state.error, "") << state.name;
+  EXPECT_TRUE(
+      eventually([&] { return logged("event=openstack_odd note=\"Nova's answer: server_groups[0].policy: ") > 0; }));
+}
+
+TEST_F(SyncTest, TakesNoServersWithoutTheirHosts) {
+  cloud = std::make_unique<FakeCloud>(4, 8);
+  cloud->set(R"({"hide_keys":["OS-EXT-SRV-ATTR:host"]})");
+  resume();
+
+  EXPECT_TRUE(eventually([&] { return error("servers").find("lacks OS-EXT-SRV-ATTR:host") != std::string::npos; }));
+  EXPECT_EQ(taker.vms(), 0u);
+}
+
 TEST_F(SyncTest, FollowsWhatChanges) {
   start(10, 25);
   ASSERT_TRUE(eventually([&] { return taker.vms() == 25; }));

@@ -165,7 +165,7 @@ class CapacityFilter final : public BuiltInFilter {
   // How many it could not judge: nobody knows what they have of a class.
   static std::uint32_t keep_resources(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) {
     std::uint32_t unjudged = 0;
-    for (const std::uint32_t row : *kept.list_rows()) {
+    for (const std::uint32_t row : kept.to_rows()) {
       const auto needs = resource_needs(query, row);
       const auto lacking = std::ranges::find_if(needs, is_lacking);
       const bool is_known = std::ranges::all_of(needs, [](const ResourceNeed& need) { return need.free.has_value(); });

@@ -28,7 +28,7 @@ Cluster cluster_of(std::size_t count) {
 }
 
 // One column per list; NaN stands for no data.
-CostTable table_of(const std::vector<std::vector<double>>& columns, const std::vector<double>& weights = {}) {
+CostTable table_with(const std::vector<std::vector<double>>& columns, const std::vector<double>& weights = {}) {
   CostTable table;
   table.hosts.resize(columns.front().size());
   std::iota(table.hosts.begin(), table.hosts.end(), 0u);
@@ -63,29 +63,29 @@ Ranking rank_all(RankMethod method, const CostTable& costs, std::size_t wanted =
 const std::vector<std::vector<double>> kFront{{0, 30, 35, 80, 100}, {100, 60, 30, 20, 0}};
 
 TEST(Rank, PicksTheLeastGreatestScaledCost) {
-  EXPECT_EQ(rank_all(RankMethod::kChebyshev, table_of(kFront)).order[0].index, 2u);
-  EXPECT_DOUBLE_EQ(rank_all(RankMethod::kChebyshev, table_of(kFront)).order[0].score, 0.35);
+  EXPECT_EQ(rank_all(RankMethod::kChebyshev, table_with(kFront)).order[0].index, 2u);
+  EXPECT_DOUBLE_EQ(rank_all(RankMethod::kChebyshev, table_with(kFront)).order[0].score, 0.35);
 }
 
 TEST(Rank, PicksTheLeastFirstCostLexicographically) {
-  EXPECT_EQ(indices(rank_all(RankMethod::kLexicographic, table_of(kFront))),
+  EXPECT_EQ(indices(rank_all(RankMethod::kLexicographic, table_with(kFront))),
             (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
 }
 
 TEST(Rank, PicksTheLeastWeightedSum) {
-  EXPECT_EQ(rank_all(RankMethod::kWeightedSum, table_of(kFront, {1, 10})).order[0].index, 4u);
-  EXPECT_EQ(rank_all(RankMethod::kWeightedSum, table_of(kFront, {10, 1})).order[0].index, 0u);
+  EXPECT_EQ(rank_all(RankMethod::kWeightedSum, table_with(kFront, {1, 10})).order[0].index, 4u);
+  EXPECT_EQ(rank_all(RankMethod::kWeightedSum, table_with(kFront, {10, 1})).order[0].index, 0u);
 }
 
 TEST(Rank, PicksTheKneeWhateverTheWeights) {
-  const Ranking ranking = rank_all(RankMethod::kKnee, table_of(kFront, {1, 10}));
+  const Ranking ranking = rank_all(RankMethod::kKnee, table_with(kFront, {1, 10}));
   EXPECT_EQ(ranking.order[0].index, 2u);
   EXPECT_DOUBLE_EQ(ranking.order[0].score, -(1 - 0.65) / std::sqrt(2));
 }
 
 // C.-L. Hwang and K. Yoon's closeness, here for two criteria: d- / (d+ + d-).
 TEST(Rank, PicksTheGreatestCloseness) {
-  const Ranking ranking = rank_all(RankMethod::kTopsis, table_of(kFront));
+  const Ranking ranking = rank_all(RankMethod::kTopsis, table_with(kFront));
   const double ideal = std::hypot(0.35, 0.30), worst = std::hypot(0.65, 0.70);
   EXPECT_EQ(ranking.order[0].index, 2u);
   EXPECT_DOUBLE_EQ(ranking.order[0].score, 1 - worst / (ideal + worst));
@@ -94,7 +94,7 @@ TEST(Rank, PicksTheGreatestCloseness) {
 // Dominated hosts come in the order of their fronts, and only the first front is marked.
 TEST(Rank, PeelsFrontAfterFront) {
   for (const RankMethod method : kFrontMethods) {
-    const Ranking ranking = rank_all(method, table_of({{3, 1, 2, 0}, {3, 1, 2, 0}}));
+    const Ranking ranking = rank_all(method, table_with({{3, 1, 2, 0}, {3, 1, 2, 0}}));
     EXPECT_EQ(indices(ranking), (std::vector<std::uint32_t>{3, 1, 2, 0}));
     EXPECT_TRUE(ranking.order[0].front);
     EXPECT_FALSE(ranking.order[1].front);
@@ -104,23 +104,23 @@ TEST(Rank, PeelsFrontAfterFront) {
 TEST(Rank, PutsHostsWithoutDataLast) {
   const double none = std::nan("");
   for (const RankMethod method : kFrontMethods) {
-    const Ranking ranking = rank_all(method, table_of({{0, 90, 1, 5}, {none, 90, none, 2}}));
+    const Ranking ranking = rank_all(method, table_with({{0, 90, 1, 5}, {none, 90, none, 2}}));
     EXPECT_EQ(indices(ranking), (std::vector<std::uint32_t>{3, 1, 0, 2}));
   }
 }
 
 TEST(Rank, TakesNoMoreThanWanted) {
-  EXPECT_EQ(rank_all(RankMethod::kChebyshev, table_of(kFront), 2).order.size(), 2u);
-  EXPECT_TRUE(rank_all(RankMethod::kChebyshev, table_of(kFront), 0).order.empty());
+  EXPECT_EQ(rank_all(RankMethod::kChebyshev, table_with(kFront), 2).order.size(), 2u);
+  EXPECT_TRUE(rank_all(RankMethod::kChebyshev, table_with(kFront), 0).order.empty());
 }
 
 TEST(Rank, OrdersNobodyWhenNobodyIsLeft) {
-  for (const RankMethod method : kFrontMethods) EXPECT_TRUE(rank_all(method, table_of({{}, {}})).order.empty());
+  for (const RankMethod method : kFrontMethods) EXPECT_TRUE(rank_all(method, table_with({{}, {}})).order.empty());
 }
 
 TEST(Rank, BreaksTiesByHash) {
   Cluster cluster = cluster_of(20);
-  const CostTable costs = table_of({std::vector<double>(20, 7)});
+  const CostTable costs = table_with({std::vector<double>(20, 7)});
   VmRequest request = vm(1, 1);
   request.name = "one";
   const Query query = cluster.query(request);
@@ -180,7 +180,7 @@ RC_GTEST_PROP(Rank, OrdersEachFrontByScore, ()) {
   const auto count = *rc::gen::inRange<std::size_t>(1, 40);
   const auto numbers = rc::gen::map(rc::gen::inRange(0, 12), [](int n) { return double(n); });
   const CostTable costs =
-      table_of(*rc::gen::container<Matrix>(columns, rc::gen::container<std::vector<double>>(count, numbers)),
+      table_with(*rc::gen::container<Matrix>(columns, rc::gen::container<std::vector<double>>(count, numbers)),
                *rc::gen::container<std::vector<double>>(columns, numbers));
 
   const Ranking ranking = rank_all(method, costs);
@@ -213,7 +213,7 @@ RC_GTEST_PROP(Rank, GivesAPrefixWhenFewerAreWanted, ()) {
   const auto count = *rc::gen::inRange<std::size_t>(1, 120);
   const auto number = rc::gen::map(rc::gen::inRange(0, 9), [](int n) { return n == 8 ? std::nan("") : double(n); });
   const CostTable costs =
-      table_of(*rc::gen::container<Matrix>(3, rc::gen::container<std::vector<double>>(count, number)));
+      table_with(*rc::gen::container<Matrix>(3, rc::gen::container<std::vector<double>>(count, number)));
   const auto wanted = *rc::gen::inRange<std::size_t>(0, count + 2);
 
   const auto all = indices(rank_all(method, costs));
@@ -242,7 +242,7 @@ RC_GTEST_PROP(Rank, DoesNotDependOnRows, ()) {
       for (std::size_t k = 0; k < 3; ++k) shuffled[k].push_back(columns[k][i]);
     }
     Cluster cluster(changes);
-    const CostTable costs = table_of(shuffled);
+    const CostTable costs = table_with(shuffled);
     const Query query = cluster.query(vm(1, 1));
     Names names;
     for (const Ranked& one : rank(rules_of(method), query, costs, pareto_front(costs), count).order) {

@@ -7,7 +7,9 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "service/core/nova_state.h"
 #include "service/core/shown_text.h"
+#include "service/core/takes.h"
 
 namespace emplace::observe {
 namespace {
@@ -34,7 +36,7 @@ bool same(const HostRow& a, const HostRow& b) {
 
 bool same(const VmRow& a, const VmRow& b) {
   const auto key = [](const VmRow& v) {
-    return std::tie(v.name, v.host, v.state, v.source, v.project, v.group, v.vcpus, v.memory_mib, v.disk_gib);
+    return std::tie(v.name, v.host, v.state, v.source, v.project, v.group, v.vcpus, v.memory_mib, v.disk_gib, v.takes);
   };
   return key(a) == key(b);
 }
@@ -67,7 +69,7 @@ VmRow merged(const VmRow& seen, const VmRow& known) {
   VmRow next = seen;
   next.numa_nodes = known.numa_nodes;
   next.cells = known.cells;
-  next.takes = known.takes;
+  next.takes = with_resources_of(known.host == seen.host ? known.takes : "", seen.takes);
   next.spread = known.spread;
   return next;
 }
@@ -120,7 +122,9 @@ void compare_hosts(const Picture& picture, const std::vector<HostRow>& seen, Dif
     }
     if (has_amounts(old) && !has_amounts(row)) ++to.hosts_emptied;
     HostRow next = merged(row, old);
-    if (!same(next, old)) to.named.push_back(std::move(next));
+    HostRow stored = next;  // the store keeps what was pushed, by then perhaps something else
+    stored.nova_state = keep_pushed(next.nova_state, old.nova_state);
+    if (!same(stored, old)) to.named.push_back(std::move(next));
   }
   const std::uint32_t cloud = picture.find_code(kCloud);
   for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kHosts); ++row) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "service/core/cells.h"
+#include "service/core/nova_state.h"
 #include "service/core/takes.h"
 #include "service/store/inventory_sql.h"
 #include "service/store/ledger_sql.h"
@@ -270,7 +271,14 @@ void InventoryWrite::leave_out_unchanged() {
   std::vector<std::string> names;
   for (const HostRow& host : hosts_.rows)
     if (present_hosts_.contains(host.name)) names.push_back(host.name);
-  if (!names.empty()) leave_out_named(hosts_, by_name(read_hosts(transaction_, names)));
+  if (!names.empty()) {
+    auto present = by_name(read_hosts(transaction_, names));
+    for (HostRow& host : hosts_.rows) {
+      if (const auto found = present.find(host.name); found != present.end())
+        host.nova_state = keep_pushed(host.nova_state, found->second.nova_state);
+    }
+    leave_out_named(hosts_, std::move(present));
+  }
   for (VmRow& vm : vms_.rows) keep_what_no_write_says(vm);
   vms_.leave_out([this](const VmRow& vm) {
     const auto found = present_vms_.find(vm.id);

@@ -1,0 +1,22 @@
+// What a host's nova_state says beyond what Nova's APIs tell: somebody who can see it (an agent on the host, a script
+// with access to Nova's database) pushes attributes of Nova's HostState, which stay until they are pushed anew, whatever
+// the cloud's next reading says. The state names them in "pushed", and what is pushed is no longer "unread".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "service/core/json.h"
+#include "service/core/result.h"
+
+namespace emplace {
+
+// `state` with these attributes in the place of those that were pushed before; an attribute that is null is none.
+// kInvalid, naming the attribute, for one that is not for others to say ("host", "service", "placement", ...).
+Result<std::string> with_pushed(std::string_view state, JsonValue attributes);
+
+// `fresh`, as a cloud's reading has it, with what was pushed onto `known`. A fresh state that says itself what was
+// pushed stays as it is.
+std::string keep_pushed(const std::string& fresh, const std::string& known);
+
+}  // namespace emplace

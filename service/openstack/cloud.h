@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "service/core/change.h"
+#include "service/core/takes.h"
 #include "service/core/uuid.h"
 
 namespace emplace::openstack {
@@ -49,6 +50,7 @@ struct Server {
   std::string name = {}, host = {}, node = {}, project = {};  // host, node empty: on none
   std::string vm_state = {}, task_state = {};
   double vcpus = 0, memory_mib = 0, disk_gib = 0;
+  ResourceAmounts resources = {};  // what its flavor asks for otherwise, or beside these
   bool deleted = false;
   bool unreachable = false;  // its cell does not answer: nothing but the id is known
 };
@@ -63,7 +65,7 @@ struct Provider {
   std::int64_t generation = 0;
   Uuid root = {};
   std::map<std::string, Inventory> inventories = {};  // by resource class
-  std::map<std::string, double> used = {};
+  std::map<Uuid, ResourceAmounts> allocations = {};  // by consumer
   std::vector<std::string> traits = {}, aggregates = {};
   std::vector<std::string> notes = {};  // on what of these was left out
 };

@@ -101,15 +101,15 @@ void NovaHosts::shut_down(const std::string& host, const Uuid& vm, Done done) {
 
 // Where it goes may not be known yet.
 Result<void> NovaHosts::check(const MoveOrder& order) const {
-  if (!order.to.empty()) {
-    if (auto hosts = check_hosts(order); !hosts) return hosts;
-  }
+  if (auto hosts = check_hosts(order); !hosts) return hosts;
   return read_job(order).map([](const LiveMigrationJob&) {});
 }
 
 Result<void> NovaHosts::check_hosts(const MoveOrder& order) const {
-  const std::string what = fmt::format("move of vm {} from host {} to host {}", order.vm_name, order.from, order.to);
+  const std::string to = order.to.empty() ? std::string() : " to host " + order.to;
+  const std::string what = fmt::format("move of vm {} from host {}{}", order.vm_name, order.from, to);
   for (const std::string& host : {order.from, order.to}) {
+    if (host.empty()) continue;
     if (!drives(host)) return fail(ErrorCode::kNotFound, fmt::format("{}: OpenStack has no host {}", what, host));
     if (is_nova_host(host)) continue;
     return fail(

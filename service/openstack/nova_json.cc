@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "service/core/nova_flavor.h"
 #include "service/openstack/reading.h"
 
 namespace emplace::openstack {
@@ -54,6 +55,7 @@ void read_flavor(JsonFields& row, bool boots_from_volume, Server& server, JsonEr
   flavor.whole("ram", server.memory_mib);
   flavor.whole("disk", root_gib);
   flavor.whole("ephemeral", ephemeral_gib);
+  server.resources = flavor_resources(flavor.value("extra_specs"), server.vcpus);
   // As Nova asks Placement for it.
   server.disk_gib = (boots_from_volume ? 0 : root_gib) + ephemeral_gib + std::ceil(swap_mib(flavor) / 1024);
 }

@@ -75,12 +75,26 @@ Result<Told<std::map<std::string, Inventory>>> read_inventories(std::string_view
                                  });
 }
 
-Result<Told<std::map<std::string, double>>> read_usages(std::string_view body) {
-  return read_classes<double>(body, "usages", [](JsonFields& by_class, const std::string& name, JsonErrors&) {
-    double used = 0;
-    by_class.require(name);
-    by_class.whole(name, used, {0, 9e15});
-    return used;
+Result<Told<std::map<Uuid, ResourceAmounts>>> read_allocations(std::string_view body) {
+  auto by_text = read_classes<ResourceAmounts>(
+      body, "allocations", [](JsonFields& by_consumer, const std::string& consumer, JsonErrors& errors) {
+        JsonFields row(by_consumer.value(consumer), by_consumer.path_of(consumer), errors);
+        if (!parse_uuid(consumer)) errors.add(row.path_of("") + ": wanted a uuid as consumer, found " + json_text(consumer));
+        row.require("resources");
+        const auto resources = row.value("resources");
+        JsonFields amounts(resources, row.path_of("resources"), errors);
+        ResourceAmounts all;
+        for (std::size_t i = 0; resources && resources->is_object() && i < resources->size(); ++i) {
+          const std::string name(resources->key(i));
+          amounts.require(name);
+          amounts.whole(name, all[name], {0, 9e15});
+        }
+        return all;
+      });
+  return by_text.map([](Told<std::map<std::string, ResourceAmounts>>& told) {
+    Told<std::map<Uuid, ResourceAmounts>> all{{}, std::move(told.notes)};
+    for (auto& [consumer, amounts] : told.rows) all.rows.emplace(*parse_uuid(consumer), std::move(amounts));
+    return all;
   });
 }
 

@@ -16,7 +16,7 @@ inline constexpr std::string_view kPlacementVersion = "1.19";
 
 Result<Listed<Provider>> read_providers(std::string_view body);  // without what follows
 Result<Told<std::map<std::string, Inventory>>> read_inventories(std::string_view body);
-Result<Told<std::map<std::string, double>>> read_usages(std::string_view body);
+Result<Told<std::map<Uuid, ResourceAmounts>>> read_allocations(std::string_view body);  // by consumer
 Result<Told<std::vector<std::string>>> read_traits(std::string_view body);
 Result<Told<std::vector<std::string>>> read_provider_aggregates(std::string_view body);
 

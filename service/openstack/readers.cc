@@ -59,10 +59,17 @@ Result<void> take(const Result<std::string>& body, Read read, Rows& rows, std::v
   return {};
 }
 
-// What a provider's documents say; `body`: of its inventories, usages, traits and aggregates.
+Result<void> take_allocations(const Result<std::string>& body, Provider& one) {
+  auto taken = take(body, read_allocations, one.allocations, one.notes);
+  if (taken || taken.error().code != ErrorCode::kNotFound) return taken;
+  one.notes.push_back("allocations: " + taken.error().message);
+  return {};
+}
+
+// What a provider's documents say; `body`: of its inventories, allocations, traits and aggregates.
 Result<void> fill(Provider& one, const Result<std::string>* body) {
   const auto filled = take(body[0], read_inventories, one.inventories, one.notes)
-                          .and_then([&] { return take(body[1], read_usages, one.used, one.notes); })
+                          .and_then([&] { return take_allocations(body[1], one); })
                           .and_then([&] { return take(body[2], read_traits, one.traits, one.notes); })
                           .and_then([&] { return take(body[3], read_provider_aggregates, one.aggregates, one.notes); });
   for (std::string& note : one.notes) note = "provider " + to_string(one.id) + ": " + note;
@@ -136,7 +143,7 @@ Result<void> PlacementReader::check(Deadline deadline) {
 Result<void> PlacementReader::fill(std::vector<Provider>& some, Deadline deadline) {
   std::vector<ServiceCall> calls;
   for (const Provider& one : some) {
-    for (const char* part : {"inventories", "usages", "traits", "aggregates"}) {
+    for (const char* part : {"inventories", "allocations", "traits", "aggregates"}) {
       calls.push_back({"placement", fmt::format("/resource_providers/{}/{}", to_string(one.id), part),
                        std::string(kPlacementVersion)});
     }
@@ -159,7 +166,6 @@ Result<Told<std::map<Uuid, Provider>>> PlacementReader::providers(const std::map
   Told<std::map<Uuid, Provider>> all{{}, std::move(listed->notes)};
   std::vector<Provider> wanted;
   for (Provider& one : listed->rows) {
-    if (one.id != one.root) continue;
     const auto found = known.find(one.id);
     if (found != known.end() && found->second.generation == one.generation) {
       all.rows.emplace(one.id, found->second);

@@ -44,8 +44,8 @@ class PlacementReader {
 
   Result<void> check(Deadline deadline);
 
-  // All root providers. Of those in `known` with the same generation nothing more is asked: any change of inventories,
-  // usages, traits or aggregates raises it.
+  // All providers, those of devices below their hosts' too. Of those in `known` with the same generation nothing more is asked: any change of inventories,
+  // allocations, traits or aggregates raises it.
   Result<Told<std::map<Uuid, Provider>>> providers(const std::map<Uuid, Provider>& known, Deadline deadline);
 
  private:

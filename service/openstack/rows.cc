@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <unordered_map>
 
 #include "service/core/json.h"
+#include "service/openstack/consumers.h"
 
 namespace emplace::openstack {
 namespace {
@@ -17,16 +19,40 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& wor
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-using Names = std::map<Uuid, std::string>;  // of hosts, by hypervisor
+using Providers = std::map<Uuid, Provider>;  // of hosts, with all below them
 
-Names host_names(const std::vector<Hypervisor>& hypervisors) {
-  std::map<std::string_view, int> nodes;
-  for (const Hypervisor& one : hypervisors) ++nodes[one.host];
-  Names names;
-  for (const Hypervisor& one : hypervisors) {
-    names[one.id] = nodes[one.host] == 1 ? one.host : one.host + '/' + one.node;
+// A hypervisor that changed its name leaves its old node behind, with a provider that nobody uses: of a service's nodes
+// then exactly one is in use. Only Ironic has several.
+struct Nodes {
+  std::map<Uuid, std::string> names;  // of hosts, by hypervisor
+  std::set<Uuid> stale;
+};
+
+bool is_in_use(const Hypervisor& one, const Providers& providers, const std::set<std::pair<std::string, std::string>>& used) {
+  const auto provider = providers.find(one.id);
+  return used.contains({one.host, one.node}) || (provider != providers.end() && !provider->second.allocations.empty());
+}
+
+Nodes nodes_of(const Cloud& cloud, const Providers& providers, std::vector<std::string>& notes) {
+  std::set<std::pair<std::string, std::string>> used;  // host and node
+  for (const auto& [id, server] : cloud.servers.rows) used.emplace(server.host, server.node);
+  std::map<std::string_view, std::vector<const Hypervisor*>> by_host;
+  for (const Hypervisor& one : cloud.hypervisors.rows) by_host[one.host].push_back(&one);
+  Nodes nodes;
+  for (const auto& [host, all] : by_host) {
+    const auto in_use = [&](const Hypervisor* one) { return is_in_use(*one, providers, used); };
+    const bool is_renamed = all.size() > 1 && all.front()->type != "ironic" && std::ranges::count_if(all, in_use) == 1;
+    for (const Hypervisor* one : all) {
+      const bool is_stale = is_renamed && !in_use(one);
+      nodes.names[one->id] = all.size() == 1 || (is_renamed && !is_stale) ? one->host : one->host + '/' + one->node;
+      if (!is_stale) continue;
+      nodes.stale.insert(one->id);
+      notes.push_back("host " + std::string(host) + ": its node " + one->node +
+                      " has no servers and no allocations, and another node is in use: it is held for a leftover of a "
+                      "renamed host (openstack resource provider delete " + to_string(one->id) + ")");
+    }
   }
-  return names;
+  return nodes;
 }
 
 // ---- amounts
@@ -64,8 +90,7 @@ void set_amounts(HostRow& row, const Provider& provider, const std::vector<const
     reserved = inventory->reserved;
     ratio = inventory->ratio;
   };
-  const Inventory* cpus = find_class(provider, "VCPU");
-  put(cpus ? cpus : find_class(provider, "PCPU"), row.vcpus, row.vcpus_reserved, row.cpu_allocation_ratio);
+  put(find_class(provider, "VCPU"), row.vcpus, row.vcpus_reserved, row.cpu_allocation_ratio);
   put(find_class(provider, "MEMORY_MB"), row.memory_mib, row.memory_reserved_mib, row.ram_allocation_ratio);
   const Inventory* disk = find_class(provider, "DISK_GB");
   put(disk ? disk : find_shared_disk(provider, sharing), row.disk_gib, row.disk_reserved_gib,
@@ -75,8 +100,12 @@ void set_amounts(HostRow& row, const Provider& provider, const std::vector<const
 // ---- nova_state
 
 void write_placement(JsonWriter& writer, const Provider& provider) {
+  ResourceAmounts used;
+  for (const auto& [consumer, amounts] : provider.allocations) {
+    for (const auto& [name, amount] : amounts) used[name] += amount;
+  }
   writer.key("placement").open().key("used").open();
-  for (const auto& [name, amount] : provider.used) writer.number(name, amount);
+  for (const auto& [name, amount] : used) writer.number(name, amount);
   writer.close().key("inventories").open();
   for (const auto& [name, inventory] : provider.inventories) {
     writer.key(name).open().number("total", inventory.total).number("reserved", inventory.reserved);
@@ -126,8 +155,8 @@ std::string nova_state(const Hypervisor& one, const Provider* provider, const Co
 
 class Hosts {
  public:
-  Hosts(const Cloud& cloud, const Names& names, std::vector<std::string>& notes)
-      : cloud_(cloud), names_(names), sharing_(sharing_providers(cloud.providers.rows)), notes_(notes) {
+  Hosts(const Cloud& cloud, const Providers& providers, const Nodes& nodes, std::vector<std::string>& notes)
+      : cloud_(cloud), providers_(providers), nodes_(nodes), sharing_(sharing_providers(providers)), notes_(notes) {
     for (const auto& [id, server] : cloud.servers.rows) {
       if (is_io_heavy(server)) ++io_heavy_[{server.host, server.node}];
     }
@@ -139,12 +168,12 @@ class Hosts {
   HostRow row(const Hypervisor& one) const {
     const auto at = cloud_.services.rows.find(one.host);
     const ComputeService* const service = at == cloud_.services.rows.end() ? nullptr : &at->second;
-    const auto found = cloud_.providers.rows.find(one.id);
-    const Provider* const provider = found == cloud_.providers.rows.end() ? nullptr : &found->second;
+    const auto found = providers_.find(one.id);
+    const Provider* const provider = found == providers_.end() ? nullptr : &found->second;
     HostRow row;
-    row.name = names_.at(one.id);
+    row.name = nodes_.names.at(one.id);
     row.source = kSource;
-    row.state = state(one, service, provider);
+    row.state = nodes_.stale.contains(one.id) ? HostState::kDown : state(one, service, provider);
     if (service) row.zone = service->zone;
     const auto member = aggregates_.find(one.host);
     if (member != aggregates_.end()) row.aggregates = member->second;
@@ -171,7 +200,8 @@ class Hosts {
   }
 
   const Cloud& cloud_;
-  const Names& names_;
+  const Providers& providers_;
+  const Nodes& nodes_;
   const std::vector<const Provider*> sharing_;
   std::vector<std::string>& notes_;
   std::map<std::pair<std::string, std::string>, int> io_heavy_;  // by host and node
@@ -180,53 +210,130 @@ class Hosts {
 
 // ---- vms
 
-struct Places {
-  std::map<std::pair<std::string, std::string>, std::string> by_node;  // host name by host and node
-  std::unordered_map<std::string, std::string> by_host;
-};
-
-Places places_of(const Cloud& cloud, const Names& names) {
-  Places places;
+// The hypervisor of each server that is on one. A node that Nova does not list is any of its service's.
+std::map<Uuid, Uuid> places_of(const Cloud& cloud, const Nodes& nodes) {
+  std::map<std::pair<std::string, std::string>, Uuid> by_node;
+  std::unordered_map<std::string, Uuid> by_host;
   for (const Hypervisor& one : cloud.hypervisors.rows) {
-    places.by_node[{one.host, one.node}] = names.at(one.id);
-    places.by_host[one.host] = names.at(one.id);
+    by_node[{one.host, one.node}] = one.id;
+    if (!nodes.stale.contains(one.id)) by_host[one.host] = one.id;
+  }
+  std::map<Uuid, Uuid> places;
+  for (const auto& [id, server] : cloud.servers.rows) {
+    const auto exact = by_node.find({server.host, server.node});
+    const auto any = by_host.find(server.host);
+    if (exact != by_node.end()) {
+      places.emplace(id, exact->second);
+    } else if (any != by_host.end()) {
+      places.emplace(id, any->second);
+    }
   }
   return places;
 }
 
-// The name of the host that a server is on; empty for none, and for one that Nova does not list.
-std::string place_of(const Server& server, const Places& places) {
-  const auto exact = places.by_node.find({server.host, server.node});
-  if (exact != places.by_node.end()) return exact->second;
-  const auto only = places.by_host.find(server.host);
-  return only == places.by_host.end() ? std::string() : only->second;
+// What a row's vCPUs, memory and disk do not say.
+std::string takes_of(const ResourceAmounts& amounts, const VmRow& row, const Provider* provider) {
+  const std::map<std::string_view, double> said{{"VCPU", row.vcpus}, {"MEMORY_MB", row.memory_mib}, {"DISK_GB", row.disk_gib}};
+  std::vector<Taken> takes;
+  for (const auto& [name, amount] : amounts) {
+    const auto same = said.find(name);
+    if (same == said.end() ? amount == 0 : amount == same->second) continue;
+    const Inventory* inventory = provider ? find_class(*provider, name) : nullptr;
+    const double limit = inventory ? (inventory->total - inventory->reserved) * inventory->ratio : amount;
+    takes.push_back({std::string(kResourceTake) + name, amount, std::max(0.0, limit)});
+  }
+  return write_takes(takes);
 }
 
-std::vector<VmRow> vm_rows(const Cloud& cloud, const Names& names, std::vector<std::string>& notes) {
-  const Places places = places_of(cloud, names);
-  std::map<Uuid, std::string> groups;
-  for (const ServerGroup& group : cloud.groups.rows) {
-    for (const Uuid& member : group.members) groups[member] = to_string(group.id);
+class Vms {
+ public:
+  Vms(const Cloud& cloud, const Providers& providers, const Nodes& nodes, std::vector<std::string>& notes)
+      : cloud_(cloud),
+        providers_(providers),
+        nodes_(nodes),
+        notes_(notes),
+        all_(consumptions(cloud, providers, places_of(cloud, nodes))) {
+    for (const ServerGroup& group : cloud.groups.rows) {
+      for (const Uuid& member : group.members) groups_[member] = to_string(group.id);
+    }
   }
-  std::vector<VmRow> rows;
-  rows.reserve(cloud.servers.rows.size());
-  for (const auto& [id, server] : cloud.servers.rows) {
-    VmRow& row = rows.emplace_back();
-    row.id = id;
+
+  std::vector<VmRow> rows() {
+    std::vector<VmRow> rows;
+    rows.reserve(cloud_.servers.rows.size() + all_.others.size());
+    for (const auto& [id, server] : cloud_.servers.rows) rows.push_back(row_of(server));
+    for (const Consumption& one : all_.others) {
+      if (nodes_.names.contains(one.host)) rows.push_back(row_of(one));
+    }
+    note_orphans();
+    return rows;
+  }
+
+ private:
+  const Provider* provider_of(const Uuid& host) const {
+    const auto found = providers_.find(host);
+    return found == providers_.end() ? nullptr : &found->second;
+  }
+
+  VmRow row_of(const Server& server) {
+    VmRow row;
+    row.id = server.id;
     row.name = server.name;
-    row.host = place_of(server, places);
     row.state = vm_state_of(server);
     row.source = kSource;
     row.project = server.project;
-    const auto group = groups.find(id);
-    if (group != groups.end()) row.group = group->second;
+    const auto group = groups_.find(server.id);
+    if (group != groups_.end()) row.group = group->second;
     row.vcpus = server.vcpus, row.memory_mib = server.memory_mib, row.disk_gib = server.disk_gib;
-    if (row.host.empty() && !server.host.empty()) {
-      notes.push_back("vm " + to_string(id) + ": on host " + server.host + ", which Nova's hypervisors lack");
+    const auto counted = all_.servers.find(server.id);
+    if (counted != all_.servers.end() && nodes_.names.contains(counted->second.host)) {
+      row.host = nodes_.names.at(counted->second.host);
+      row.takes = takes_of(counted->second.amounts, row, provider_of(counted->second.host));
+    } else if (!server.host.empty()) {
+      notes_.push_back("vm " + to_string(server.id) + ": on host " + server.host + ", which Nova's hypervisors lack");
+    }
+    return row;
+  }
+
+  // What Placement has given to others than a host's servers: a row of its own that takes the room.
+  VmRow row_of(const Consumption& one) const {
+    const auto amount = [&](std::string_view name) {
+      const auto found = one.amounts.find(name);
+      return found == one.amounts.end() ? 0 : found->second;
+    };
+    VmRow row;
+    row.id = one.id;
+    const auto server = cloud_.servers.rows.find(one.server);
+    const bool moves = server != cloud_.servers.rows.end();
+    row.name = moves ? "allocation of " + server->second.name : "allocation of no server";
+    row.state = moves ? VmState::kMigrating : VmState::kPlaced;
+    row.source = kSource;
+    if (moves) row.project = server->second.project;
+    row.host = nodes_.names.at(one.host);
+    row.vcpus = amount("VCPU"), row.memory_mib = amount("MEMORY_MB"), row.disk_gib = amount("DISK_GB");
+    row.takes = takes_of(one.amounts, row, provider_of(one.host));
+    return row;
+  }
+
+  void note_orphans() {
+    std::map<std::string, ResourceAmounts> by_host;
+    for (const Consumption& one : all_.others) {
+      if (!one.server.is_zero() || !nodes_.names.contains(one.host)) continue;
+      for (const auto& [name, amount] : one.amounts) by_host[nodes_.names.at(one.host)][name] += amount;
+    }
+    for (const auto& [host, amounts] : by_host) {
+      notes_.push_back("host " + host + ": Placement has given " + to_text(amounts) +
+                       " to consumers that are none of its servers; they count (nova-manage placement audit)");
     }
   }
-  return rows;
-}
+
+  const Cloud& cloud_;
+  const Providers& providers_;
+  const Nodes& nodes_;
+  std::vector<std::string>& notes_;
+  const Consumptions all_;
+  std::map<Uuid, std::string> groups_;  // by member
+};
 
 // On what of the tables was left out.
 std::vector<std::string> notes_of(const Cloud& cloud) {
@@ -263,7 +370,8 @@ VmState vm_state_of(const Server& server) {
 CloudRows rows_of(const Cloud& cloud) {
   CloudRows rows;
   rows.notes = notes_of(cloud);
-  const Names names = host_names(cloud.hypervisors.rows);
+  const Providers providers = root_providers(cloud.providers.rows);
+  const Nodes nodes = nodes_of(cloud, providers, rows.notes);
   if (cloud.aggregates.known()) {
     auto& all = rows.report.aggregates.emplace();
     for (const NovaAggregate& one : cloud.aggregates.rows) all.push_back({one.name, one.metadata});
@@ -273,12 +381,12 @@ CloudRows rows_of(const Cloud& cloud) {
     for (const ServerGroup& one : cloud.groups.rows) all.push_back({to_string(one.id), one.policy, one.max_per_host});
   }
   if (cloud.hypervisors.known() && cloud.services.known() && cloud.providers.known() && cloud.aggregates.known()) {
-    const Hosts hosts(cloud, names, rows.notes);
+    const Hosts hosts(cloud, providers, nodes, rows.notes);
     auto& all = rows.report.hosts.emplace();
     for (const Hypervisor& one : cloud.hypervisors.rows) all.push_back(hosts.row(one));
   }
   if (cloud.servers.known() && rows.report.hosts && cloud.groups.known()) {
-    rows.report.vms = vm_rows(cloud, names, rows.notes);
+    rows.report.vms = Vms(cloud, providers, nodes, rows.notes).rows();
   }
   return rows;
 }

@@ -85,7 +85,7 @@ const std::map<char, Read>& readers() {
       {'r', [](std::string_view body) { require(is_utf8(openstack::refusal_of(body)), "a refusal is UTF-8"); }},
       {'p', [](std::string_view body) { read_of(openstack::read_providers(body)); }},
       {'n', [](std::string_view body) { read_of(openstack::read_inventories(body)); }},
-      {'u', [](std::string_view body) { read_of(openstack::read_usages(body)); }},
+      {'u', [](std::string_view body) { read_of(openstack::read_allocations(body)); }},
       {'t', [](std::string_view body) { read_of(openstack::read_traits(body)); }},
       {'e', [](std::string_view body) { read_of(openstack::read_provider_aggregates(body)); }},
       {'l', [](std::string_view body) { read_of(openstack::read_caller(body)); }},

@@ -85,6 +85,8 @@ class Cloud:
             self.servers[i].update(deleted=True, updated=self.now())
             self.generations[self.servers[i]["host"]] += 1
         for i, host in wanted.get("move", {}).items():
+            for changed in (self.servers[int(i)]["host"], host):
+                self.generations[changed] += 1
             self.servers[int(i)].update(host=host, updated=self.now())
         for _ in range(wanted.get("boot", 0)):
             self.boot()
@@ -108,7 +110,7 @@ class Cloud:
             if name in found and "marker" not in query and query.get("offset", ["0"])[0] == "0":
                 found = {**found, name: rows + found[name]}
         for name, rows in found.items():
-            if self.hide_keys and isinstance(rows, list):
+            if self.hide_keys and isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
                 found = {**found, name: [{key: value for key, value in row.items() if key not in self.hide_keys} for row in rows]}
         return found
 
@@ -325,9 +327,10 @@ class Cloud:
                 return {"total": total, "reserved": reserved, "min_unit": 1, "max_unit": total, "step_size": 1, "allocation_ratio": ratio}
             return {**generation, "inventories": {"VCPU": inventory(64, 0, 16.0), "MEMORY_MB": inventory(262144, 512, 1.5),
                                                   "DISK_GB": inventory(2000, 10, 1.0)}}
-        if part == "usages":
-            here = sum(1 for s in self.servers.values() if s["host"] == i and not s["deleted"]) if len(self.servers) < 1000 else 15
-            return {**generation, "usages": {"VCPU": 2 * here, "MEMORY_MB": 4096 * here, "DISK_GB": 21 * here}}
+        if part == "allocations":
+            here = [one for one, s in self.servers.items() if s["host"] == i and not s["deleted"]]
+            amounts = {"VCPU": 2, "MEMORY_MB": 4096, "DISK_GB": 21}
+            return {**generation, "allocations": {uuid(2, one): {"resources": amounts} for one in here}}
         if part == "traits":
             return {**generation, "traits": ["COMPUTE_NODE", "HW_CPU_X86_AVX2"]}
         return {**generation, "aggregates": [uuid(5, 1)] if i % 4 == 0 else []}

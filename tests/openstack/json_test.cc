@@ -214,7 +214,8 @@ TEST(Placement, SaysWhatAProviderHas) {
   EXPECT_EQ(inventories->rows.at("VCPU").total, 64);
   EXPECT_EQ(inventories->rows.at("VCPU").reserved, 2);
   EXPECT_EQ(inventories->rows.at("VCPU").ratio, 16.0);
-  EXPECT_EQ(read_usages(R"({"usages":{"VCPU":3}})")->rows.at("VCPU"), 3);
+  const Uuid consumer = *parse_uuid("00000000-0000-4000-8000-000000000009");
+  EXPECT_EQ(read_allocations(R"({"allocations":{"00000000-0000-4000-8000-000000000009":{"resources":{"VCPU":3}}}})")->rows.at(consumer).at("VCPU"), 3);
   EXPECT_EQ(read_traits(R"({"traits":["A",null,"B"]})")->rows, (std::vector<std::string>{"A", "B"}));
   const auto odd = read_inventories(R"({"inventories":{"VCPU":{},"DISK_GB":null,"MEMORY_MB":{"total":5}}})");
   ASSERT_TRUE(odd) << odd.error().message;
@@ -222,8 +223,11 @@ TEST(Placement, SaysWhatAProviderHas) {
   EXPECT_EQ(odd->notes, (std::vector<std::string>{
                             "Placement's answer: inventories.VCPU.total: wanted a value, found none: it is left out",
                             "Placement's answer: inventories.DISK_GB: wanted an object, found null: it is left out"}));
-  EXPECT_EQ(read_usages(R"({"usages":{"VCPU":null,"DISK_GB":3}})")->rows.size(), 1u);
-  EXPECT_FALSE(read_usages("{}"));
+  const auto others = read_allocations(R"({"allocations":{"00000000-0000-4000-8000-000000000008":{"resources":{"VCPU":null}},
+      "x":{"resources":{}},"00000000-0000-4000-8000-000000000007":null,"00000000-0000-4000-8000-000000000009":{"resources":{"DISK_GB":3}}}})");
+  EXPECT_EQ(others->rows.size(), 1u);
+  EXPECT_EQ(others->notes.size(), 3u);
+  EXPECT_FALSE(read_allocations("{}"));
   EXPECT_FALSE(read_providers(R"({"resource_providers":[{"uuid":"00000000-0000-4000-8000-000000000001"}]})"));
   EXPECT_FALSE(read_inventories(R"({"inventories":[]})"));
 }

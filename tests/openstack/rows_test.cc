@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "service/core/json.h"
 
 namespace emplace::openstack {
@@ -62,6 +64,7 @@ TEST(HostRows, HaveWhatPlacementSays) {
 TEST(HostRows, AreNamedAfterTheirNodeWhereAServiceHasSeveral) {
   Cloud cloud = small_cloud();
   cloud.hypervisors.rows.push_back({id_of(2), "n2", "c1"});
+  for (Hypervisor& one : cloud.hypervisors.rows) one.type = "ironic";
   cloud.servers.rows.at(id_of(9)).node = "n2";
 
   const CloudReport report = rows_of(cloud).report;
@@ -69,6 +72,29 @@ TEST(HostRows, AreNamedAfterTheirNodeWhereAServiceHasSeveral) {
   EXPECT_EQ(report.hosts->at(0).name, "c1/n1");
   EXPECT_EQ(report.hosts->at(1).name, "c1/n2");
   EXPECT_EQ(report.vms->at(0).host, "c1/n2");
+}
+
+TEST(HostRows, KeepTheirNameWhereANodeWasRenamed) {
+  Cloud cloud = small_cloud();
+  cloud.hypervisors.rows.push_back({id_of(2), "n1.example.com", "c1"});
+  cloud.servers.rows.at(id_of(9)).node = "n1.example.com";
+
+  const CloudRows rows = rows_of(cloud);
+
+  EXPECT_EQ(rows.report.hosts->at(0).name, "c1/n1");
+  EXPECT_EQ(rows.report.hosts->at(0).state, HostState::kDown);
+  EXPECT_EQ(rows.report.hosts->at(1).name, "c1");
+  EXPECT_EQ(rows.report.vms->at(0).host, "c1");
+  EXPECT_TRUE(std::ranges::any_of(rows.notes, [](const std::string& note) { return note.starts_with("host c1: its node n1 has no servers"); }));
+}
+
+TEST(HostRows, AreAllNamedAfterTheirNodeWhereNobodyKnowsWhichIsInUse) {
+  Cloud cloud = small_cloud();
+  cloud.hypervisors.rows.push_back({id_of(2), "n1.example.com", "c1"});
+  cloud.servers.rows.clear();
+  const CloudReport report = rows_of(cloud).report;
+  EXPECT_EQ(report.hosts->at(0).name, "c1/n1");
+  EXPECT_EQ(report.hosts->at(1).name, "c1/n1.example.com");
 }
 
 TEST(HostRows, AreDownWithoutAProvider) {
@@ -149,6 +175,37 @@ TEST(VmRows, SayOnWhichUnknownHostTheyAre) {
   EXPECT_EQ(rows.report.vms->at(0).host, "");
   ASSERT_EQ(rows.notes.size(), 1u);
   EXPECT_NE(rows.notes[0].find("on host gone"), std::string::npos);
+}
+
+TEST(VmRows, SayWhatElseTheyTakeOfTheirHost) {
+  Cloud cloud = small_cloud();
+  EXPECT_EQ(rows_of(cloud).report.vms->at(0).takes, "");
+
+  Provider& provider = cloud.providers.rows.at(id_of(1));
+  const Server& server = cloud.servers.rows.at(id_of(9));
+  provider.inventories["PCPU"] = {56, 0, 1};
+  provider.allocations[id_of(9)] = {{"PCPU", server.vcpus}, {"MEMORY_MB", server.memory_mib}, {"DISK_GB", server.disk_gib}};
+
+  const VmRow vm = rows_of(cloud).report.vms->at(0);
+
+  EXPECT_EQ(vm.vcpus, server.vcpus);
+  EXPECT_EQ(resources_in(vm.takes), (ResourceAmounts{{"PCPU", server.vcpus}, {"VCPU", 0}}));
+}
+
+TEST(VmRows, AreThereForWhatPlacementHasGivenToOthers) {
+  Cloud cloud = small_cloud();
+  cloud.providers.rows.at(id_of(1)).allocations[id_of(77)] = {{"VCPU", 126}, {"CUSTOM_X", 1}};
+
+  const CloudRows rows = rows_of(cloud);
+
+  ASSERT_EQ(rows.report.vms->size(), 2u);
+  const VmRow& orphan = rows.report.vms->at(1);
+  EXPECT_EQ(orphan.name, "allocation of no server");
+  EXPECT_EQ(orphan.host, "c1");
+  EXPECT_EQ(orphan.vcpus, 126);
+  EXPECT_EQ(resources_in(orphan.takes), (ResourceAmounts{{"CUSTOM_X", 1}}));
+  ASSERT_EQ(rows.notes.size(), 1u);
+  EXPECT_NE(rows.notes[0].find("host c1: Placement has given CUSTOM_X 1;VCPU 126 to consumers"), std::string::npos);
 }
 
 TEST(VmState, IsThatOfVmAndTask) {

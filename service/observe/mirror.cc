@@ -14,7 +14,7 @@
 namespace emplace::observe {
 namespace {
 
-constexpr std::string_view kCloud = "openstack", kLibvirt = "libvirt";
+constexpr std::string_view kCloud = "openstack", kPlacement = "placement", kLibvirt = "libvirt";
 constexpr std::size_t kRowsAWrite = 2000;  // other writers wait for a transaction
 constexpr std::size_t kFew = 2;            // rows that may always go
 
@@ -158,6 +158,13 @@ void compare_vms(const Picture& picture, const CloudReport& report, Difference& 
     if (ids.contains(id)) continue;
     to.vms.push_back(VmRemoved{id, std::nullopt});
     if (!report.deleted_vms.contains(id)) ++to.vms_gone;
+  }
+  // Allocations come and go: the brake is for vms.
+  const std::uint32_t placement = picture.find_code(kPlacement);
+  for (std::uint32_t row = 0; placement != kNoRow && row < picture.rows(Table::kVms); ++row) {
+    if (picture[vms::source].get(row) != placement || picture[vms::claim].valid(row)) continue;
+    const Uuid id = picture[vms::id][row];
+    if (!ids.contains(id)) to.vms.push_back(VmRemoved{id, std::nullopt});
   }
 }
 

@@ -11,7 +11,7 @@
 namespace emplace::openstack {
 namespace {
 
-constexpr std::string_view kSource = "openstack";
+constexpr std::string_view kSource = "openstack", kAllocations = "placement";
 constexpr std::string_view kSharing = "MISC_SHARES_VIA_AGGREGATE";
 
 template <std::size_t N>
@@ -28,7 +28,8 @@ struct Nodes {
   std::set<Uuid> stale;
 };
 
-bool is_in_use(const Hypervisor& one, const Providers& providers, const std::set<std::pair<std::string, std::string>>& used) {
+bool is_in_use(const Hypervisor& one, const Providers& providers,
+               const std::set<std::pair<std::string, std::string>>& used) {
   const auto provider = providers.find(one.id);
   return used.contains({one.host, one.node}) || (provider != providers.end() && !provider->second.allocations.empty());
 }
@@ -307,7 +308,7 @@ class Vms {
     const bool moves = server != cloud_.servers.rows.end();
     row.name = moves ? "allocation of " + server->second.name : "allocation of no server";
     row.state = moves ? VmState::kMigrating : VmState::kPlaced;
-    row.source = kSource;
+    row.source = kAllocations;
     if (moves) row.project = server->second.project;
     row.host = nodes_.names.at(one.host);
     row.vcpus = amount("VCPU"), row.memory_mib = amount("MEMORY_MB"), row.disk_gib = amount("DISK_GB");

@@ -109,9 +109,9 @@ class Selections(Destinations):
 
     def test_name_what_no_rule_read(self):
         self.load(64)
-        answer = self.ask(spec(force_nodes=["n1"]))
-        self.assertEqual(answer.json["not_considered"], ["request_spec.force_nodes"])
-        self.assertEqual(answer.json["decision"]["not_considered"], ["request_spec.force_nodes"])
+        answer = self.ask(spec(novelty_of_a_later_release=["n1"]))
+        self.assertEqual(answer.json["not_considered"], ["request_spec.novelty_of_a_later_release"])
+        self.assertEqual(answer.json["decision"]["not_considered"], ["request_spec.novelty_of_a_later_release"])
 
 
 class NovaRules(Destinations):

@@ -265,7 +265,10 @@ class Cloud:
         server = self.servers[one["server"]]
         server.update(task=None, updated=self.now())
         if self.status(one) == "completed":
-            server["host"] = int((self.migration["ends_on"] or one["to"])[1:])
+            to = int((self.migration["ends_on"] or one["to"])[1:])
+            for changed in (server["host"], to):
+                self.generations[changed] += 1
+            server["host"] = to
         elif self.migration["fault"]:
             server["vm_state"] = "error"
 

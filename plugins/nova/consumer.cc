@@ -1,6 +1,9 @@
 // What an instance takes of a host, as HostState.consume_from_request in nova/scheduler/host_manager.py does it: its
 // NUMA cells are fitted once more, and its devices come from near the cells that they got. What vCPUs, memory, disk,
 // the counts of instances and of operations become follows from the vm's row alone (HostStates).
+//
+// Where Nova fails on the way, it says so in its log and goes on with the next instance; what it had not counted until
+// then is never counted. It counts cells first, then the devices of one request after the other, then operations.
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -9,6 +12,7 @@
 
 #include "numa_fit.h"
 #include "rules.h"
+#include "takes.h"
 
 namespace emplace::nova {
 namespace {
@@ -89,7 +93,8 @@ class Taking {
     writer.Key("takes");
     writer.StartArray();
     for (std::size_t i = 0; after_ && i < after_->cells.size(); ++i) write_cell(writer, i);
-    write_pools(writer);
+    if (!failed_) write_pools(writer);
+    if (failed_) write_take(writer, std::string(kOperations), 0, kNoLimit);
     writer.EndArray();
     if (fitted_) write_spec(writer);
     writer.EndObject();
@@ -109,6 +114,7 @@ class Taking {
       fitted_ = fitting.fitted();
       cells_ = fitting.chosen();
       after_ = consume(*host_.numa, *fitted_);
+      failed_ = !after_;
       return;
     }
   }
@@ -157,11 +163,11 @@ class Taking {
   }
 
   // A pool that was emptied is named even where nothing was in it: Nova drops it.
-  void write_pools(Writer& writer) const {
+  void write_pools(Writer& writer) {
     if (spec_.pci_requests.empty() || !host_.pci || !told_.pci || !host_.pci->fault.empty()) return;
     const PciPlace place{cells_, host_.numa ? host_.numa->cells : std::span<const NumaCell>()};
     PciTaking taking;
-    if (!taking.supports(*host_.pci, spec_.pci_requests, place)) return;
+    failed_ = !taking.supports(*host_.pci, spec_.pci_requests, place);
     const auto keys = keys_of(*told_.pci);
     for (std::size_t i = 0; i < host_.pci->pools.size(); ++i) {
       const std::uint32_t told = host_.pci->pools[i].place;
@@ -188,6 +194,7 @@ class Taking {
   std::optional<std::vector<FittedCell>> fitted_;  // nothing: no cells were asked for, or the host has none
   std::optional<NumaTopology> after_;
   std::vector<std::int64_t> cells_;  // ids of those that devices should be near
+  bool failed_ = false;              // Nova counts nothing more
 };
 
 class HostConsumer : public plugin::Consumer {

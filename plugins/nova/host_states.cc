@@ -145,12 +145,12 @@ std::shared_ptr<const HostState> with_uncounted(const HostState* told, const Unc
   auto state = std::make_shared<HostState>(told ? *told : HostState());
   TakesCounter counter(*state);
   for (const std::uint32_t vm : uncounted) {
+    const auto operations = counter.add(rows.takes(vm));
     if (rows.is_pending(vm)) {
-      ++state->io_ops;
+      state->io_ops += operations.value_or(1);
       if (state->instances) ++*state->instances;
       if (state->least_disk_gb) *state->least_disk_gb -= rows.disk_gib(vm);
     }
-    counter.add(rows.takes(vm));
   }
   counter.finish();
   state->version = next_version();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "numa_fit.h"
+#include "python_set.h"
 
 namespace emplace::nova {
 namespace {
@@ -79,18 +80,19 @@ Packing choose_packing(const NumaCell& host, const GuestCell& guest, bool reserv
   return requires_siblings ? Packing{} : Packing{1, 0};
 }
 
-std::vector<Cpu> free_of(const NumaCell& host, std::size_t core) {
-  std::vector<Cpu> free;
-  for (const Cpu cpu : host.core(core)) {
-    if (host.is_free(cpu)) free.push_back(cpu);
-  }
-  return free;
+using Cores = std::vector<std::vector<Cpu>>;
+
+// The free CPUs of each core, in the order in which Nova takes them.
+Cores free_cores(const NumaCell& host) {
+  const auto free = set_difference(host.dedicated_order, host.pinned);
+  Cores cores;
+  for (std::size_t core = 0; core < host.cores(); ++core) cores.push_back(set_intersection(host.core(core), free));
+  return cores;
 }
 
-std::vector<Cpu> take_cpus(const NumaCell& host, const Packing& packing, std::size_t wanted) {
+std::vector<Cpu> take_cpus(const Cores& cores, const Packing& packing, std::size_t wanted) {
   std::vector<Cpu> taken;
-  for (std::size_t core = 0; core < host.cores() && taken.size() < wanted; ++core) {
-    const auto free = free_of(host, core);
+  for (const auto& free : cores) {
     if (free.size() < packing.of) continue;
     const std::size_t most = packing.of == 0 ? free.size() : packing.threads;
     for (std::size_t i = 0; i < most && taken.size() < wanted; ++i) taken.push_back(free[i]);
@@ -98,11 +100,11 @@ std::vector<Cpu> take_cpus(const NumaCell& host, const Packing& packing, std::si
   return taken;
 }
 
-// The first free CPU that is left over; on a core of its own when cores are isolated.
-std::optional<Cpu> take_spare(const NumaCell& host, const Packing& packing, const std::vector<Cpu>& taken) {
+// The first free CPU that is left over. When cores are isolated it is on another one than the guest's, whose sibling
+// may be pinned all the same: the instance then can't be counted.
+std::optional<Cpu> take_spare(const Cores& cores, const Packing& packing, const std::vector<Cpu>& taken) {
   const auto is_taken = [&](Cpu cpu) { return std::ranges::find(taken, cpu) != taken.end(); };
-  for (std::size_t core = 0; core < host.cores(); ++core) {
-    const auto free = free_of(host, core);
+  for (const auto& free : cores) {
     if (packing.isolates && std::ranges::any_of(free, is_taken)) continue;
     const auto spare = std::ranges::find_if_not(free, is_taken);
     if (spare != free.end()) return *spare;
@@ -143,8 +145,9 @@ NumaObstacle fit_cell(const NumaCell& host, GuestCell& guest, const NumaLimits& 
 std::optional<Pinning> pin(const NumaCell& host, const GuestCell& guest, bool reserve) {
   const Packing packing = choose_packing(host, guest, reserve);
   if (packing.threads == 0) return std::nullopt;
-  Pinning pinning{take_cpus(host, packing, guest.dedicated_count), {}};
-  if (reserve) pinning.reserved = take_spare(host, packing, pinning.cpus);
+  const Cores cores = free_cores(host);
+  Pinning pinning{take_cpus(cores, packing, guest.dedicated_count), {}};
+  if (reserve) pinning.reserved = take_spare(cores, packing, pinning.cpus);
   return pinning;
 }
 

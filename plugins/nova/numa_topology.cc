@@ -4,6 +4,7 @@
 #include <map>
 
 #include "numa_reading.h"
+#include "python_set.h"
 
 namespace emplace::nova {
 namespace {
@@ -13,6 +14,7 @@ std::optional<Cpu> cpu_of(const Value& value) {
   return whole && *whole >= 0 && *whole <= kMostCpu ? std::optional(static_cast<Cpu>(*whole)) : std::nullopt;
 }
 
+// In the order of the set that Nova makes of the list.
 std::vector<Cpu> cpus_of(const Reading& cell, std::string_view key, const Value::List& list) {
   std::vector<Cpu> cpus;
   for (const Value& item : list) {
@@ -20,14 +22,12 @@ std::vector<Cpu> cpus_of(const Reading& cell, std::string_view key, const Value:
     if (!cpu) cell.refuse(key, "CPUs from 0 to " + std::to_string(kMostCpu), &item);
     cpus.push_back(*cpu);
   }
-  std::ranges::sort(cpus);
-  cpus.erase(std::unique(cpus.begin(), cpus.end()), cpus.end());
-  return cpus;
+  return set_of_assigned(set_of_added(cpus));
 }
 
-CpuSet set_of(const Reading& cell, std::string_view key) {
+CpuSet set_of(const std::vector<Cpu>& cpus) {
   CpuSet set;
-  for (const Cpu cpu : cpus_of(cell, key, cell.list(key))) set.insert(cpu);
+  for (const Cpu cpu : cpus) set.insert(cpu);
   return set;
 }
 
@@ -65,9 +65,10 @@ NumaCell host_cell_of(const Reading& reading) {
   cell.memory_used_mib = reading.whole_or_none("memory_usage").value_or(0);
   cell.cpu_usage = reading.whole_or_none("cpu_usage").value_or(0);
   cell.socket = reading.whole_or_none("socket");
-  cell.shared = set_of(reading, "cpuset");
-  cell.dedicated = set_of(reading, "pcpuset");
-  cell.pinned = set_of(reading, "pinned_cpus");
+  const auto cpus = [&](std::string_view key) { return cpus_of(reading, key, reading.list(key)); };
+  cell.dedicated_order = cpus("pcpuset");
+  cell.shared = set_of(cpus("cpuset")), cell.dedicated = set_of(cell.dedicated_order);
+  cell.pinned = set_of(cpus("pinned_cpus"));
   read_siblings(reading, cell);
   read_pages(reading, cell);
   read_networks(reading, cell);
@@ -94,6 +95,14 @@ CpuSet CpuSet::without(const CpuSet& other) const {
 std::span<const Cpu> NumaCell::core(std::size_t index) const {
   const std::size_t first = index == 0 ? 0 : core_ends[index - 1];
   return std::span(threads).subspan(first, core_ends[index] - first);
+}
+
+void NumaCell::renew_sets() {
+  dedicated_order = set_of_assigned(dedicated_order);
+  for (std::size_t i = 0; i < cores(); ++i) {
+    const auto order = set_of_assigned(core(i));
+    std::ranges::copy(order, threads.begin() + (core(i).data() - threads.data()));
+  }
 }
 
 void NumaCell::count() {

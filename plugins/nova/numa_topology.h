@@ -65,13 +65,16 @@ struct alignas(64) NumaCell {
 
   std::vector<NumaPages> pages;      // larger ones first
   CpuSet shared, dedicated, pinned;  // Nova's cpuset, pcpuset, pinned_cpus
-  std::vector<Cpu> threads;          // siblings, core by core
+  std::vector<Cpu> threads;          // siblings, core by core; each core in the order of Nova's set
   std::vector<std::uint32_t> core_ends;
+  std::vector<Cpu> dedicated_order;  // in which Nova's set pcpuset has them (python_set.h)
   std::optional<std::int64_t> socket;
   std::vector<std::string> physnets;  // with affinity to this cell
   bool tunneled = false;              // tunneled networks have affinity to it
 
   void count();
+  // What becomes of the orders where Nova makes the cell anew: when it has counted an instance on the host.
+  void renew_sets();
   std::size_t cores() const { return core_ends.size(); }
   std::span<const Cpu> core(std::size_t index) const;
   std::int64_t memory_free_mib() const { return memory_mib - memory_used_mib; }

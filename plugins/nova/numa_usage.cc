@@ -54,6 +54,7 @@ std::optional<NumaTopology> consume(const NumaTopology& host, const std::vector<
     }
     cell.memory_used_mib = std::max<std::int64_t>(0, cell.memory_used_mib);
     cell.cpu_usage = std::max<std::int64_t>(0, cell.cpu_usage);
+    cell.renew_sets();
     cell.count();
   }
   return used;

@@ -63,8 +63,8 @@ class PciTaking {
   std::int64_t found() const { return found_; }
   // After supports() said yes: what is left.
   PciPools left(const PciPools& pools) const;
-  // Likewise: how many devices of the pool at a position were taken; nothing when it was left alone. A pool that was
-  // emptied may have had none.
+  // After supports(): how many devices of the pool at a position were taken, by the requests before one that failed;
+  // nothing when it was left alone. A pool that was emptied may have had none.
   std::optional<std::int64_t> taken(const PciPools& pools, std::size_t position) const;
 
  private:

@@ -6,6 +6,8 @@
 namespace emplace::nova {
 namespace {
 
+constexpr std::string_view kCells = "numa/";
+
 // "numa/3/..." becomes "3/..." when asked for "numa/".
 bool take_prefix(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
@@ -39,20 +41,28 @@ void add_to_cell(NumaCell& cell, std::string_view name, std::int64_t amount) {
 
 }  // namespace
 
-void TakesCounter::add(std::string_view takes) {
-  if (takes.empty()) return;
-  const auto parsed = parse_json(takes);
-  if (!parsed || !parsed->list()) return;
+std::optional<std::int64_t> TakesCounter::add(std::string_view takes) {
+  const auto parsed = takes.empty() ? std::nullopt : parse_json(takes);
+  if (!parsed || !parsed->list()) return std::nullopt;
+  std::optional<std::int64_t> operations;
+  bool takes_of_cells = false;
   for (const Value& item : *parsed->list()) {
     const Value::List* take = item.list();
     if (!take || take->size() < 2 || !(*take)[0].text()) continue;
-    if (const auto amount = (*take)[1].whole()) add(*(*take)[0].text(), *amount);
+    const std::string& name = *(*take)[0].text();
+    const auto amount = (*take)[1].whole();
+    if (!amount) continue;
+    if (name == kOperations) operations = amount;
+    takes_of_cells = takes_of_cells || name.starts_with(kCells);
+    add(name, *amount);
   }
+  if (takes_of_cells && state_.numa) std::ranges::for_each(state_.numa->cells, &NumaCell::renew_sets);
+  return operations;
 }
 
 void TakesCounter::add(std::string_view name, std::int64_t amount) {
   if (take_prefix(name, "pci/")) return add_to_pool(name, amount);
-  if (!state_.numa || !take_prefix(name, "numa/")) return;
+  if (!state_.numa || !take_prefix(name, kCells)) return;
   const auto id = take_whole(name);
   const auto cell = std::ranges::find_if(state_.numa->cells, [&](const NumaCell& one) { return one.id == id; });
   if (cell != state_.numa->cells.end() && take_prefix(name, "/")) add_to_cell(*cell, name, amount);

@@ -30,6 +30,7 @@ from nova.pci import stats
 from nova.virt import hardware
 
 objects = codec.objects
+NO_PAGES = "no pages"
 
 
 def random_guest(rng):
@@ -44,7 +45,7 @@ def random_guest(rng):
 
 
 def random_host(rng):
-    return {"topology": numa_cases.topology(rng), "pools": numa_cases.pools(rng) if rng.random() < 0.85 else None,
+    return {"times": rng.choice([1, 2, 3, 5]), "topology": numa_cases.topology(rng), "pools": numa_cases.pools(rng) if rng.random() < 0.85 else None,
             "cpu_ratio": rng.choice([1.0, 1.0, 1.5, 4.0, 0.3]), "ram_ratio": rng.choice([1.0, 1.0, 1.5, 0.9])}  # fmt: skip
 
 
@@ -57,50 +58,55 @@ def fitted_cell(cell):
 def used_host(host, fit):
     """None where Nova can't put on the host what it has fitted."""
     try:
-        used = hardware.numa_usage_from_instance_numa(host, fit)
+        return hardware.numa_usage_from_instance_numa(host, fit)
     except (exception.CPUPinningUnknown, exception.CPUPinningInvalid, AttributeError):
         return None
     except IndexError:  # cells without pages: Nova has none to count
-        return "no pages"
+        return NO_PAGES
+
+
+def plain_host(used):
+    if used in (None, NO_PAGES):
+        return used
     return [{"memory_usage": cell.memory_usage, "cpu_usage": cell.cpu_usage, "pinned": sorted(cell.pinned_cpus),
              "mempages": [[p.size_kb, p.used] for p in sorted(cell.mempages, key=lambda p: -p.size_kb)]}
             for cell in used.cells]  # fmt: skip
 
 
 def nova_says(line):
-    host, guest = codec.revived(line["topology"]), codec.revived(line["guest"])
+    """An answer for each time that the guest is put onto what the time before has left of the host."""
+    conf.CONF.set_override("packing_host_numa_cells_allocation_strategy", line["pack"], group="compute")
+    host = codec.revived(line["topology"])
     pools = stats.PciDeviceStats(host, codec.revived(line["pools"])) if line["pools"] else None
+    answers = []
+    while len(answers) < line["times"] and host not in (None, NO_PAGES):
+        answer, host = fitted(line, host, pools)
+        answers.append(answer)
+    return answers
+
+
+def fitted(line, host, pools):
+    guest = codec.revived(line["guest"])
     requests = codec.revived(line["requests"]).requests if line["requests"] else None
     limits = objects.NUMATopologyLimits(cpu_allocation_ratio=line["cpu_ratio"], ram_allocation_ratio=line["ram_ratio"])
     if line["networks"]:
         limits.network_metadata = codec.revived(line["networks"])
-    conf.CONF.set_override("packing_host_numa_cells_allocation_strategy", line["pack"], group="compute")
     fit = hardware.numa_fit_instance_to_host(host, guest, limits, requests, pools)
     if fit is None:
-        return {"fits": False}
+        return {"fits": False}, None
     if pools:
         pools.apply_requests(requests or [], fit.cells)
-    return {"fits": True, "cells": [fitted_cell(cell) for cell in fit.cells], "host": used_host(host, fit),
-            "pools": [pool["count"] for pool in pools.pools] if pools else None}  # fmt: skip
+    used = used_host(host, fit)
+    return {"fits": True, "cells": [fitted_cell(cell) for cell in fit.cells], "host": plain_host(used),
+            "pools": [pool["count"] for pool in pools.pools] if pools else None}, used  # fmt: skip
 
 
-def by_core(topology, answer):
-    """With the core in place of each CPU. Which of a core's free threads is taken first depends on how Python orders sets; no other
-    answer depends on that."""
-    cores = [core for cell in topology["nova_object.data"]["cells"] for core in cell["nova_object.data"]["siblings"]]
-    core_of = {cpu: i for i, core in enumerate(cores) for cpu in core} | {None: None}
-    if not answer["fits"]:
-        return answer
-    cells = [{**cell, "cpus": cell["cpus"] and [core_of[cpu] for cpu in cell["cpus"]], "reserved": core_of[cell["reserved"]]}
-             for cell in answer["cells"]]  # fmt: skip
-    host = answer["host"] and [{**cell, "pinned": sorted(core_of[cpu] for cpu in cell["pinned"])} for cell in answer["host"]]
-    return {**answer, "cells": cells, "host": host}
-
-
-def same(topology, nova, ours):
-    if nova.get("host") == "no pages":
-        nova, ours = {**nova, "host": None}, {**ours, "host": None}
-    return by_core(topology, nova) == by_core(topology, ours)
+def same(nova, ours):
+    """Onto a host without pages Nova puts nothing; all that it does differently from there on is not compared."""
+    if nova[-1].get("host") != NO_PAGES:
+        return nova == ours
+    last = len(nova) - 1
+    return nova[:last] == ours[:last] and {**nova[last], "host": None} == {**ours[last], "host": None}
 
 
 def main():
@@ -121,8 +127,8 @@ def main():
                 ours.stdin.flush()
                 answer = json.loads(ours.stdout.readline())
                 expected = nova_says(line)
-                compared, fits = compared + 1, fits + expected["fits"]
-                if not same(line["topology"], expected, answer):
+                compared, fits = compared + 1, fits + expected[0]["fits"]
+                if not same(expected, answer):
                     different += 1
                     print(f"seed {seed}: Nova {expected}\nours {answer}\n{json.dumps(line)}\n", flush=True)
         ours.stdin.close()

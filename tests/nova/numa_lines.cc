@@ -1,8 +1,9 @@
 // Fits what it reads, for comparison with real Nova: a line in is {"topology", "pools", "cpu_ratio", "ram_ratio",
-// "guest", "networks", "requests", "pack"} with the primitives of Nova's objects; a line out is what of it was fitted
-// where, and what the host has left.
+// "guest", "networks", "requests", "pack", "times"} with the primitives of Nova's objects; a line out says for each
+// time that the guest was put onto what the time before has left of the host, what was fitted where, and what is left.
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "plugins/nova/numa_fit.h"
 
@@ -44,21 +45,37 @@ std::string text_of(const NumaCell& cell) {
          ",\"mempages\":" + list_of(cell.pages, [](const NumaPages& pages) { return text_of(pages); }) + "}";
 }
 
-std::string answer(const Value& line) {
-  const auto host = numa_topology_of(line.find("topology"));
-  const auto pools = pci_pools_of(line.find("pools"));
+struct Host {
+  std::optional<NumaTopology> topology;
+  std::optional<PciPools> pools;
+};
+
+// Of one time; the host becomes what is left of it. Nothing is left where it did not fit or can't be counted.
+std::string answer(const Value& line, Host& host) {
   const NumaRequest request = numa_request_of(line.find("guest"), line.find("networks"));
   const auto devices = pci_requests_of(line.find("requests"));
   NumaFitting fitting(request, devices, line.find("pack")->truthy());
   const NumaLimits limits{number_at(line, "cpu_ratio"), number_at(line, "ram_ratio")};
-  if (fitting.fit(host->cells, pools ? &*pools : nullptr, limits) != NumaObstacle::kNone) return "{\"fits\":false}";
+  const Host before = std::exchange(host, {});
+  const auto& [topology, pools] = before;
+  if (fitting.fit(topology->cells, pools ? &*pools : nullptr, limits) != NumaObstacle::kNone) return "{\"fits\":false}";
   const auto fit = fitting.fitted();
-  const auto used = consume(*host, fit);
-  const auto left = pools ? consume(*pools, devices, {fitting.chosen(), host->cells}) : std::nullopt;
+  const auto used = consume(*topology, fit);
+  const auto left = pools ? consume(*pools, devices, {fitting.chosen(), topology->cells}) : std::nullopt;
+  host = {used, left};
   return "{\"fits\":true,\"cells\":" + list_of(fit, [](const FittedCell& cell) { return text_of(cell); }) +
          ",\"host\":" + (used ? list_of(used->cells, [](const NumaCell& cell) { return text_of(cell); }) : "null") +
          ",\"pools\":" +
          (left ? list_of(left->pools, [](const PciPool& pool) { return std::to_string(pool.count); }) : "null") + "}";
+}
+
+std::string answers(const Value& line) {
+  Host host{numa_topology_of(line.find("topology")), pci_pools_of(line.find("pools"))};
+  std::string out = "[";
+  for (std::int64_t time = *line.find("times")->whole(); time > 0 && host.topology; --time) {
+    out += (out.size() > 1 ? "," : "") + answer(line, host);
+  }
+  return out + "]";
 }
 
 }  // namespace
@@ -67,6 +84,6 @@ std::string answer(const Value& line) {
 int main() {
   for (std::string line; std::getline(std::cin, line);) {
     const auto value = emplace::nova::parse_json(line);
-    std::cout << (value ? emplace::nova::answer(*value) : "not JSON") << std::endl;
+    std::cout << (value ? emplace::nova::answers(*value) : "not JSON") << std::endl;
   }
 }

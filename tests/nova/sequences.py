@@ -20,6 +20,7 @@ from nova.scheduler import host_manager, manager
 CONF = reference.CONF
 FILTERS = ["ComputeFilter", "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter", "NUMATopologyFilter",
            "PciPassthroughFilter", "IoOpsFilter", "NumInstancesFilter", "JsonFilter"]  # fmt: skip
+FEWER_FILTERS = [name for name in FILTERS if name not in ("NUMATopologyFilter", "PciPassthroughFilter")]
 WEIGHERS = {
     "RAMWeigher": ("ram", 1.0), "CPUWeigher": ("cpu", 0.83), "DiskWeigher": ("disk", 0.61), "IoOpsWeigher": ("io_ops", -1.07),
     "ServerGroupSoftAffinityWeigher": ("soft_affinity", 1.13), "ServerGroupSoftAntiAffinityWeigher": ("soft_anti_affinity", 0.97),
@@ -124,6 +125,41 @@ def give_numa(rng, case):
         case["spec"]["network_metadata"] = numa_cases.networks(rng).obj_to_primitive()
 
 
+def half_pinned_topology(rng):
+    """Cores with threads, far apart, dedicated and shared alike as vcpu_pin_set has them; some threads are pinned already."""
+    made = []
+    for number in range(rng.choice([1, 1, 2])):
+        cores = numa_cases.cores_of(rng, 32 * number + rng.choice([0, 5]), rng.choice([3, 4, 6, 8]), rng.choice([1, 2, 2, 4]))
+        cpus, memory_mb = [cpu for core in cores for cpu in core], rng.choice([4096, 8192])
+        shared = cpus if rng.random() < 0.8 else rng.sample(cpus, len(cpus) // 2)
+        dedicated = cpus if shared is cpus else [cpu for cpu in cpus if cpu not in shared]
+        made.append(codec.objects.NUMACell(
+            id=number, cpuset=set(shared), pcpuset=set(dedicated), memory=memory_mb, memory_usage=0, cpu_usage=0, socket=0,
+            pinned_cpus=set(rng.sample(dedicated, rng.randrange(len(dedicated) // 2 + 1))),
+            siblings=[set(core) for core in rng.sample(cores, len(cores))],
+            mempages=[codec.objects.NUMAPagesTopology(size_kb=4, total=memory_mb * 256, used=0, reserved=0)]))
+    return codec.objects.NUMATopology(cells=made).obj_to_primitive()
+
+
+def isolating_guest(rng):
+    policy, threads, made = rng.choice(["dedicated", "dedicated", "mixed"]), rng.choice(["isolate", "isolate", "isolate", "prefer", "require"]), []
+    for number in range(rng.choice([1, 1, 1, 2])):
+        vcpus = list(range(number * 8, number * 8 + rng.choice([1, 1, 2, 3])))
+        dedicated = vcpus if policy == "dedicated" else vcpus[: rng.randint(1, len(vcpus))]
+        made.append(codec.objects.InstanceNUMACell(
+            id=number, cpuset=set(vcpus) - set(dedicated), pcpuset=set(dedicated), cpu_policy=policy, cpu_thread_policy=threads,
+            memory=rng.choice([256, 512]), pagesize=rng.choice([None, None, -1, 4])))
+    return codec.primitive("InstanceNUMATopology", cells=[cell.obj_to_primitive() for cell in made],
+                           emulator_threads_policy=rng.choice(["isolate", "isolate", "isolate", None]))
+
+
+def give_isolation(rng, case):
+    for host in case["hosts"]:
+        host["compute"]["numa_topology"] = half_pinned_topology(rng)
+        host["compute"]["cpu_allocation_ratio"] = 4.0
+    case["spec"]["numa_topology"] = isolating_guest(rng)
+
+
 def virtual_functions(rng):
     made = [codec.objects.PciDevicePool(vendor_id="8086", product_id=product, numa_node=rng.choice([None, 0, 1]),
                                         tags={"dev_type": "type-VF"}, count=rng.choice([1, 1, 2, 3, 8]))
@@ -151,7 +187,12 @@ def give_query(rng, case):
     case["spec"]["scheduler_hints"]["query"] = [codec.json.dumps([rng.choice([">=", ">=", "<"]), left, right])]
 
 
-def case_of(seed):
+USUAL = ((give_group, 0.25), (give_numa, 0.5), (give_devices, 0.35), (give_query, 0.15))
+ISOLATING = ((give_group, 0.15), (give_isolation, 1.0), (give_devices, 0.35), (give_query, 0.25))
+
+
+def case_of(seed, features=USUAL):
+    """`features`: with how much of a chance each is in the case."""
     rng = random.Random(seed)
     now = datetime.datetime.utcnow().replace(microsecond=0).isoformat()
     case = {"now": now, "release": "zed", "options": {}, "aggregates": {}, "hosts": hosts_of(rng, now),
@@ -163,7 +204,7 @@ def case_of(seed):
         "pci_requests": codec.primitive("InstancePCIRequests", requests=[]),
         "flavor": cases.flavor(vcpus=VCPUS, memory_mb=MEMORY_MB, root_gb=ROOT_GB),
     }  # fmt: skip
-    for give, share in ((give_group, 0.25), (give_numa, 0.5), (give_devices, 0.35), (give_query, 0.15)):
+    for give, share in features:
         if rng.random() < share:
             give(rng, case)
     return case
@@ -172,8 +213,8 @@ def case_of(seed):
 # ---- Nova
 
 
-def configure():
-    for name, value in {"enabled_filters": FILTERS, "weight_classes": [f"nova.scheduler.weights.{path_of(one)}" for one in WEIGHERS],
+def configure(filters):
+    for name, value in {"enabled_filters": filters, "weight_classes": [f"nova.scheduler.weights.{path_of(one)}" for one in WEIGHERS],
                         "max_io_ops_per_host": 8}.items():  # fmt: skip
         CONF.set_override(name, value, group="filter_scheduler")
     for weigher, (name, multiplier) in WEIGHERS.items():
@@ -211,10 +252,10 @@ OPTIONS = {
     "filter_scheduler": {f"{name}_weight_multiplier": multiplier for weigher, (name, multiplier) in WEIGHERS.items() if weigher != "MetricsWeigher"},
     "metrics": {"weight_setting": METRICS, "required": False, "weight_multiplier": WEIGHERS["MetricsWeigher"][1]},
 }  # fmt: skip
-PROFILE = {
-    "method": "nova", "filters": FILTERS,
-    "weighers": [{"id": name} for name in WEIGHERS],
-}  # fmt: skip
+
+
+def profile(filters):
+    return {"method": "nova", "filters": filters, "weighers": [{"id": name} for name in WEIGHERS]}
 
 
 def host_of(state, plain):
@@ -227,9 +268,15 @@ def host_of(state, plain):
     }  # fmt: skip
 
 
+def with_cells(plain, host):
+    """NUMA cells as the compute node has them: the order of the sets that Nova has made of them does not tell all of these."""
+    return {**plain, "numa_topology": host["compute"].get("numa_topology")}
+
+
 def inventory_of(case):
     states = codec.host_states(case)
-    return {"hosts": [host_of(state, plain) for state, plain in zip(states, codec.plain_host_states(states))]}
+    plain = [with_cells(one, host) for one, host in zip(codec.plain_host_states(states), case["hosts"])]
+    return {"hosts": [host_of(state, one) for state, one in zip(states, plain)]}
 
 
 def question_of(case, **more):

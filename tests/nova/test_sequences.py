@@ -83,8 +83,13 @@ class Asked(unittest.TestCase):
         cls.addClassCleanup(pathlib.Path(file.name).unlink)
         cls.emplace = ask.Emplace(["--config", file.name])
         cls.addClassCleanup(cls.emplace.__exit__)
-        assert cls.emplace.service.call("PUT", "/v1/profiles/sequences", sequences.PROFILE).status == 200
-        sequences.configure()
+        cls.use(sequences.FILTERS)
+
+    @classmethod
+    def use(cls, filters):
+        """Nova and emplaced from here on have these filters."""
+        assert cls.emplace.service.call("PUT", "/v1/profiles/sequences", sequences.profile(filters)).status == 200
+        sequences.configure(filters)
 
     def put(self, case):
         self.emplace.post("/v1/inventory:import", sequences.inventory_of(case))
@@ -100,10 +105,10 @@ class Asked(unittest.TestCase):
 
 
 class Sequences(Asked):
-    def test_are_novas(self):
+    def compare(self, features):
         placed = several = 0
         for seed in range(SEED, SEED + CASES):
-            case = sequences.case_of(seed)
+            case = sequences.case_of(seed, features)
             wanted = sequences.of_nova(case)
             placed += bool(wanted)
             several += len({selection[0] for selection in wanted}) > 1
@@ -111,6 +116,17 @@ class Sequences(Asked):
                 self.assertEqual(self.select(case), wanted)
         self.assertGreater(placed, CASES // 2, "the cases must have something to differ in")
         self.assertGreater(several, CASES // 5)
+
+    def test_are_novas(self):
+        self.compare(sequences.USUAL)
+
+    def test_with_isolated_threads_are_novas(self):
+        self.compare(sequences.ISOLATING)
+
+    def test_that_the_host_cannot_hold_are_novas(self):
+        self.addCleanup(self.use, sequences.FILTERS)
+        self.use(sequences.FEWER_FILTERS)
+        self.compare(sequences.USUAL)
 
     def test_memory_that_is_taken_makes_the_next_host_better(self):
         case = case_of([host("A1", 64, 64), host("A2", 32, 32)], 4)

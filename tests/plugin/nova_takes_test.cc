@@ -31,6 +31,12 @@ Taking take(const Loaded& plugin, const Asked& asked) {
   return plugin.rules.consumers.at(0)->take(*asked.query, 0).value();
 }
 
+// What IoOpsWeigher counts on the first host.
+double operations(const std::shared_ptr<const Picture>& picture) {
+  const Asked asked(picture, from_nova(R"("flavor":null)"));
+  return nova().weigher("IoOpsWeigher").weigh(*asked.query, std::vector<std::uint32_t>{0}).value().raw.at(0);
+}
+
 // As a claim of a vm that takes this.
 VmRow claim(std::uint64_t number, std::string takes) {
   VmRow row = asking::vm(number, "h");
@@ -72,6 +78,28 @@ TEST(NovaConsumer, GivesEachInstanceOthersUntilNoneAreLeft) {
   EXPECT_EQ(asking::screen(nova().filter("PciPassthroughFilter"), asked).kept, Names{});
   const auto given_back = testing_rows::with_changes(picture, {VmRemoved{numbered(1), numbered(1)}});
   EXPECT_EQ(asking::screen(nova().filter("NUMATopologyFilter"), Asked(given_back, from_nova(kBoth))).kept, Names{"h"});
+}
+
+// Cores of two threads, of which one has only one left: that is where Nova puts an isolated emulator thread, and then
+// fails to count what it has chosen.
+TEST(NovaConsumer, CountsWhatNovaHasCountedBeforeItFails) {
+  const std::string cells =
+      R"({"num_io_ops":3,"numa_topology":{"nova_object.data":{"cells":[{"nova_object.data":{"id":0,"cpuset":[0,1,2,3],)"
+      R"("pcpuset":[0,1,2,3],"memory":1024,"pinned_cpus":[0],"siblings":[[0,1],[2,3]],)"
+      R"("mempages":[{"size_kb":4,"total":262144}]}}]}},"pci_stats":[{"vendor_id":"8086","product_id":"1520","count":2}]})";
+  const std::string isolated =
+      R"("numa_topology":{"nova_object.data":{"emulator_threads_policy":"isolate","cells":[{"nova_object.data":{"id":0,)"
+      R"("cpuset":[],"pcpuset":[0],"memory":4,"cpu_policy":"dedicated","cpu_thread_policy":"isolate"}}]}},)" +
+      kOneCard;
+  const auto picture = picture_of({with_state("h", cells)});
+
+  const Taking taking = take(nova(), Asked(picture, from_nova(isolated)));
+
+  EXPECT_EQ(taking.takes, R"([["operations",0,9e+15]])");
+  const auto after = testing_rows::with_changes(picture, {claim(1, taking.takes)});
+  EXPECT_EQ(operations(after), 3);
+  const auto counted = testing_rows::with_changes(picture, {claim(1, "")});
+  EXPECT_EQ(operations(counted), 4);
 }
 
 TEST(NovaConsumer, SaysTheSameInAWorker) {

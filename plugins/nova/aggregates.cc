@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "extra_specs_ops.h"
+#include "python_text.h"
 
 namespace emplace::nova {
 

@@ -6,21 +6,11 @@
 //   - numbers are Python's float(): "1e3", " 7 ", "inf", "1_000"; anything else is an error for the whole request.
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 namespace emplace::nova {
 
 // Throws plugin::Error where Nova raises.
 bool match(std::string_view value, std::string_view requirement);
-
-// Python's float() of a text; nothing where it raises ValueError.
-std::optional<double> python_float(std::string_view text);
-
-// Python's int() of a text.
-std::optional<double> python_int(std::string_view text);
-
-// Python's str.strip() of a text; nothing but ASCII's blanks.
-std::string_view strip(std::string_view text);
 
 }  // namespace emplace::nova

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <chrono>
 
-#include "extra_specs_ops.h"
+#include "python_text.h"
 #include "takes.h"
 
 namespace emplace::nova {
@@ -66,7 +66,8 @@ std::optional<std::int64_t> counted(const Value& attributes, std::string_view na
   const Value* stats = attributes.find("stats");
   const Value* value = stats ? stats->find(stat) : nullptr;
   const auto number = value ? python_int(value->str()) : std::nullopt;
-  return number ? std::optional(static_cast<std::int64_t>(*number)) : std::nullopt;
+  constexpr double kMost = 9e15;  // what a double counts exactly
+  return number ? std::optional(static_cast<std::int64_t>(std::clamp(*number, -kMost, kMost))) : std::nullopt;
 }
 
 decltype(HostState::metrics) metrics_of(const Value& attributes) {

@@ -5,7 +5,7 @@
 
 #include "aggregates.h"
 #include "canonical.h"
-#include "extra_specs_ops.h"
+#include "python_text.h"
 #include "rules.h"
 #include "version_predicate.h"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "extra_specs_ops.h"
+#include "python_text.h"
 #include "weighing.h"
 
 namespace emplace::nova {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "emplace/view.hpp"
-#include "extra_specs_ops.h"
+#include "python_text.h"
 
 namespace emplace::nova {
 namespace {

@@ -1,23 +1,29 @@
 #include "multipliers.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "extra_specs_ops.h"
+#include "python_text.h"
 
 namespace emplace::nova {
 namespace {
 
 constexpr std::string_view kSuffix = "_weight_multiplier";
 constexpr double kProfiles = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMost = 1e300;  // a sum of many is still finite
 
+// One that is no number sends Nova to its configuration. Where all are infinite Nova multiplies by that, and has
+// weights that are no numbers; here it is much, and still a number.
 double least(const std::vector<std::optional<double>>& by_aggregate, std::span<const std::uint32_t> memberships) {
   std::optional<double> least;
   for (const std::uint32_t row : memberships) {
     if (row >= by_aggregate.size() || !by_aggregate[row]) continue;
-    if (!std::isfinite(*by_aggregate[row])) return kProfiles;
+    if (std::isnan(*by_aggregate[row])) return kProfiles;
     least = std::min(least.value_or(*by_aggregate[row]), *by_aggregate[row]);
   }
-  return least.value_or(kProfiles);
+  if (!least) return kProfiles;
+  return std::isinf(*least) ? std::copysign(kMost, *least) : *least;
 }
 
 }  // namespace

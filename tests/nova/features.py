@@ -41,7 +41,9 @@ def stats(rng, case):
         compute(host)["stats"] = {name: str(rng.randrange(most)) for name, most in known.items() if rng.random() < 0.8}
 
 
-LIMITS = ["0", "3", "5", " 8 ", "20", "-1", "abc", "1.5", "1_0", "", "+4"]
+ODD_BLANKS = ["\u00a0", "\u2009", "\u3000", "\x1f", "\x85"]
+ODD_NUMBERS = ["\u0665", "\uff11\u0662", "\u00a08\u2003", "\U0001d7d96"]  # in digits and blanks that are not ASCII's
+LIMITS = ["0", "3", "5", " 8 ", "20", "-1", "abc", "1.5", "1_0", "", "+4", *ODD_NUMBERS]
 
 
 @feature("IoOpsFilter", "AggregateIoOpsFilter")
@@ -71,7 +73,8 @@ WEIGHERS += MULTIPLIERS
 def multipliers(rng, case):
     for weigher, name in MULTIPLIERS.items():
         if rng.random() < 0.3:
-            give_metadata(rng, case, f"{name}_weight_multiplier", ["1.5", "-2", "0", "abc", "1e3", " 2 ", "0.1", "1000000.0", "", "-0.7"], 0.4)
+            give_metadata(rng, case, f"{name}_weight_multiplier", 
+                          ["1.5", "-2", "0", "abc", "1e3", " 2 ", "0.1", "1000000.0", "", "-0.7", "inf", "Infinity", *ODD_NUMBERS], 0.4)
         if rng.random() < 0.3:
             section, option = ("metrics", "weight_multiplier") if name == "metrics" else ("filter_scheduler", f"{name}_weight_multiplier")
             least = 0.0 if name.startswith("soft") else -3.0
@@ -99,15 +102,16 @@ def flavor_names(rng, case):
 
 
 OPERATORS = ["=", "==", "!=", ">=", "<=", "s==", "s!=", "s<", "s<=", "s>", "s>=", "<in>", "<all-in>", "<or>", ""]
-OPERANDS = ["1", "2", "1.0", "10", "1e1", "true", "ssd", "ssd nvme", "a", "b", "", "1_0", "x86_64", "QEMU", "7002002", "é", "inf"]
+OPERANDS = ["1", "2", "1.0", "10", "1e1", "true", "ssd", "ssd nvme", "a", "b", "", "1_0", "x86_64", "QEMU", "7002002", "é", "inf", *ODD_NUMBERS]
 
 
 def requirement(rng):
     operator = rng.choice(OPERATORS)
     words = [rng.choice(OPERANDS) for _ in range(rng.choice([0, 1, 1, 1, 1, 2]))]
+    blank = " " if rng.random() < 0.9 else rng.choice(ODD_BLANKS)
     if operator == "<or>":
-        return " ".join(f"<or> {word}" for word in words) or "<or>"
-    return " ".join([operator, *words]) if operator else " ".join(words)
+        return blank.join(f"<or>{blank}{word}" for word in words) or "<or>"
+    return blank.join([operator, *words]) if operator else blank.join(words)
 
 
 @feature("AggregateInstanceExtraSpecsFilter")
@@ -276,12 +280,16 @@ def cells(rng, case):
         case["spec"]["requested_destination"] = codec.primitive("Destination", **fields)
 
 
+LARGE_NUMBERS = [2**53, 2**53 + 1, 2.0**53, 2**63 - 1, 2**63, 2.0**63, 2**64 + 1, -(2**70), 1e300, 10**300]
+
+
 def json_value(rng):
     return rng.choice([
         "$free_ram_mb", "$free_disk_mb", "$vcpus_used", "$vcpus_total", "$stats.io_workload", "$stats", "$hypervisor_type", "$host", "$nothing",
         "$num_instances", "$service.disabled", "$host_ip", "$cpu_allocation_ratio", "$limits", "$limits.x", "$stats.none", "$", "",
         "$free_ram_mb.x", "h0", "QEMU", "10.0.0.1", 0, 1, 16, 1024, 65536, -5, 1.0, 16.0, 2.5, True, False, None, "$total_usable_disk_gb",
         "$supported_instances", "$num_io_ops", "$failed_builds", "$nodename", "$uuid", "$cell_uuid", "$disk_mb_used",
+        "$numa_topology", "$pci_stats", "$metrics", *LARGE_NUMBERS,
     ])  # fmt: skip
 
 
@@ -296,8 +304,9 @@ def json_query(rng, depth=0):
 
 @feature("JsonFilter")
 def query(rng, case):
-    odd = ["", "[]", "{}", "null", "0", "not json", '"x"', "7", '["?", 1]', "[[1]]", '{"a": 1}', "false", '[{"a": 1}, 2]']
-    text = rng.choice(odd) if rng.random() < 0.08 else json.dumps(json_query(rng))
+    odd = ["", "[]", "{}", "null", "0", "not json", '"x"', "7", '["?", 1]', "[[1]]", '{"a": 1}', "false", '[{"a": 1}, 2]',
+           '"=aa"', '"=ab"', '"<ab"', '">ba"', '"=$a"', '"="', '"="', '"=\u00e9\\u00e9"', '"=e\u0301"', '"<a\u00e9"', '"\u00e9=a"', '"ab"']
+    text = rng.choice(odd) if rng.random() < 0.15 else json.dumps(json_query(rng))
     if rng.random() < 0.95:
         hints(case)["query"] = [text] if rng.random() < 0.98 else [text, text]
 

@@ -7,6 +7,7 @@
 #include "plugins/nova/canonical.h"
 #include "plugins/nova/extra_specs_ops.h"
 #include "plugins/nova/host_states.h"
+#include "plugins/nova/python_text.h"
 #include "plugins/nova/value.h"
 #include "plugins/nova/version_predicate.h"
 
@@ -80,6 +81,7 @@ TEST(ExtraSpecsOps, MatchAsNovaDoes) {
       {"13", "<or> 11 <or> 12", false},
       {"13", "<or> 11 <or> 12 <or>", false},
       {"12", "<or> 11 anything 12", true},
+      {"12", "<or>\u00a011\u2003<or>\u300012", true},
       {"anything", "<or> 11 anything 12", false},
       // operators need their own word
       {"1", "==1", false},
@@ -108,9 +110,30 @@ TEST(PythonFloat, ReadsWhatPythonReads) {
   EXPECT_EQ(python_float("1e-999"), 0);
   EXPECT_EQ(python_float("1_2.3_4"), 12.34);
   EXPECT_TRUE(std::isnan(*python_float("NaN")));
+  EXPECT_EQ(python_float("\u00a0\u0661\u0662.\uff15\u3000"), 12.5) << "digits and blanks of all scripts";
+  EXPECT_EQ(python_int("-\U0001d7d9_\u0662"), -12);
+  EXPECT_FALSE(python_int("\u00b2")) << "a power is no digit";
+  EXPECT_FALSE(python_int("\u0661\u00a0\u0662"));
   for (const char* bad : {"", " ", ".", "1 2", "1__2", "_1", "1e", "0x1", "+-1", "nan(1)", "infi", "--1", "1,5"}) {
     EXPECT_FALSE(python_float(bad)) << bad;
   }
+}
+
+TEST(Value, ComparesNumbersExactly) {
+  const auto order = [](const char* a, const char* b) {
+    return Value::compare_numbers(parse_json(a).value(), parse_json(b).value());
+  };
+  EXPECT_TRUE(order("9007199254740993", "9007199254740992.0") > 0);
+  EXPECT_TRUE(order("9007199254740992.0", "9007199254740993") < 0);
+  EXPECT_TRUE(order("9007199254740993", "9007199254740992") > 0);
+  EXPECT_TRUE(order("9223372036854775808", "9223372036854775808.0") == 0);
+  EXPECT_TRUE(order("9223372036854775808", "9223372036854775807") > 0);
+  EXPECT_TRUE(order("-9223372036854775809", "-9223372036854775808") < 0);
+  EXPECT_TRUE(order("1e300", "2") > 0);
+  EXPECT_TRUE(order("2.5", "2") > 0);
+  EXPECT_TRUE(order("-2.5", "-2") < 0);
+  EXPECT_TRUE(order("-0.0", "0") == 0);
+  EXPECT_TRUE(order("true", "1") == 0);
 }
 
 TEST(Value, PrintsAsPythonDoes) {
@@ -129,7 +152,8 @@ TEST(Value, PrintsAsPythonDoes) {
       {"0.0001", "0.0001"},
       {"0e100", "0.0"},
       {"1e-999", "0.0"},
-      {"184467440737095516159", "1.844674407370955e+20"},
+      {"184467440737095516159", "184467440737095516159"},
+      {"-9223372036854775809", "-9223372036854775809"},
       {R"("text")", "text"},
       {R"(["a", 1, null, "it's", "say \"it's\""])", R"(['a', 1, None, "it's", 'say "it\'s"'])"},
       {R"({"a": {"b": [true]}, "c": "d"})", "{'a': {'b': [True]}, 'c': 'd'}"},

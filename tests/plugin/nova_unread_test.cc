@@ -27,6 +27,9 @@ const std::string kWantsImage = R"("image":{"nova_object.data":{"properties":{"n
 const std::string kWantsCapability =
     R"("flavor":{"nova_object.data":{"extra_specs":{"capabilities:gpu_model":"a100","capabilities:hypervisor_type":"QEMU"}}})";
 
+std::string query(const std::string& json) { return R"("scheduler_hints":{"query":[")" + json + R"("]})"; }
+const std::string kQuery = query(R"([\"<\", \"$num_io_ops\", 5])");
+
 struct UnreadCase {
   const char* filter;
   std::string spec;
@@ -36,7 +39,8 @@ const std::vector<UnreadCase> kUnreadCases = {{"NUMATopologyFilter", kWantsCells
                                   {"PciPassthroughFilter", kWantsCard, "pci_stats"},
                                   {"ImagePropertiesFilter", kWantsImage, "supported_instances"},
                                   {"ComputeCapabilitiesFilter", kWantsCapability, "gpu_model"},
-                                  {"IoOpsFilter", R"("flavor":null)", "num_io_ops"}};
+                                  {"IoOpsFilter", R"("flavor":null)", "num_io_ops"},
+                                  {"JsonFilter", kQuery, "num_io_ops"}};
 
 // The host of the cloud's API, one whose state Nova sent, and one of which nobody said anything.
 std::shared_ptr<const Picture> unread_hosts() {
@@ -73,6 +77,15 @@ TEST(NovaUnread, DoesNotHideWhatIsKnown) {
   const Asked asked(unread_hosts(), from_nova(kWantsCapability));
 
   EXPECT_FALSE(screen(rules_with(nova(), "ComputeCapabilitiesFilter"), *asked.query).kept.has(2)) << "its hypervisor is another, whatever its stats are";
+}
+
+TEST(NovaUnread, MattersOnlyToAQueryThatReadsIt) {
+  const Asked asked(unread_hosts(), from_nova(query(R"([\"=\", \"$hypervisor_type\", \"QEMU\"])")));
+
+  const Screened screened = screen(rules_with(nova(), "JsonFilter"), *asked.query);
+
+  EXPECT_TRUE(screened.kept.has(0) && screened.kept.has(1) && !screened.kept.has(2));
+  EXPECT_TRUE(screened.unjudged.empty());
 }
 
 TEST(NovaUnread, IsSaidInAWorkerToo) {

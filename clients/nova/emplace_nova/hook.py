@@ -1,8 +1,8 @@
 """EmplaceFilter and EmplaceWeigher: one call to Emplace per request. The filter asks for verdicts and scores together and leaves
 the scores on the request spec, where the weigher finds them.
 
-Modes ([emplace] mode): shadow logs what Emplace would have done and changes nothing; advise orders hosts and refuses none;
-enforce does both. An Emplace that does not answer never fails a boot: all hosts pass and weigh the same.
+Modes ([emplace] mode): shadow logs what Emplace would have done and changes nothing; advise orders hosts and refuses none,
+and leaves a multi-create as spread as Nova alone would; enforce orders and refuses. An Emplace that does not answer never fails a boot: all hosts pass and weigh the same.
 
 Nova calls the filter for every instance of a request, in any of its threads, and makes its host states anew for each request;
 with one surviving host it calls no weigher, with forced hosts no filter.
@@ -28,6 +28,8 @@ NEUTRAL = 0.5  # of all hosts, when nobody judged them
 # Of a host state, and of one that is weighed. With these a loop over a thousand hosts runs in C.
 HOST_NAME = operator.attrgetter("host")
 WEIGHED_HOST_NAME = operator.attrgetter("obj.host")
+HOST_ID = operator.attrgetter("uuid")
+INSTANCES = operator.attrgetter("num_instances")
 
 
 def request_id(spec):
@@ -104,6 +106,33 @@ def log_answer(answer, hosts, spec, mode):
         LOG.warning("Emplace judged instance %s without %s: %s", instance(spec), plugin, why)
 
 
+def remember(hosts, spec):
+    """How many instances each host has before Nova puts the first of a multi-create anywhere: it counts them on its host states."""
+    if getattr(spec, "emplace_instances", None) is None and "num_instances" in spec and spec.num_instances > 1:
+        spec.emplace_instances = dict(zip(map(HOST_ID, hosts), map(INSTANCES, hosts)))
+
+
+def placed(hosts, spec):
+    """How many instances of this request Nova has put onto which hosts, by name."""
+    before, counts = getattr(spec, "emplace_instances", None), collections.Counter()
+    for host in hosts if before else ():
+        more = host.num_instances - before.get(host.uuid, host.num_instances)
+        if more > 0:
+            counts[host.host] += more
+    return counts
+
+
+def leveled(scores, hosts, refused, counts):
+    """Scores with which no host has less than one that has got more instances of this request. Nova's weighers spread instances that
+    are made at once, since each is work for its host; an order that sees less of that would send them all to one host again. So
+    between these two hosts Nova alone decides, or Emplace where it wants to spread."""
+    if not counts:
+        return scores
+    floors = {of: max((scores.get(name, 0.0) for name, count in counts.items() if count > of), default=0.0)
+              for of in {0, *counts.values()}}  # fmt: skip
+    return {name: max(scores.get(name, 0.0), floors[counts[name]]) for name in set(map(HOST_NAME, hosts)) - refused}
+
+
 def judge(hosts, spec, answer, settings):
     """The hosts that pass; the spec gets the scores."""
     if settings.mode == "shadow":
@@ -116,6 +145,7 @@ def judge(hosts, spec, answer, settings):
         raise ValueError("wanted scores from 0 to 1, found others")
     spec.emplace_scores = scores
     if settings.mode == "advise":
+        spec.emplace_scores = leveled(scores, hosts, refused, placed(hosts, spec))
         return hosts
     if settings.refuse_unknown_hosts:
         refused.update(answer["unknown"])
@@ -145,6 +175,7 @@ class EmplaceFilter(filters.BaseHostFilter):
         if not hosts or utils.request_is_rebuild(spec_obj):
             return hosts
         try:
+            remember(hosts, spec_obj)
             return self._ask(hosts, spec_obj)
         except NoAnswer as none:
             why = str(none)

@@ -93,12 +93,30 @@ std::string source_of(std::string_view filter, const Options& options) {
   return source;
 }
 
+// A name in small letters is a function: it gives Nova a list of classes, which only a running Nova knows.
+bool is_function(std::string_view path) {
+  const std::string_view name = class_of(path);
+  return !name.empty() && (name[0] == '_' || (name[0] >= 'a' && name[0] <= 'z'));
+}
+
+// Of a filter that none of available_filters is known to have: a fork of Nova has filters of its own among its own, and
+// a function may give any.
+Finding unknown_filter(const std::string& about, std::string_view filter, const Options& options) {
+  const bool fork = !is_filter(filter, options.release);
+  const bool may_be = std::ranges::any_of(options.texts("filter_scheduler", "available_filters"), [&](const std::string& path) {
+    return is_function(path) && (fork || path != kAllFilters);
+  });
+  if (!may_be) return {Level::kError, about, "not in available_filters: nova-scheduler does not start; left out"};
+  return {Level::kWarning, about,
+          fmt::format("none of Nova's own filters (release {}): left out; a Nova without it does not start",
+                      to_string(options.release))};
+}
+
 void add_filter(const std::string& name, const Options& options, Import& import) {
   const std::string about = fmt::format("[filter_scheduler] enabled_filters: {}", shortened(name));
   const std::string source = source_of(name, options);
   if (source.empty()) {
-    import.findings.push_back(
-        {Level::kError, about, "not in available_filters: nova-scheduler does not start; left out"});
+    import.findings.push_back(unknown_filter(about, name, options));
   } else if (is_ours(source)) {
     import.asks = true;
   } else if (!is_novas(source, "nova.scheduler.filters") || !is_filter(name, options.release)) {
@@ -135,9 +153,10 @@ void add_weigher_class(const std::string& path, const Options& options, Import& 
   } else if (const auto* const weigher = find_weigher(class_of(path), options.release)) {
     add_weigher(*weigher, options, import);
   } else {
-    import.findings.push_back({Level::kError, about,
-                               fmt::format("Nova has no such weigher (release {}) and does not start; left out",
-                                           to_string(options.release))});
+    import.findings.push_back(
+        {Level::kWarning, about,
+         fmt::format("none of Nova's own weighers (release {}): left out; a Nova without it does not start",
+                     to_string(options.release))});
   }
 }
 

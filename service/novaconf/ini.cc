@@ -140,6 +140,10 @@ Result<void> Ini::add(std::string_view text, const std::string& file) {
   return {};
 }
 
+bool Ini::empty() const {
+  return std::ranges::all_of(sections_, [](const auto& section) { return section.second.empty(); });
+}
+
 const std::vector<std::string>* Ini::find(std::string_view section, std::string_view name) const {
   const Section& options = this->section(section);
   const auto at = options.find(name);

@@ -31,6 +31,7 @@ class Ini {
   // kInvalid naming file and line where oslo.config gives up too. Then nothing was added.
   Result<void> add(std::string_view text, const std::string& file);
 
+  bool empty() const;  // no option at all
   const std::vector<std::string>* find(std::string_view section, std::string_view name) const;
   const Section& section(std::string_view name) const;
 

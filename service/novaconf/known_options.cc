@@ -40,6 +40,8 @@ constexpr Option prefilter(std::string_view name, const char* standard) {
 constexpr std::string_view kFilterSection = "filter_scheduler";
 constexpr Option kOptions[] = {
     both("DEFAULT", "service_down_time", Kind::kWhole, "60"),
+    both("DEFAULT", "report_interval", Kind::kWhole, "10", Reader::kNova,
+         "how often Nova's services report; Emplace hears of it by service_down_time alone"),
     both("DEFAULT", "default_availability_zone", Kind::kText, "nova"),
     both("DEFAULT", "servicegroup_driver", Kind::kText, "db", Reader::kNobody,
          "Emplace knows of heartbeats only what Nova's API tells", {}, kGroupDrivers),

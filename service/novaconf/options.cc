@@ -212,6 +212,29 @@ void add_unknown(const Ini& ini, Release release, Options& options) {
   }
 }
 
+// A service that reports every `report_interval` seconds must not count as down between two reports.
+void follow_reports(std::int64_t report_interval, Value& service_down_time, Options& options) {
+  const std::int64_t given = std::get<std::int64_t>(service_down_time);
+  if (given > report_interval) return;
+  constexpr double kMost = 1e15;  // far beyond what Emplace takes
+  const auto raised = static_cast<std::int64_t>(std::clamp(2.5 * static_cast<double>(report_interval), -kMost, kMost));
+  service_down_time = raised;
+  options.findings.push_back({Finding::Level::kNote, "[DEFAULT] service_down_time",
+                              fmt::format("{} is not above report_interval {}: Nova takes 2.5 times that, {}, and so does Emplace",
+                                          given, report_interval, raised)});
+}
+
+// A file that was not meant, or was not there yet when it was mounted, is read without an error.
+void add_silence(const Ini& ini, Release release, Options& options) {
+  const bool heard = std::ranges::any_of(known_options(), [&](const Option& option) {
+    return option.is_in(release) && ini.find(option.section, option.name) != nullptr;
+  });
+  if (heard) return;
+  options.findings.push_back(
+      {Finding::Level::kNote, "nova.conf",
+       ini.empty() ? "says nothing: Nova's defaults hold" : "says nothing that Emplace reads: Nova's defaults hold"});
+}
+
 }  // namespace
 
 std::string_view to_string(Release release) { return release == Release::kZed ? "zed" : "master"; }
@@ -276,7 +299,9 @@ Options understand(const Ini& ini, Release release) {
     options.values_[{option.section, option.name}] = value ? *std::move(value) : standard_value(option);
     add_meaning(option, options);
   }
+  follow_reports(options.whole("DEFAULT", "report_interval"), options.values_[{"DEFAULT", "service_down_time"}], options);
   add_unknown(ini, release, options);
+  add_silence(ini, release, options);
   return options;
 }
 

@@ -123,7 +123,7 @@ TEST(NovaOptions, AreThoseOfTheLastFile) {
 TEST(NovaOptions, ResolveVariables) {
   const auto zone = [](const std::string& text) {
     const Options options = options_of(
-        "[DEFAULT]\nhome = x${more}\nmore = y\nservice_down_time = 007\ndefault_availability_zone = " + text +
+        "[DEFAULT]\nhome = x${more}\nmore = y\nservice_down_time = 0077\ndefault_availability_zone = " + text +
         "\n[filter_scheduler]\nmax_io_ops_per_host = 5\n");
     return options.text("DEFAULT", "default_availability_zone") + (options.findings.empty() ? "" : "!");
   };
@@ -131,7 +131,7 @@ TEST(NovaOptions, ResolveVariables) {
   EXPECT_EQ(zone("$home-z"), "xy-z");
   EXPECT_EQ(zone("${home}z"), "xyz");
   EXPECT_EQ(zone("$$home \\$home $ ${home"), "$home $home $ ${home");
-  EXPECT_EQ(zone("$filter_scheduler.max_io_ops_per_host/$service_down_time"), "5/7");
+  EXPECT_EQ(zone("$filter_scheduler.max_io_ops_per_host/$service_down_time"), "5/77");
   EXPECT_EQ(zone("$nowhere"), "nova!");
   EXPECT_EQ(zone("$default_availability_zone"), "nova!");
 }
@@ -166,6 +166,33 @@ TEST(NovaOptions, NameWhatEmplaceDoesNotDo) {
       said[3],
       "note [filter_scheduler] ram_weight_multipler: neither Nova nor Emplace has such an option; it is not read");
   EXPECT_EQ(said[4], "note [DEFAULT] scheduler_default_filters: a name of old that Nova no longer reads");
+}
+
+TEST(NovaOptions, RaiseServiceDownTimeAboveTheReports) {
+  const auto seconds = [](const std::string& text) {
+    return options_of("[DEFAULT]\n" + text).whole("DEFAULT", "service_down_time");
+  };
+  EXPECT_EQ(seconds("report_interval = 120\n"), 300);
+  EXPECT_EQ(seconds("report_interval = 60\n"), 150) << "equal is not above";
+  EXPECT_EQ(seconds("report_interval = 59\n"), 60);
+  EXPECT_EQ(seconds("report_interval = 61\nservice_down_time = 62\n"), 62);
+  EXPECT_EQ(seconds("report_interval = 13\nservice_down_time = 1\n"), 32) << "int(32.5)";
+  EXPECT_EQ(seconds("service_down_time = 5\n"), 25) << "of the default, 10";
+  EXPECT_EQ(seconds("service_down_time = -5\n"), 25);
+  EXPECT_EQ(seconds("service_down_time = -5\nreport_interval = -5\n"), -12);
+  EXPECT_EQ(seconds("report_interval = 9223372036854775807\n"), 1'000'000'000'000'000);
+  EXPECT_EQ(lines(options_of("[DEFAULT]\nservice_down_time = 5\n").findings),
+            Texts{"note [DEFAULT] service_down_time: 5 is not above report_interval 10: Nova takes 2.5 times that, 25, and "
+                  "so does Emplace"});
+}
+
+TEST(NovaOptions, SayThatAFileSaysNothing) {
+  const std::string all = "note nova.conf: says nothing: Nova's defaults hold";
+  const std::string ours = "note nova.conf: says nothing that Emplace reads: Nova's defaults hold";
+  for (const char* text : {"", "\n", "# [DEFAULT]\n", "[DEFAULT]\n[metrics]\n"})
+    EXPECT_EQ(lines(options_of(text).findings), Texts{all}) << text;
+  EXPECT_EQ(lines(options_of("[database]\nconnection = x\n").findings), Texts{ours});
+  EXPECT_TRUE(options_of("[metrics]\nrequired = true\n").findings.empty()) << "also where it says Nova's default";
 }
 
 // ---- what becomes of them
@@ -205,11 +232,40 @@ TEST(Import, LeavesOutFiltersThatAreNotNovas) {
                                            "none of Nova's own filters: left out",
                                            "warning [filter_scheduler] enabled_filters: JsonFilter: acme.JsonFilter is "
                                            "none of Nova's own filters: left out",
-                                           "error [filter_scheduler] enabled_filters: RamFilter: not in "
-                                           "available_filters: nova-scheduler does not start; "
-                                           "left out",
+                                           "warning [filter_scheduler] enabled_filters: RamFilter: none of Nova's own "
+                                           "filters (release zed): left out; a Nova without it does not start",
                                            kBlindNote + "BuildFailureWeigher (failed_builds), CrossCellWeigher "
                                                         "(cell_uuid), MetricsWeigher (metrics), PCIWeigher (pci_stats)"}));
+}
+
+// {what was said of filters and weighers, as levels and names}
+Texts levels(const Import& import) {
+  Texts all;
+  for (const Finding& finding : import.findings) {
+    if (!finding.about.starts_with("[filter_scheduler] ")) continue;
+    all.push_back(std::string(to_string(finding.level)) + ' ' + finding.about.substr(finding.about.rfind(' ') + 1));
+  }
+  return all;
+}
+
+TEST(Import, WarnsOfWhatAForkOfNovaHas) {
+  const std::string fork = "[filter_scheduler]\nenabled_filters = ComputeFilter, VmwareFilter\nweight_classes = "
+                           "nova.scheduler.weights.ram.RAMWeigher, nova.scheduler.weights.bcpc_x.BcpcWeigher\n";
+  const Texts warned = {"warning VmwareFilter", "warning nova.scheduler.weights.bcpc_x.BcpcWeigher"};
+
+  EXPECT_EQ(levels(import_of(fork)), warned);
+  EXPECT_EQ(levels(import_of(fork, Release::kMaster)), warned);
+  EXPECT_EQ(levels(import_of(fork + "available_filters = acme.filters.all_of_them\n")),
+            (Texts{"warning ComputeFilter", warned[0], warned[1]}));
+  EXPECT_EQ(import_of(fork).filters, Texts{"ComputeFilter"});
+  EXPECT_EQ(import_of(fork).weighers.size(), 1u);
+}
+
+TEST(Import, SaysWhenNovaSchedulerDoesNotStart) {
+  const std::string one = "[filter_scheduler]\navailable_filters = nova.scheduler.filters.json_filter.JsonFilter\n"
+                          "enabled_filters = JsonFilter, ";
+  EXPECT_EQ(levels(import_of(one + "ComputeFilter\n")), Texts{"error ComputeFilter"});
+  EXPECT_EQ(levels(import_of(one + "VmwareFilter\n")), Texts{"error VmwareFilter"});
 }
 
 TEST(Import, GivesWeighersTheirMultipliers) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "service/core/json.h"
+#include "service/core/shown_text.h"
 
 namespace emplace::http {
 namespace {
@@ -242,6 +243,15 @@ Role Policy::role_of(const std::vector<std::string>& keystone_roles) const {
   return highest;
 }
 
+std::string Policy::known_roles() const {
+  std::string all;
+  for (const auto& [name, role] : roles_) {
+    all += (all.empty() ? "" : ", ") + name;
+    if (name != name_of(role)) all.append(" (as ").append(name_of(role)).append(")");
+  }
+  return all;
+}
+
 Role Policy::least_to_see(std::string_view part) const {
   const auto row = seen_by_.find(part);
   return row == seen_by_.end() ? Role::kAdmin : row->second;
@@ -312,6 +322,16 @@ Result<Identity> admit(Identity identity, Role least, RateLimit& rate, RateLimit
                                                                          : std::string(name_of(identity.role))));
 }
 
+// Keystone's names may be any text.
+std::string roles_told(const Caller& caller, const Policy& policy) {
+  constexpr std::size_t kLongest = 200;
+  std::string roles;
+  for (const std::string& role : caller.roles) roles += (roles.empty() ? "" : ", ") + shown_text(role);
+  return "Keystone's roles in the token are " + (roles.empty() ? "none" : shortened(roles, kLongest)) +
+         ", the policy knows " + shortened(policy.known_roles(), kLongest) +
+         "; a ROLE line of policy_file makes another one known";
+}
+
 }  // namespace
 
 Result<Identity> authorize(const Request& request, std::string_view pattern, const Tokens& tokens, const Policy& policy,
@@ -337,7 +357,10 @@ Result<Identity> authorize(const Caller& caller, const Request& request, std::st
                            RateLimit& rate, RateLimit::Time now) {
   const std::string who = caller.user + '@' + caller.project;
   Identity identity{sha256_hex("keystone:" + who), policy.role_of(caller.roles), who, {}, "user"};
-  return admit(std::move(identity), policy.least(request.method, pattern), rate, now);
+  return admit(std::move(identity), policy.least(request.method, pattern), rate, now).map_error([&](Error error) {
+    if (error.code == ErrorCode::kForbidden) error.message += ": " + roles_told(caller, policy);
+    return error;
+  });
 }
 
 Result<std::string> create_admin_token(const std::string& path) {

@@ -80,6 +80,9 @@ class Policy {
   // The highest that one of these roles in Keystone stands for; kAnyone for none.
   Role role_of(const std::vector<std::string>& keystone_roles) const;
 
+  // Those that stand for one of ours, for messages: "admin, member (as reader)".
+  std::string known_roles() const;
+
   // Who sees a part of stored requests: "vm.parameters" or "vm.template".
   Role least_to_see(std::string_view part) const;
 

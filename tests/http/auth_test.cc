@@ -249,7 +249,33 @@ TEST(Authorize, TakesACallerByTheRolesThatThePolicyKnows) {
   const auto refused = authorize(member, request, "/hosts", policy, rate, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kForbidden);
-  EXPECT_EQ(refused.error().message, "wanted the role reader, found none that the policy knows");
+  EXPECT_EQ(
+      refused.error().message,
+      "wanted the role reader, found none that the policy knows: Keystone's roles in the token are member, the policy "
+      "knows admin; a ROLE line of policy_file makes another one known");
+}
+
+TEST(Authorize, NamesTheRolesOfKeystoneThatItLooksFor) {
+  const Folder folder;
+  Policy policy;
+  policy.set("GET", "/hosts", Role::kAdmin);
+  const std::string file = folder.path("policy");
+  std::ofstream(file) << "ROLE member reader\nROLE reader reader\n";
+  ASSERT_TRUE(policy.override_from(file));
+  RateLimit rate(0);
+  const auto refusal = [&](std::vector<std::string> roles) {
+    return authorize(Caller{"bob", "p1", std::move(roles), 0}, with_header("x-auth-token", "t"), "/hosts", policy, rate,
+                     {})
+        .error()
+        .message;
+  };
+
+  EXPECT_EQ(
+      refusal({"reader", "a\nb"}),
+      "wanted the role admin, found reader: Keystone's roles in the token are reader, a\\nb, the policy knows "
+      "admin, member (as reader), reader; a ROLE line of policy_file makes another one known");
+  EXPECT_NE(refusal({}).find("Keystone's roles in the token are none, "), std::string::npos) << refusal({});
+  EXPECT_LT(refusal({std::string(5000, 'r')}).size(), 500u);
 }
 
 TEST(AdminToken, IsMadeOncePrivately) {

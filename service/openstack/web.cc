@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <QFile>
 #include <QNetworkAccessManager>
+#include <QNetworkProxy>
 #include <QNetworkReply>
 #include <QNetworkRequest>
 #include <QSslCertificate>
 #include <QSslConfiguration>
+#include <QSslKey>
 #include <QSslSocket>
 #include <QThread>
 #include <QTimer>
@@ -53,6 +56,7 @@ struct Flight {
   std::string body = {};
   bool too_big = false, late = false;
   std::chrono::milliseconds patience{0};
+  std::string proxy = {};  // "proxy HOST:PORT: "; empty: none
 };
 
 // Qt's errors from 201 to 299 and 401 to 499 stand for HTTP statuses, of which a reply tells; so does one of 302 for
@@ -74,7 +78,8 @@ Result<WebReply> reply_of(const QNetworkReply& reply, Flight& flight) {
   }
   const int status = reply.attribute(QNetworkRequest::HttpStatusCodeAttribute).toInt();
   if (is_transport_error(reply.error(), status) || status == 0) {
-    return fail(ErrorCode::kUnavailable, fmt::format("{}: {}", flight.what, reply.errorString().toStdString()));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{}: {}{}", flight.what, flight.proxy, reply.errorString().toStdString()));
   }
   WebReply answer{status, {}, std::move(flight.body)};
   for (const auto& [name, value] : reply.rawHeaderPairs()) {
@@ -128,6 +133,9 @@ struct Web::Inside {
   void start(const WebRequest& request, const Promise& promise, Deadline deadline) {
     auto flight = std::make_shared<Flight>(Flight{request.method + ' ' + request.url, promise, options.most_bytes});
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    if (!options.proxy.empty()) {
+      flight->proxy = fmt::format("proxy {}:{}: ", proxy.hostName().toStdString(), proxy.port());
+    }
     flight->patience = std::clamp(left, std::chrono::milliseconds(1), options.timeout);
     QNetworkReply* const reply = send(request);
     replies.insert(reply);
@@ -155,6 +163,7 @@ struct Web::Inside {
   }
 
   const WebOptions options;
+  QNetworkProxy proxy = QNetworkProxy::NoProxy;
   QSslConfiguration tls = QSslConfiguration::defaultConfiguration();
   QThread thread;
   std::unique_ptr<QObject> context;
@@ -173,6 +182,52 @@ Result<WebReply> answer_of(std::future<Result<WebReply>>& future, const WebReque
   }
 }
 
+Result<QList<QSslCertificate>> certificates_in(const std::string& file) {
+  auto certificates = QSslCertificate::fromPath(QString::fromStdString(file));
+  if (!certificates.isEmpty()) return certificates;
+  return fail(ErrorCode::kInvalid, fmt::format("{}: wanted certificates in PEM, found none", file));
+}
+
+Result<QSslKey> key_in(const std::string& file) {
+  QFile pem(QString::fromStdString(file));
+  const QByteArray text = pem.open(QIODevice::ReadOnly) ? pem.readAll() : QByteArray();
+  for (const QSsl::KeyAlgorithm kind : {QSsl::Rsa, QSsl::Ec, QSsl::Dsa}) {
+    QSslKey key(text, kind);
+    if (!key.isNull()) return key;
+  }
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{}: wanted a private key in PEM without a passphrase, found none", file));
+}
+
+// Its URL may have a password.
+Result<QNetworkProxy> proxy_of(const std::string& text) {
+  if (text.empty()) return QNetworkProxy(QNetworkProxy::NoProxy);
+  const QUrl url(QString::fromStdString(text), QUrl::StrictMode);
+  const bool is_socks = url.scheme() == "socks5";
+  if (!url.isValid() || url.host().isEmpty() || (!is_socks && url.scheme() != "http")) {
+    return fail(ErrorCode::kInvalid, "proxy: wanted http://HOST:PORT or socks5://HOST:PORT, found something else");
+  }
+  return QNetworkProxy(is_socks ? QNetworkProxy::Socks5Proxy : QNetworkProxy::HttpProxy, url.host(),
+                       static_cast<quint16>(url.port(is_socks ? 1080 : 3128)), url.userName(QUrl::FullyDecoded),
+                       url.password(QUrl::FullyDecoded));
+}
+
+Result<void> trust(const WebOptions& options, QSslConfiguration& tls) {
+  if (options.ca_file.empty()) return {};
+  return certificates_in(options.ca_file).map([&](const auto& certificates) { tls.setCaCertificates(certificates); });
+}
+
+Result<void> identify(const WebOptions& options, QSslConfiguration& tls) {
+  if (options.cert_file.empty()) return {};
+  const auto chain = certificates_in(options.cert_file);
+  if (!chain) return tl::unexpected(chain.error());
+  const auto key = key_in(options.key_file.empty() ? options.cert_file : options.key_file);
+  if (!key) return tl::unexpected(key.error());
+  tls.setLocalCertificateChain(*chain);
+  tls.setPrivateKey(*key);
+  return {};
+}
+
 }  // namespace
 
 Web::Web(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {
@@ -181,7 +236,10 @@ Web::Web(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {
   in.context->moveToThread(&in.thread);
   in.thread.setObjectName("openstack");
   in.thread.start();
-  QMetaObject::invokeMethod(in.context.get(), [&in] { in.manager = new QNetworkAccessManager(in.context.get()); });
+  QMetaObject::invokeMethod(in.context.get(), [&in] {
+    in.manager = new QNetworkAccessManager(in.context.get());
+    in.manager->setProxy(in.proxy);
+  });
 }
 
 Web::~Web() {
@@ -196,14 +254,12 @@ Web::~Web() {
 Result<std::unique_ptr<Web>> Web::create(WebOptions options) {
   auto inside = std::make_unique<Inside>(std::move(options));
   if (!inside->options.verify) inside->tls.setPeerVerifyMode(QSslSocket::VerifyNone);
-  const std::string& file = inside->options.ca_file;
-  if (!file.empty()) {
-    const auto certificates = QSslCertificate::fromPath(QString::fromStdString(file));
-    if (certificates.isEmpty()) {
-      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted certificates in PEM, found none", file));
-    }
-    inside->tls.setCaCertificates(certificates);
-  }
+  const auto trusted =
+      trust(inside->options, inside->tls).and_then([&] { return identify(inside->options, inside->tls); });
+  if (!trusted) return tl::unexpected(trusted.error());
+  const auto proxy = proxy_of(inside->options.proxy);
+  if (!proxy) return tl::unexpected(proxy.error());
+  inside->proxy = *proxy;
   return std::unique_ptr<Web>(new Web(std::move(inside)));
 }
 

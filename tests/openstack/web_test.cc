@@ -27,6 +27,36 @@ TEST(Web, GivesStatusHeadersAndBody) {
   EXPECT_EQ(refused->status, 401);
 }
 
+TEST(Web, AsksByWayOfItsProxy) {
+  FakeCloud cloud(1, 0);  // takes whole URLs, too
+  ::setenv("http_proxy", cloud.url().c_str(), 1);
+  const auto asked = [](const std::string& proxy) {
+    return (*Web::create({.proxy = proxy}))->fetch({"GET", "http://nova.invalid:8774/compute/v2.1/"}, in_ms(5'000));
+  };
+
+  const auto by_proxy = asked(cloud.url()), directly = asked(""), by_nobody = asked("http://user:hunter2@127.0.0.1:1");
+  ::unsetenv("http_proxy");
+
+  ASSERT_TRUE(by_proxy) << by_proxy.error().message;
+  EXPECT_EQ(by_proxy->status, 200);
+  EXPECT_FALSE(directly) << "the environment is not read";
+  ASSERT_FALSE(by_nobody);
+  EXPECT_NE(by_nobody.error().message.find("proxy 127.0.0.1:1: "), std::string::npos) << by_nobody.error().message;
+  EXPECT_EQ(by_nobody.error().message.find("hunter2"), std::string::npos) << by_nobody.error().message;
+  for (const char* bad : {"nova:1", "https://p:1", "http://", "http:///x", "http://u:hunter2@:1", "socks4://p"}) {
+    const auto none = Web::create({.proxy = bad});
+    ASSERT_FALSE(none) << bad;
+    EXPECT_EQ(none.error().message, "proxy: wanted http://HOST:PORT or socks5://HOST:PORT, found something else");
+  }
+}
+
+TEST(Web, ShowsItsOwnCertificate) {
+  const auto refused = [](const WebOptions& options) { return Web::create(options).error().message; };
+  const std::string nowhere = "/nonexistent/me.pem";
+
+  EXPECT_EQ(refused({.cert_file = nowhere}), nowhere + ": wanted certificates in PEM, found none");
+}
+
 TEST(Web, GivesUpOnWhoHangs) {
   FakeCloud cloud(1, 0);
   cloud.set(R"({"hang":["/compute"]})");

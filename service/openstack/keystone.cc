@@ -6,14 +6,11 @@
 
 #include "service/core/json.h"
 #include "service/core/shown_text.h"
+#include "service/openstack/endpoints.h"
+#include "service/openstack/refusal.h"
 
 namespace emplace::openstack {
 namespace {
-
-std::string tokens_url(std::string url) {
-  while (url.ends_with('/')) url.pop_back();
-  return url + (url.ends_with("/v3") ? "/auth/tokens" : "/v3/auth/tokens");
-}
 
 // A token that ends while its request is under way is of no use: it is renewed a tenth of its life before, at least a
 // minute and at most five.
@@ -24,25 +21,40 @@ bool is_fresh(const Token& token, std::int64_t now_us) {
   return now_us < token.expires_at_us - margin;
 }
 
-Error status_error(const std::string& what, const WebReply& reply) {
+std::string lacks(std::string_view rules) {
+  return fmt::format("the user of [openstack] lacks the right to this: an admin has it{}{}",
+                     rules.empty() ? "" : ", or whom the policy gives ", rules);
+}
+
+Error status_error(const std::string& what, const WebReply& reply, std::string_view rules) {
   const std::string message = fmt::format("{}: answered {}", what, reply.status);
+  const std::string elsewhere = reply.header("location");
   switch (reply.status) {
     case 403:
-      return {ErrorCode::kForbidden,
-              message + ": the user of [openstack] lacks the right to read this (an admin has it)"};
+      return {ErrorCode::kForbidden, message + ": " + lacks(rules)};
     case 404:
       return {ErrorCode::kNotFound, message};
     case 401:
       return {ErrorCode::kUnavailable, message + ": it refuses a token that Keystone has just given"};
     default:
-      return {ErrorCode::kUnavailable, message};
+      if (reply.status / 100 != 3 || elsewhere.empty()) return {ErrorCode::kUnavailable, message};
+      return {ErrorCode::kUnavailable,
+              fmt::format("{}: it leads to {}, which is not followed: name that as the endpoint", message,
+                          shortened(shown_text(elsewhere)))};
   }
 }
 
-Result<std::string> body_of(const Result<WebReply>& reply, const std::string& what) {
+std::string after_colon(const std::string& sentence) { return sentence.empty() ? sentence : ": " + sentence; }
+
+using Secrets = std::vector<std::string>;
+
+Result<std::string> body_of(const Result<WebReply>& reply, const std::string& what, std::string_view rules,
+                            const Secrets& secrets) {
   if (!reply) return tl::unexpected(reply.error());
-  if (reply->status != 200 && reply->status != 300) return tl::unexpected(status_error(what, *reply));
-  return reply->body;
+  if (reply->status == 200 || reply->status == 300) return reply->body;
+  Error error = status_error(what, *reply, rules);
+  error.message += after_colon(sentence_of(reply->body, secrets));
+  return tl::unexpected(std::move(error));
 }
 
 bool is_refused(const Result<WebReply>& reply) { return reply && reply->status == 401; }
@@ -59,16 +71,18 @@ Keystone::Keystone(Web& web, KeystoneOptions options, std::function<std::int64_t
 Result<Token> Keystone::log_in(Deadline deadline) {
   const auto reply = web_.fetch({"POST", tokens_url_, {}, login_body(options_.credentials)}, deadline);
   if (!reply) return tl::unexpected(reply.error());
+  const Credentials& ours = options_.credentials;
+  const std::string told = after_colon(sentence_of(reply->body, {ours.password, ours.application_credential_secret}));
   if (reply->status == 201 || reply->status == 200) return read_token(reply->body, reply->header("x-subject-token"));
   const std::string who = name_of(options_.credentials);
   if (reply->status == 401) {
     return fail(ErrorCode::kUnauthorized,
                 fmt::format("Keystone at {} refused {}: wrong name, password or secret, or no role in the project (see "
-                            "[openstack])",
-                            options_.auth_url, who));
+                            "[openstack]){}",
+                            options_.auth_url, who, told));
   }
-  return fail(ErrorCode::kUnavailable,
-              fmt::format("Keystone at {} answered {} to the login of {}", options_.auth_url, reply->status, who));
+  return fail(ErrorCode::kUnavailable, fmt::format("Keystone at {} answered {} to the login of {}{}", options_.auth_url,
+                                                   reply->status, who, told));
 }
 
 Result<std::shared_ptr<const Token>> Keystone::token(Deadline deadline) {
@@ -103,8 +117,41 @@ void Keystone::forget(const Token& token) {
   if (token_ && token_->id == token.id) token_.reset();
 }
 
-Result<WebRequest> Keystone::request_of(const ServiceCall& call, const Token& token) const {
-  const auto endpoint = find_endpoint(token.catalogue, call.service, options_.interface, options_.region);
+EndpointChoice Keystone::choice_of(const std::string& service) const {
+  const auto found = options_.services.find(service);
+  EndpointChoice choice = found == options_.services.end() ? EndpointChoice() : found->second;
+  if (choice.type.empty()) choice.type = service;
+  if (choice.interface.empty()) choice.interface = options_.interface;
+  if (choice.region.empty()) choice.region = options_.region;
+  return choice;
+}
+
+// Asked once for each root; an answer that is no list of versions, again with the next call.
+Result<std::string> Keystone::discover(const std::string& root, const Token& token, Deadline deadline) {
+  {
+    const std::lock_guard lock(discovery_mutex_);
+    if (const auto known = versions_.find(root); known != versions_.end()) return known->second;
+  }
+  const WebRequest request{"GET", root + '/', {{"X-Auth-Token", token.id}}};
+  const auto body = body_of(web_.fetch(request, deadline), "GET " + request.url, "", {token.id});
+  if (!body && body.error().code != ErrorCode::kNotFound) return body;
+  auto url = current_version(root, body ? *body : "{\"versions\":[]}");
+  if (!url) return url;
+  const std::lock_guard lock(discovery_mutex_);
+  return versions_.emplace(root, *std::move(url)).first->second;
+}
+
+Result<std::string> Keystone::endpoint_of(const std::string& service, const Token& token, Deadline deadline) {
+  const auto filled = find_endpoint(token.catalogue, choice_of(service)).and_then([&](std::string url) {
+    return with_project(service, std::move(url), token.project);
+  });
+  if (!filled || service != "compute") return filled;
+  const ComputeEndpoint endpoint = compute_endpoint(*filled, token.project);
+  return endpoint.versioned ? endpoint.url : discover(endpoint.url, token, deadline);
+}
+
+Result<WebRequest> Keystone::request_of(const ServiceCall& call, const Token& token, Deadline deadline) {
+  const auto endpoint = endpoint_of(call.service, token, deadline);
   if (!endpoint) return tl::unexpected(endpoint.error());
   WebRequest request{call.method, *endpoint + call.path, {{"X-Auth-Token", token.id}}, call.body};
   request.once = !call.body.empty();
@@ -126,19 +173,20 @@ Result<WebReply> Keystone::fetch(const std::function<Result<WebRequest>(const To
 }
 
 Result<WebReply> Keystone::ask(const ServiceCall& call, Deadline deadline) {
-  return fetch([&](const Token& token) { return request_of(call, token); }, deadline);
+  return fetch([&](const Token& token) { return request_of(call, token, deadline); }, deadline);
 }
 
 Result<std::string> Keystone::get(const ServiceCall& call, Deadline deadline) {
-  std::string what;
+  std::string what, secret;
   const auto reply = fetch(
       [&](const Token& token) {
-        auto request = request_of(call, token);
+        auto request = request_of(call, token, deadline);
         if (request) what = "GET " + request->url;
+        secret = token.id;
         return request;
       },
       deadline);
-  return body_of(reply, what);
+  return body_of(reply, what, rules_of(call.service, "GET", call.path), {secret});
 }
 
 std::vector<Result<std::string>> Keystone::get_all(const std::vector<ServiceCall>& calls, Deadline deadline) {
@@ -146,7 +194,7 @@ std::vector<Result<std::string>> Keystone::get_all(const std::vector<ServiceCall
   const auto mine = token(deadline);
   std::vector<WebRequest> requests;
   for (const ServiceCall& call : calls) {
-    auto request = mine ? request_of(call, **mine) : Result<WebRequest>(tl::unexpected(mine.error()));
+    auto request = mine ? request_of(call, **mine, deadline) : Result<WebRequest>(tl::unexpected(mine.error()));
     if (!request) return {calls.size(), tl::unexpected(request.error())};
     requests.push_back(*std::move(request));
   }
@@ -156,15 +204,18 @@ std::vector<Result<std::string>> Keystone::get_all(const std::vector<ServiceCall
       forget(**mine);
       bodies.push_back(get(calls[i], deadline));
     } else {
-      bodies.push_back(body_of(replies[i], "GET " + requests[i].url));
+      bodies.push_back(body_of(replies[i], "GET " + requests[i].url, rules_of(calls[i].service, "GET", calls[i].path),
+                               {(*mine)->id}));
     }
   }
   return bodies;
 }
 
 Result<Caller> Keystone::owner_of(const std::string& subject, Deadline deadline) {
+  std::string own;
   const auto reply = fetch(
       [&](const Token& token) {
+        own = token.id;
         return Result<WebRequest>(
             WebRequest{"GET", tokens_url_ + "?nocatalog", {{"X-Auth-Token", token.id}, {"X-Subject-Token", subject}}});
       },
@@ -172,7 +223,7 @@ Result<Caller> Keystone::owner_of(const std::string& subject, Deadline deadline)
   if (!reply) return tl::unexpected(reply.error());
   if (reply->status == 404)
     return fail(ErrorCode::kUnauthorized, "Keystone knows no such token, or it has expired or was revoked");
-  const auto body = body_of(reply, "GET " + tokens_url_);
+  const auto body = body_of(reply, "GET " + tokens_url_, rules_of("identity", "GET", "/auth/tokens"), {own, subject});
   return body ? read_caller(*body) : tl::unexpected(body.error());
 }
 

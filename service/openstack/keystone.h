@@ -3,13 +3,14 @@
 // not tried again at once: until its back-off is over every call gets the same error, so that a wrong password does not
 // lock the account.
 //
-// No message contains a secret: neither passwords nor tokens are in URLs, and error texts are made from URLs, statuses
-// and field names only.
+// No message contains a secret: neither passwords nor tokens are in URLs, error texts are made from URLs, statuses, field
+// names and what the service says, and tokens are left out of that.
 //
 // Threads: any; one logs in, the others wait for it, at most the time of one call.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,10 +27,11 @@ namespace emplace::openstack {
 using Log = std::function<void(std::string_view level, std::string_view line)>;
 
 struct KeystoneOptions {
-  std::string auth_url;  // "https://keystone/v3"; the "/v3" may be left out
+  std::string auth_url;  // "https://keystone/v3"; the "/v3" may be left out (endpoints.h)
   Credentials credentials = {};
   std::string interface = "internal";
-  std::string region = {};  // empty: the first
+  std::string region = {};  // empty: the only one
+  std::map<std::string, EndpointChoice, std::less<>> services = {};  // by type: what differs from interface and region
   Backoff backoff = {};
 };
 
@@ -62,7 +64,10 @@ class Keystone {
 
  private:
   Result<Token> log_in(Deadline deadline);
-  Result<WebRequest> request_of(const ServiceCall& call, const Token& token) const;
+  EndpointChoice choice_of(const std::string& service) const;
+  Result<std::string> endpoint_of(const std::string& service, const Token& token, Deadline deadline);
+  Result<std::string> discover(const std::string& root, const Token& token, Deadline deadline);
+  Result<WebRequest> request_of(const ServiceCall& call, const Token& token, Deadline deadline);
   Result<WebReply> fetch(const std::function<Result<WebRequest>(const Token&)>& make, Deadline deadline);
 
   Web& web_;
@@ -75,6 +80,8 @@ class Keystone {
   int failures_ = 0;
   std::int64_t next_login_us_ = 0;
   std::optional<Error> last_error_;
+  std::mutex discovery_mutex_;                   // guards what follows
+  std::map<std::string, std::string> versions_;  // by the root of the compute endpoint: where its version is
 };
 
 }  // namespace emplace::openstack

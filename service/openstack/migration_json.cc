@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/openstack/reading.h"
+#include "service/openstack/refusal.h"
 
 namespace emplace::openstack {
 namespace {
@@ -95,16 +96,6 @@ Result<ActionOutcome> read_action(std::string_view body) {
   return read.map([&] { return std::move(outcome); });
 }
 
-std::string refusal_of(std::string_view body) {
-  const auto document = JsonDocument::parse(body, "answer");
-  const auto root = document ? std::optional(document->root()) : std::nullopt;
-  const auto kind = root && root->is_object() && root->size() > 0 ? std::optional(root->member(0)) : std::nullopt;
-  const auto message = kind && kind->is_object() ? kind->find("message") : std::nullopt;
-  if (message && message->is_text()) return shortened(message->text(), kLongestReason);
-  std::string other(body.substr(0, kLongestReason));
-  std::replace_if(
-      other.begin(), other.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return other;
-}
+std::string refusal_of(std::string_view body) { return sentence_of(body); }
 
 }  // namespace emplace::openstack

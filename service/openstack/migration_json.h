@@ -41,8 +41,7 @@ Result<Migration> read_migration(std::string_view body);
 Result<Whereabouts> read_whereabouts(std::string_view body);
 Result<ActionOutcome> read_action(std::string_view body);
 
-// Nova's sentence in an answer that refuses: {"conflictingRequest": {"code": 409, "message": ...}}; else the start of
-// the answer, so that nothing is hidden.
+// Nova's sentence in an answer that refuses (refusal.h).
 std::string refusal_of(std::string_view body);
 
 }  // namespace emplace::openstack

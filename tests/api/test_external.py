@@ -256,7 +256,7 @@ class Bodies(External):
             with self.subTest(path.name):
                 got = self.order(spec=json.loads(path.read_text()), hosts=named(*names))
                 self.assertEqual(got[-1], "cmp99999")
-                self.assertGreater(len(got), 3)
+                self.assertGreater(len(got), 1, "the group of some is bound to one host")
 
 
 CONFIG = """

@@ -64,7 +64,7 @@ void servers(std::string_view body) {
 void token(std::string_view body) {
   const auto read = openstack::read_token(body, "secret");
   const auto* const known = read_of(read);
-  if (known) read_of(openstack::find_endpoint(known->catalogue, "compute", "public", ""));
+  if (known) read_of(openstack::find_endpoint(known->catalogue, {.type = "compute", .interface = "public"}));
 }
 
 using Read = void (*)(std::string_view);

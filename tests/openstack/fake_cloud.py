@@ -7,7 +7,10 @@ GET  /control/counts   calls so far, by method and first words of the path
 POST /control          {"fail": {PREFIX: STATUS}, "hang": [PREFIX], "truncate": [PREFIX], "hide_hosts": N, "hide_providers": N, "revoke": true,
                         "delete": [I], "move": {I: HOST}, "boot": N, "token_s": S, "password": P, "versions": {...},
                         "users": {TOKEN: [ROLE]}, "down_cell": N, "slow": {PREFIX: SECONDS}, "extra": {LIST: [ROW]}, "hide_keys": [KEY],
-                        "behind_s": S, "fail_after": {PREFIX: [N, STATUS]}, "migration": {...}}      sets what it names
+                        "behind_s": S, "fail_after": {PREFIX: [N, STATUS]}, "migration": {...}, "endpoints": {TYPE: PATH or URL},
+                        "roots": [...]}      sets what it names. STATUS may be [STATUS, BODY]: JSON, or a text
+
+endpoints: the catalogue, of which null takes a service out; roots: what Nova's root lists.
 
 hide_hosts: the first N are gone, with their servers still listed; hide_providers: from Placement alone; down_cell: the cell of the first N hosts does not answer, which
 Nova shows as services and servers with little but an id. extra: rows in front of the first page of a list; hide_keys: rows of Nova's lists lack
@@ -59,6 +62,9 @@ class Cloud:
         self.password, self.token_s, self.tokens, self.issued = "secret", 3600, set(), 0
         self.users = {"admin-token": ["admin", "member"], "user-token": ["member"]}
         self.versions = {"nova": ("2.1", "2.93"), "placement": ("1.0", "1.39")}
+        self.endpoints = {"identity": "/identity/v3", "compute": "/compute/v2.1", "placement": "/placement"}
+        self.roots = [{"id": "v2.0", "status": "SUPPORTED", "version": "", "links": [{"rel": "self", "href": "http://10.0.0.1:8774/v2/"}]},
+                      {"id": "v2.1", "status": "CURRENT", "version": "2.93", "links": [{"rel": "self", "href": "http://10.0.0.1:8774/v2.1/"}]}]
         self.host_count, self.hide_hosts, self.hide_providers, self.down_cell = hosts, 0, 0, 0
         self.generations = [7] * hosts
         self.migration, self.migrations, self.actions, self.asked = dict(MIGRATION), [], {}, []
@@ -73,12 +79,13 @@ class Cloud:
 
     def change(self, wanted):
         for name in ("fail", "hang", "truncate", "hide_hosts", "hide_providers", "down_cell", "token_s", "password",
-                     "slow", "extra", "hide_keys", "behind_s", "fail_after"):
+                     "slow", "extra", "hide_keys", "behind_s", "fail_after", "roots"):
             setattr(self, name, wanted.get(name, getattr(self, name)))
         if "migration" in wanted:
             self.migration = {**MIGRATION, **wanted["migration"]}
         self.versions.update(wanted.get("versions", {}))
         self.users.update(wanted.get("users", {}))
+        self.endpoints.update(wanted.get("endpoints", {}))
         if wanted.get("revoke"):
             self.tokens.clear()
         for i in wanted.get("delete", []):
@@ -130,8 +137,7 @@ class Cloud:
         self.issued += 1
         token = f"our-token-{self.issued}"
         self.tokens.add(token)
-        catalogue = [self.service(kind, base + path) for kind, path in
-                     (("identity", "/identity/v3"), ("compute", "/compute/v2.1"), ("placement", "/placement"))]
+        catalogue = [self.service(kind, path if "://" in path else base + path) for kind, path in self.endpoints.items() if path is not None]
         return 201, {"token": {**self.about("emplace", ["admin"]), "catalog": catalogue}}, {"X-Subject-Token": token}
 
     @staticmethod
@@ -350,7 +356,7 @@ class Handler(BaseHTTPRequestHandler):
         return super().date_time_string(timestamp or self.cloud.now())
 
     def send(self, status, answer, headers=None, truncate=False):
-        body = json.dumps(answer).encode()
+        body = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -379,10 +385,13 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(3600)
         time.sleep(slow_s)
         if fault:
-            return self.send(fault, {"error": {"code": fault}})
+            status, told = fault if isinstance(fault, list) else (fault, {"error": {"code": fault}})
+            return self.send(status, told)
         with cloud.lock:
             if path == "/identity/v3/auth/tokens" and self.command == "POST":
                 return self.send(*cloud.login(body, f"http://{self.headers['Host']}"))
+            if path == "/compute/":
+                return self.send(300, {"versions": cloud.roots})
             if path not in ("/compute/v2.1/", "/placement/") and token not in cloud.tokens:
                 return self.send(401, {"error": {"code": 401}})
             if path == "/identity/v3/auth/tokens":

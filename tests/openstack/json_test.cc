@@ -28,6 +28,24 @@ TEST(Login, IsThatOfAnApplicationCredentialWithoutScope) {
       R"({"auth":{"identity":{"methods":["application_credential"],"application_credential":{"id":"a","secret":"s"}}}})");
 }
 
+TEST(Login, IsThatOfAnApplicationCredentialOfAUser) {
+  EXPECT_EQ(login_body({.username = "u", .application_credential_secret = "s", .application_credential_name = "a"}),
+            R"({"auth":{"identity":{"methods":["application_credential"],"application_credential":{"name":"a",)"
+            R"("user":{"name":"u","domain":{"name":"Default"}},"secret":"s"}}}})");
+}
+
+TEST(Login, IsForADomainATrustOrTheSystem) {
+  const auto scope = [](Credentials credentials) {
+    credentials.username = "u";
+    const std::string body = login_body(credentials);
+    return body.substr(body.find("\"scope\""));
+  };
+  EXPECT_EQ(scope({.domain = "D"}), R"("scope":{"domain":{"name":"D"}}}})");
+  EXPECT_EQ(scope({.domain_id = "d"}), R"("scope":{"domain":{"id":"d"}}}})");
+  EXPECT_EQ(scope({.trust_id = "t"}), R"("scope":{"OS-TRUST:trust":{"id":"t"}}}})");
+  EXPECT_EQ(scope({.system = true}), R"("scope":{"system":{"all":true}}}})");
+}
+
 constexpr std::string_view kToken = R"({"token":{"issued_at":"2026-11-21T10:00:00.000000Z",
   "expires_at":"2026-11-21T11:00:00.000000Z","catalog":[{"type":"compute","name":"nova","endpoints":[
   {"interface":"public","region_id":"R1","url":"http://a/v2.1/"},{"interface":"internal","region_id":"R2","url":"http://b"}]}]}})";
@@ -37,11 +55,34 @@ TEST(TokenAnswer, HasItsTimesAndEndpoints) {
 
   ASSERT_TRUE(token) << token.error().message;
   EXPECT_EQ(token->expires_at_us - token->issued_at_us, std::int64_t{3'600'000'000});
-  EXPECT_EQ(find_endpoint(token->catalogue, "compute", "public", "").value(), "http://a/v2.1");
-  EXPECT_EQ(find_endpoint(token->catalogue, "compute", "internal", "R2").value(), "http://b");
-  EXPECT_FALSE(find_endpoint(token->catalogue, "compute", "internal", "R1"));
-  EXPECT_EQ(find_endpoint(token->catalogue, "placement", "public", "").error().message,
-            "service catalogue: wanted placement with interface public, found none of that type");
+  const auto& catalogue = token->catalogue;
+  EXPECT_EQ(find_endpoint(catalogue, {"compute", "public"}).value(), "http://a/v2.1");
+  EXPECT_EQ(find_endpoint(catalogue, {"compute", "internal", "R2", "nova"}).value(), "http://b");
+  EXPECT_EQ(find_endpoint(catalogue, {.type = "compute", .url = "http://c//"}).value(), "http://c");
+  EXPECT_FALSE(find_endpoint(catalogue, {"compute", "internal", "R1"}));
+  EXPECT_EQ(
+      find_endpoint(catalogue, {"compute", "public", "", "other"}).error().message,
+      "service catalogue: wanted compute with interface public named other, found public in R1 named nova, internal "
+      "in R2 named nova");
+  EXPECT_EQ(find_endpoint(catalogue, {"placement", "public"}).error().message,
+            "service catalogue: wanted placement with interface public, found none of that type, but compute");
+  EXPECT_EQ(find_endpoint({}, {"placement", "public"}).error().message,
+            "service catalogue: wanted placement with interface public, found an empty catalogue: the login is for no "
+            "project, or for one without services");
+}
+
+TEST(Catalogue, NamesItsRegionsWhereNoneIsChosen) {
+  const std::vector<CatalogueEntry> two = {{"compute", "public", "East", "http://e", "nova"},
+                                           {"compute", "public", "East", "http://e2", "nova"},
+                                           {"compute", "public", "West", "http://w", "nova"},
+                                           {"compute", "admin", "West", "http://wa", "nova"}};
+
+  EXPECT_EQ(
+      find_endpoint(two, {"compute", "public"}).error().message,
+      "service catalogue: compute is in the regions East, West: name one, as region of [openstack] or region_name "
+      "of clouds.yaml");
+  EXPECT_EQ(find_endpoint(two, {"compute", "public", "East"}).value(), "http://e");
+  EXPECT_EQ(find_endpoint(two, {"compute", "admin"}).value(), "http://wa") << "the only one with that interface";
 }
 
 TEST(TokenAnswer, IsRefusedWhenItIsNone) {

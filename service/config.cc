@@ -272,12 +272,22 @@ void read_openstack_login(Section& section, OpenstackEntry& to) {
   if (to.password.empty()) section.required("password");
 }
 
+// It may have a user and a password. web.cc reads the rest of it.
+void read_proxy(Section& section, std::string& proxy) {
+  section.text("proxy", proxy);
+  const auto is_of = [&](std::string_view scheme) { return proxy.starts_with(scheme) && proxy.size() > scheme.size(); };
+  if (proxy.empty() || is_of("http://") || is_of("socks5://")) return;
+  section.wrong_secret("proxy", "http://HOST:PORT or socks5://HOST:PORT");
+}
+
 void read_openstack(Section& section, OpenstackEntry& to) {
   section.text("cloud", to.cloud);
   to.cloud.empty() ? read_openstack_login(section, to) : refuse_beside_cloud(section);
+  read_proxy(section, to.proxy);
   section.whole("sync_s", to.sync_s, 1, 86'400);
   section.whole("full_sync_s", to.full_sync_s, 1, 604'800);
   section.whole("timeout_s", to.timeout_s, 1, 600);
+  to.timeout_given = section.find("timeout_s") != nullptr;
   section.whole("token_cache_s", to.token_cache_s, 0, 300);
   section.number("brake_percent", to.brake_percent, 0, 100);
 }

@@ -32,15 +32,37 @@ struct PluginEntry {
   std::string confinement = "available";
 };
 
+// Where one service of OpenStack is, where it differs from the others.
+struct ServiceEntry {
+  std::string interface = {}, region = {}, type = {}, name = {};  // of the catalogue
+  std::string url = {};                                           // in place of the catalogue's
+};
+
+// What an operator should know of a clouds.yaml.
+struct CloudNote {
+  enum class Level : std::uint8_t { kNote, kWarning };
+  Level level;
+  std::string about;  // file, cloud and key
+  std::string text;   // what of it, never a secret
+};
+
 struct OpenstackEntry {
   std::string cloud;     // a name in clouds.yaml, in place of what follows up to ca_file
   std::string auth_url;  // empty: no OpenStack
   std::string username, password, user_domain = "Default", project, project_domain = "Default";
   std::string application_credential_id, application_credential_secret;
-  std::string user_id, project_id, user_domain_id, project_domain_id;  // win over names; only clouds.yaml has them
   std::string interface = "internal", region, ca_file;
-  bool verify = true;  // certificates; only clouds.yaml can say no
+  // Only clouds.yaml has these. Ids win over names; scope_domain, trust_id and system_scope stand in place of a project.
+  std::string user_id, project_id, user_domain_id, project_domain_id, application_credential_name;
+  std::string scope_domain, scope_domain_id, trust_id;
+  bool system_scope = false;
+  ServiceEntry compute, placement;
+  bool verify = true;               // certificates
+  std::string cert_file, key_file;  // our own certificate, in PEM; key_file empty: the key is in cert_file
+  std::vector<CloudNote> notes;
+  std::string proxy;  // "http://proxy:3128", "socks5://proxy"; empty: none
   std::uint32_t sync_s = 30, full_sync_s = 3600, timeout_s = 30, token_cache_s = 300;
+  bool timeout_given = false;
   double brake_percent = 20;
 };
 

@@ -86,6 +86,13 @@ void log_nova(const Config& config) {
   }
 }
 
+void log_cloud(const OpenstackEntry& entry) {
+  for (const CloudNote& note : entry.notes) {
+    log_line(note.level == CloudNote::Level::kNote ? "info" : "warn",
+             fmt::format("event=clouds_yaml key={} what={}", log_text(note.about), log_text(note.text)));
+  }
+}
+
 void log_plugins(const Plugins& plugins) {
   for (const PluginStatus& one : plugins.status()) {
     if (one.state != "refused") continue;
@@ -294,6 +301,7 @@ Result<std::string> connection_of(const Config& config, std::unique_ptr<Embedded
 
 Result<void> serve(const Config& config, const std::string& connection) {
   log_nova(config);
+  log_cloud(config.openstack);
   const fs::path data = config.data;
   const auto arena = Arena::create();
   if (!arena) return tl::unexpected(arena.error());
@@ -474,6 +482,10 @@ int check(const Config& config) {
   if (const auto options = hypervisor_options(config); !options) return complain(options.error());
   if (!config.tokens_file.empty()) {
     if (const auto tokens = http::Tokens::load(config.tokens_file); !tokens) return complain(tokens.error());
+  }
+  for (const CloudNote& note : config.openstack.notes) {
+    fmt::print(stderr, "{}: {}: {}\n", note.level == CloudNote::Level::kNote ? "note" : "warning",
+               shown_text(note.about), shown_text(note.text));
   }
   fmt::print("{}: ok\n", config.file.empty() ? "defaults" : config.file);
   return end_of_output(0);

@@ -76,25 +76,46 @@ Result<HypervisorOptions> hypervisor_options(const Config& config) {
   return options;
 }
 
+namespace {
+
+openstack::Credentials credentials_of(const OpenstackEntry& entry) {
+  return {.username = entry.username,
+          .password = entry.password,
+          .user_domain = entry.user_domain,
+          .project = entry.project,
+          .project_domain = entry.project_domain,
+          .application_credential_id = entry.application_credential_id,
+          .application_credential_secret = entry.application_credential_secret,
+          .user_id = entry.user_id,
+          .project_id = entry.project_id,
+          .user_domain_id = entry.user_domain_id,
+          .project_domain_id = entry.project_domain_id,
+          .application_credential_name = entry.application_credential_name,
+          .domain = entry.scope_domain,
+          .domain_id = entry.scope_domain_id,
+          .trust_id = entry.trust_id,
+          .system = entry.system_scope};
+}
+
+openstack::EndpointChoice choice_of(const ServiceEntry& entry) {
+  return {entry.type, entry.interface, entry.region, entry.name, entry.url};
+}
+
+}  // namespace
+
 openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
   openstack::OpenstackOptions options;
   options.web.ca_file = entry.ca_file;
+  options.web.cert_file = entry.cert_file;
+  options.web.key_file = entry.key_file;
   options.web.verify = entry.verify;
+  options.web.proxy = entry.proxy;
   options.web.timeout = std::chrono::seconds(entry.timeout_s);
   options.keystone.auth_url = entry.auth_url;
-  options.keystone.credentials = {entry.username,
-                                  entry.password,
-                                  entry.user_domain,
-                                  entry.project,
-                                  entry.project_domain,
-                                  entry.application_credential_id,
-                                  entry.application_credential_secret,
-                                  entry.user_id,
-                                  entry.project_id,
-                                  entry.user_domain_id,
-                                  entry.project_domain_id};
+  options.keystone.credentials = credentials_of(entry);
   options.keystone.interface = entry.interface;
   options.keystone.region = entry.region;
+  options.keystone.services = {{"compute", choice_of(entry.compute)}, {"placement", choice_of(entry.placement)}};
   options.sync.interval = std::chrono::seconds(entry.sync_s);
   options.sync.full_interval = std::chrono::seconds(entry.full_sync_s);
   options.verifier.keep_us = std::int64_t{entry.token_cache_s} * 1'000'000;

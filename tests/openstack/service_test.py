@@ -119,6 +119,7 @@ def picture(clouds):
 def tokens(clouds):
     assert clouds.status_with("admin-token") == 200
     assert clouds.status_with("user-token") == 403
+    assert "Keystone's roles in the token are member, the policy knows admin" in clouds.refusal_of("user-token")
     assert clouds.status_with("made-up") == 401
     assert clouds.status_with(clouds.service.token()) == 200
     clouds.set(fail={"/identity": 500})
@@ -272,6 +273,7 @@ def configuration(clouds):
              'auth_url = "http://k"\npassword = 7744\n' + login: "openstack.password: wanted a string, found something else",
              'auth_url = "http://k"\napplication_credential_id = "x"\n': "openstack.application_credential_secret: wanted a value",
              'auth_url = "http://k"\npassword_file = "/nonexistent"\n' + login: "openstack.password_file: wanted a file with a secret"}
+    wrong['proxy = "p4ss:1"\nauth_url = "http://k"\npassword = "p"\n' + login] = "openstack.proxy: wanted http://HOST:PORT or socks5://HOST:PORT"
     wrong['cloud = "x"\nregion = "y"\n'] = "openstack.region: wanted nothing beside cloud"
     path = os.path.join(clouds.service.data, "wrong.toml")
     for text, message in wrong.items():
@@ -299,6 +301,17 @@ def clouds_yaml(clouds):
     with other:
         other.wait_for("all vms", lambda: len(other.vms()) == len(clouds.cloud.servers) - 1)
         assert not other.logged(PASSWORD)
+    lab = os.path.join(clouds.service.data, "lab.toml")
+    with open(lab, "w", encoding="utf-8") as file:
+        file.write('[openstack]\ncloud = "lab"\n')
+    with open(os.path.join(folder, "secure.yaml"), "w", encoding="utf-8") as file:
+        json.dump({"clouds": {"lab": {"auth": {"password": PASSWORD}, "regoin_name": "x", "image_format": "raw"}}}, file)
+    done = subprocess.run([os.path.join(clouds.service.build, "bin/emplaced"), "--check-config", "--config", lab],
+                          capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **places})
+    about = f"{folder}/clouds.yaml: clouds.lab"
+    assert done.returncode == 0 and done.stderr == (
+        f"warning: {about}.regoin_name: is not read: it is no key that OpenStack's clients know\n"
+        f"note: {about}: image_format is not about what Emplace reads\n"), done
     unknown = os.path.join(clouds.service.data, "unknown.toml")
     with open(unknown, "w", encoding="utf-8") as file:
         file.write('[openstack]\ncloud = "mars"\n')

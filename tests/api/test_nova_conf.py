@@ -220,6 +220,29 @@ class Doctor(WithFiles):
         self.assertRegex(findings["profile default"][0], "^note orders hosts by chebyshev")
         self.assertRegex(findings["hosts"][0], "^warning Emplace knows none")
 
+    def test_warns_of_the_rules_of_a_fork_as_import_does(self):
+        emplace = self.start("")
+        conf = self.conf_for(emplace).replace("NumInstancesFilter, EmplaceFilter", "VmwareFilter, EmplaceFilter")
+        conf = conf.replace("emplace_nova.EmplaceWeigher", "emplace_nova.EmplaceWeigher, nova.scheduler.weights.bcpc.BcpcWeigher")
+        conf = conf.replace("[DEFAULT]", "[DEFAULT]\nreport_interval = 100")
+        code, findings, _ = self.doctor(conf)
+        self.assertEqual(code, 0, findings)
+        _, _, said = run("config", "import", self.write("fork.conf", conf))
+        for about, text in (
+            ("[filter_scheduler] enabled_filters: VmwareFilter", "warning none of Nova's own filters"),
+            ("[filter_scheduler] weight_classes: nova.scheduler.weights.bcpc.BcpcWeigher", "warning none of Nova's own weighers"),
+            ("[DEFAULT] service_down_time", "note 60 is not above report_interval 100: Nova takes 2.5 times that, 250"),
+        ):
+            self.assertIn(text, findings[about][0])
+            level, words = text.split(" ", 1)
+            self.assertIn(f"{level}: {about}: {words}", said)
+
+    def test_says_that_a_file_says_nothing(self):
+        _, findings, _ = self.doctor("")
+        nothing = "says nothing: Nova's defaults hold"
+        self.assertIn(f"note {nothing}", findings["nova.conf"])
+        self.assertIn(f"note: nova.conf: {nothing}", run("config", "import", self.write("empty.conf", ""))[2])
+
     def test_fails_without_service_or_token(self):
         code, findings, _ = self.doctor("[emplace]\nurl = http://user:hunter2@127.0.0.1:1\nmode = loud\n")
         self.assertEqual(code, 6)

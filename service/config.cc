@@ -253,6 +253,8 @@ void read_openstack_login(Section& section, OpenstackEntry& to) {
   if (section.find("auth_url") != nullptr && (!is_web || to.auth_url.find('@') != std::string::npos)) {
     section.wrong_secret("auth_url", "http:// or https:// and no user or password in it");
   }
+  const std::string_view path = std::string_view(to.auth_url).substr(0, to.auth_url.find_last_not_of('/') + 1);
+  if (path.ends_with("/v2.0")) section.wrong_secret("auth_url", "Keystone's v3");
   section.text("username", to.username);
   read_secret(section, "password", "password_file", to.password);
   section.text("user_domain", to.user_domain);

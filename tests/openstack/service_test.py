@@ -273,6 +273,7 @@ def configuration(clouds):
              'auth_url = "http://k"\npassword = 7744\n' + login: "openstack.password: wanted a string, found something else",
              'auth_url = "http://k"\napplication_credential_id = "x"\n': "openstack.application_credential_secret: wanted a value",
              'auth_url = "http://k"\npassword_file = "/nonexistent"\n' + login: "openstack.password_file: wanted a file with a secret"}
+    wrong['auth_url = "http://k/v2.0/"\npassword = "p"\n' + login] = "openstack.auth_url: wanted Keystone's v3"
     wrong['proxy = "p4ss:1"\nauth_url = "http://k"\npassword = "p"\n' + login] = "openstack.proxy: wanted http://HOST:PORT or socks5://HOST:PORT"
     wrong['cloud = "x"\nregion = "y"\n'] = "openstack.region: wanted nothing beside cloud"
     path = os.path.join(clouds.service.data, "wrong.toml")

@@ -4,6 +4,16 @@
 
 namespace emplace::nova {
 
+bool is_group_unread(const plugin::Call& call) {
+  const auto name = call.request().column<std::string_view>("group").get(0);
+  return name && !name->empty() && !call.request().column<std::uint32_t>("group_row").get(0);
+}
+
+plugin::Refusal unread_group(const plugin::Call& call) {
+  const auto name = call.request().column<std::string_view>("group").get(0);
+  return {"nova.group.unread", std::string(name.value_or("")), "server groups were not read"};
+}
+
 std::optional<PictureGroup> picture_group(const plugin::Call& call) {
   const auto row = call.request().column<std::uint32_t>("group_row").get(0);
   if (!row) return std::nullopt;

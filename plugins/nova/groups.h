@@ -20,6 +20,9 @@ struct PictureGroup {
   std::uint32_t policy;
   double max_per_host;
 };
+// The request names a group that the picture lacks, which is let pass where a cloud's groups could not be read.
+bool is_group_unread(const plugin::Call& call);
+plugin::Refusal unread_group(const plugin::Call& call);
 // Nothing: the request names none.
 std::optional<PictureGroup> picture_group(const plugin::Call& call);
 Counts picture_members(const plugin::Call& call);

@@ -7,6 +7,15 @@
 namespace emplace::nova {
 namespace {
 
+constexpr std::uint8_t kRefused = 1, kUnread = 2;
+
+// True: the rule has no data, of no host.
+bool pass_unjudged(const plugin::Call& call, const Spec& spec, plugin::Verdicts& verdicts) {
+  if (spec.from_nova || !is_group_unread(call)) return false;
+  for (std::size_t i = 0; i < call.candidates().size(); ++i) verdicts.pass_unjudged(i, kUnread);
+  return true;
+}
+
 // ---- anti-affinity
 
 // What a host may hold at most, and what it holds.
@@ -44,7 +53,7 @@ class ServerGroupAntiAffinityFilter : public plugin::Filter {
 
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const auto spec = shared_.specs->of(call);
-    if (spec->rebuild) return;
+    if (spec->rebuild || pass_unjudged(call, *spec, verdicts)) return;
     const auto rule = anti_affinity(call, *spec, shared_.hosts->of(call).instances);
     if (!rule) return;
     const auto candidates = call.candidates();
@@ -53,16 +62,17 @@ class ServerGroupAntiAffinityFilter : public plugin::Filter {
       for (const auto& [host, count] : rule->members) {
         const auto at = std::ranges::lower_bound(candidates, host);
         const bool asked = at != candidates.end() && *at == host;
-        if (asked && !rule->passes(host)) verdicts.refuse(static_cast<std::size_t>(at - candidates.begin()), 1);
+        if (asked && !rule->passes(host)) verdicts.refuse(static_cast<std::size_t>(at - candidates.begin()), kRefused);
       }
       return;
     }
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!rule->passes(candidates[i])) verdicts.refuse(i, 1);
+      if (!rule->passes(candidates[i])) verdicts.refuse(i, kRefused);
     }
   }
 
-  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
+    if (reason == kUnread) return unread_group(call);
     const auto rule = anti_affinity(call, *shared_.specs->of(call), shared_.hosts->of(call).instances);
     if (!rule) return {"nova.anti_affinity"};
     return {"nova.anti_affinity", rule->limit, rule->found_on(host), "vms"};
@@ -123,16 +133,17 @@ class ServerGroupAffinityFilter : public plugin::Filter {
 
   void screen(const plugin::Call& call, plugin::Verdicts& verdicts) const override {
     const auto spec = shared_.specs->of(call);
-    if (spec->rebuild) return;
+    if (spec->rebuild || pass_unjudged(call, *spec, verdicts)) return;
     const Affinity rule(call, *spec, *shared_.hosts);
     if (!rule.asks()) return;
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!rule.passes(candidates[i])) verdicts.refuse(i, 1);
+      if (!rule.passes(candidates[i])) verdicts.refuse(i, kRefused);
     }
   }
 
-  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t) const override {
+  plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
+    if (reason == kUnread) return unread_group(call);
     const Affinity rule(call, *shared_.specs->of(call), *shared_.hosts);
     return {"nova.affinity", rule.wanted(), rule.name(host)};
   }

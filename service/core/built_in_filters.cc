@@ -325,6 +325,7 @@ class GroupFilter final : public BuiltInFilter {
                        {"vm.group", "request_spec.instance_group"}}) {}
 
   Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
+    if (query.group_unread) return keep_unjudged(kept, reasons);
     if (!query.group || query.members.empty()) return {};
     if (query.group->policy == GroupPolicy::kAffinity) {
       keep_rows(kAffinity, kept, reasons, [&](std::uint32_t row) { return members_on(query, row) > 0; });
@@ -338,6 +339,7 @@ class GroupFilter final : public BuiltInFilter {
   }
 
   Refusal explain(const Query& query, std::uint32_t host, std::uint8_t reason) const override {
+    if (reason == kUnread) return {"group.unread", query.vm.group, std::string("server groups were not read")};
     if (reason == kAffinity) {
       return {"group.affinity", hosts_of_members(query), host_name(query, host)};
     }
@@ -345,8 +347,13 @@ class GroupFilter final : public BuiltInFilter {
   }
 
  private:
-  enum Reason : std::uint8_t { kAffinity = 1, kAntiAffinity };
+  enum Reason : std::uint8_t { kAffinity = 1, kAntiAffinity, kUnread };
 
+  static std::uint32_t keep_unjudged(const Candidates& kept, std::span<std::uint8_t> reasons) {
+    const std::vector<std::uint32_t> rows = kept.to_rows();
+    for (const std::uint32_t row : rows) reasons[row] = kUnread;
+    return static_cast<std::uint32_t>(rows.size());
+  }
   static std::uint32_t members_on(const Query& query, std::uint32_t host) {
     const auto at = std::lower_bound(query.members.begin(), query.members.end(), host,
                                      [](const HostCount& member, std::uint32_t row) { return member.host < row; });

@@ -345,6 +345,7 @@ struct CloudReport {
   std::optional<std::vector<HostRow>> hosts = {};
   std::optional<std::vector<VmRow>> vms = {};
   std::set<Uuid> deleted_vms = {};  // that the cloud says are deleted, rather than only lists no more
+  std::int64_t read_at_us = 0;      // with hosts and vms: when the oldest of what they are made of was read
 };
 
 // The owner of a token.

@@ -13,6 +13,9 @@
 
 namespace emplace {
 
+// What a host's nova_state names as unread where the server groups of its cloud could not be read.
+inline constexpr std::string_view kServerGroups = "server_groups";
+
 // A text of a host's nova_state ("host", "nodename", "cell_uuid"); empty where it is not known.
 std::string nova_text(const Picture& picture, std::uint32_t host, std::string_view key);
 

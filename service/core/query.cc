@@ -81,6 +81,16 @@ void add_told_hosts(const Query& query, std::vector<std::uint32_t>& member_hosts
   std::ranges::copy_if(told, std::back_inserter(member_hosts), [&](std::uint32_t row) { return !known.contains(row); });
 }
 
+// Whether a host's state says that the server groups of its cloud could not be read. All hosts of a cloud say the same,
+// and only a group that nobody knows makes anybody ask.
+bool are_groups_unread(const Picture& picture) {
+  for (std::uint32_t host = 0; host < picture.rows(Table::kHosts); ++host) {
+    const std::string_view state = picture[hosts::nova_state].get(host).value_or("");
+    if (state.find(json_text(kServerGroups)) != std::string_view::npos && picture[hosts::alive][host] != 0) return true;
+  }
+  return false;
+}
+
 void find_members(Query& query) {
   const Picture& picture = query.picture;
   std::vector<std::uint32_t> member_hosts;
@@ -195,6 +205,8 @@ Result<void> bind_group(Query& query) {
     query.group = GroupRule{static_cast<GroupPolicy>(picture[groups::policy][query.group_row]),
                             picture[groups::max_per_host].get(query.group_row).value_or(1)};
   } else if (!vm.group.empty()) {
+    query.group_unread = are_groups_unread(picture);
+    if (query.group_unread) return {};
     return fail(ErrorCode::kInvalid, fmt::format("vm.group: wanted the name of a group, found \"{}\"", vm.group));
   }
   if (query.group) find_members(query);

@@ -42,6 +42,7 @@ struct Query {
   std::uint32_t vm_row = kNoRow;  // the vm, or an expected vm of that name, when the picture knows it
   std::uint32_t group_row = kNoRow;             // kNoRow with `group`: only the request tells of it
   std::optional<GroupRule> group = {};
+  bool group_unread = false;                    // the group is not known, and a cloud's groups could not be read
   std::vector<HostCount> members = {};          // by rising host row
   std::uint32_t zone_code = kNoRow;             // kNoRow with vm.zone set: no host has that zone
   std::vector<std::uint32_t> trait_codes = {};  // kNoRow: no host has that trait
@@ -61,7 +62,7 @@ struct Query {
 // The name of the vm's group in this picture: of one that a RequestSpec tells, its id; empty where it has none.
 std::string group_name(const VmRequest& vm, const Picture& picture);
 
-// kInvalid, naming the field, for a host or group that the picture lacks.
+// kInvalid, naming the field, for a host or group that the picture lacks; for a group only where all could be read.
 Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const Picture& picture, std::int64_t now_us);
 
 }  // namespace emplace

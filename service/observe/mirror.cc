@@ -65,8 +65,10 @@ HostRow merged(const HostRow& seen, const HostRow& known) {
   return next;
 }
 
-VmRow merged(const VmRow& seen, const VmRow& known) {
+// `groups`: the cloud told of server groups; else what was known of the vm's stays.
+VmRow merged(const VmRow& seen, const VmRow& known, bool groups) {
   VmRow next = seen;
+  if (!groups) next.group = known.group;
   next.numa_nodes = known.numa_nodes;
   next.cells = known.cells;
   next.takes = with_resources_of(known.host == seen.host ? known.takes : "", seen.takes);
@@ -147,7 +149,7 @@ void compare_vms(const Picture& picture, const CloudReport& report, Difference& 
       continue;
     }
     const VmRow old = vm_row(picture, known);
-    VmRow next = merged(row, old);
+    VmRow next = merged(row, old, report.groups.has_value());
     if (!same(next, old)) to.vms.push_back(std::move(next));
   }
   const std::uint32_t cloud = picture.find_code(kCloud);

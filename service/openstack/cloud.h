@@ -93,6 +93,7 @@ struct Reading {
   Rows rows = {};
   std::int64_t read_at_us = 0;
   std::vector<std::string> notes = {};
+  bool failed = false;  // the last try to read it
   bool known() const { return read_at_us != 0; }
 };
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "service/core/json.h"
+#include "service/core/nova_spec.h"
 #include "service/openstack/consumers.h"
 
 namespace emplace::openstack {
@@ -125,8 +126,15 @@ void write_service(JsonWriter& writer, const ComputeService& service) {
   writer.close();
 }
 
-// `provider`, `service`: null where there is none; `io_heavy`: servers on it at such work, negative where not known.
-std::string nova_state(const Hypervisor& one, const Provider* provider, const ComputeService* service, int io_heavy) {
+// `provider`, `service`: null where there is none; `io_heavy`: servers on it at such work.
+struct HostFacts {
+  const Provider* provider;
+  const ComputeService* service;
+  int io_heavy;
+  bool groups;  // were read
+};
+std::string nova_state(const Hypervisor& one, const HostFacts& told) {
+  const auto [provider, service, io_heavy, groups] = told;
   JsonWriter writer;
   writer.open().text("host", one.host).text("nodename", one.node).text("hypervisor_hostname", one.node);
   writer.text("uuid", to_string(one.id));
@@ -135,16 +143,14 @@ std::string nova_state(const Hypervisor& one, const Provider* provider, const Co
   if (one.version) writer.whole("hypervisor_version", *one.version);
   if (!one.cpu_info.empty()) writer.text("cpu_info", one.cpu_info);  // a text of JSON, as Nova keeps it
   if (one.disk_available_least_gib) writer.whole("disk_available_least", *one.disk_available_least_gib);
-  if (io_heavy >= 0) {
-    writer.whole("num_io_ops", io_heavy);
-    writer.key("stats").open().text("io_workload", std::to_string(io_heavy)).close();
-  }
+  writer.whole("num_io_ops", io_heavy);
+  writer.key("stats").open().text("io_workload", std::to_string(io_heavy)).close();
   // What Nova's scheduler knows of a host and its API does not tell: rules that need it can't judge.
   writer.key("unread").open_list();
   for (const char* attribute : {"supported_instances", "numa_topology", "pci_stats", "metrics", "failed_builds", "cell_uuid"})
     writer.text(attribute);
-  if (io_heavy < 0) writer.text("num_io_ops");
   if (one.cpu_info.empty()) writer.text("cpu_info");
+  if (!groups) writer.text(kServerGroups);
   writer.text("stats").close_list();
   if (service) write_service(writer, *service);
   if (provider) write_placement(writer, *provider);
@@ -184,7 +190,7 @@ class Hosts {
     } else {
       notes_.push_back("host " + row.name + ": Placement has no resource provider " + to_string(one.id));
     }
-    row.nova_state = nova_state(one, provider, service, io_heavy(one));
+    row.nova_state = nova_state(one, {provider, service, io_heavy(one), cloud_.groups.known()});
     return row;
   }
 
@@ -195,7 +201,6 @@ class Hosts {
     return (service ? service->disabled : !one.enabled) ? HostState::kDisabled : HostState::kEnabled;
   }
   int io_heavy(const Hypervisor& one) const {
-    if (!cloud_.servers.known()) return -1;
     const auto found = io_heavy_.find({one.host, one.node});
     return found == io_heavy_.end() ? 0 : found->second;
   }
@@ -336,6 +341,13 @@ class Vms {
   std::map<Uuid, std::string> groups_;  // by member
 };
 
+// When the oldest table of those that hosts and vms are made of was read; 0: one never was.
+std::int64_t whole_since_us(const Cloud& cloud) {
+  if (!cloud.groups.known() && !cloud.groups.failed) return 0;
+  return std::min({cloud.hypervisors.read_at_us, cloud.services.read_at_us, cloud.aggregates.read_at_us,
+                   cloud.servers.read_at_us, cloud.providers.read_at_us});
+}
+
 // On what of the tables was left out.
 std::vector<std::string> notes_of(const Cloud& cloud) {
   std::vector<std::string> all;
@@ -381,14 +393,12 @@ CloudRows rows_of(const Cloud& cloud) {
     auto& all = rows.report.groups.emplace();
     for (const ServerGroup& one : cloud.groups.rows) all.push_back({to_string(one.id), one.policy, one.max_per_host});
   }
-  if (cloud.hypervisors.known() && cloud.services.known() && cloud.providers.known() && cloud.aggregates.known()) {
-    const Hosts hosts(cloud, providers, nodes, rows.notes);
-    auto& all = rows.report.hosts.emplace();
-    for (const Hypervisor& one : cloud.hypervisors.rows) all.push_back(hosts.row(one));
-  }
-  if (cloud.servers.known() && rows.report.hosts && cloud.groups.known()) {
-    rows.report.vms = Vms(cloud, providers, nodes, rows.notes).rows();
-  }
+  rows.report.read_at_us = whole_since_us(cloud);
+  if (rows.report.read_at_us == 0) return rows;
+  const Hosts hosts(cloud, providers, nodes, rows.notes);
+  auto& all = rows.report.hosts.emplace();
+  for (const Hypervisor& one : cloud.hypervisors.rows) all.push_back(hosts.row(one));
+  rows.report.vms = Vms(cloud, providers, nodes, rows.notes).rows();
   return rows;
 }
 

@@ -19,7 +19,10 @@
 namespace emplace::openstack {
 
 struct CloudRows {
-  CloudReport report;              // without deleted_vms; a table is there when all that it is made of is known
+  // Without deleted_vms. Hosts and vms are there together, once all that they are made of is known: a host without its
+  // vms would be one with room. Server groups that can't be read hold them up no longer than until that is known: then
+  // the hosts name them as unread.
+  CloudReport report;
   std::vector<std::string> notes;  // for an operator: what looks odd
 };
 

@@ -16,6 +16,10 @@ constexpr std::size_t kNotesLogged = 5;
 
 std::int64_t us(std::chrono::milliseconds time) { return std::chrono::microseconds(time).count(); }
 
+bool says_nothing(const CloudReport& report) {
+  return !report.hosts && !report.vms && !report.groups && !report.aggregates;
+}
+
 }  // namespace
 
 Sync::Sync(NovaReader& nova, PlacementReader& placement, SyncOptions options, Doors doors)
@@ -68,6 +72,7 @@ void Sync::run() {
 // Another replica reads: what we have read grows old.
 void Sync::forget() {
   cloud_ = {};
+  all_servers_ = all_providers_ = true;
   deleted_.clear();
   for (Attempt& attempt : attempts_) attempt = {0, doors_.now_us() + us(options_.interval)};
   const std::lock_guard lock(mutex_);
@@ -99,9 +104,10 @@ void Sync::refresh(Part part, Reading<Rows>& reading, const std::function<Result
   if (!is_due(part)) return;
   auto told = read(std::chrono::steady_clock::now() + options_.deadline);
   settle(part, told ? Result<void>() : tl::unexpected(told.error()));
+  something_new_ |= told || !reading.failed;
+  reading.failed = !told;
   if (!told) return;
-  reading = {std::move(told->rows), round_us_, std::move(told->notes)};
-  something_new_ = true;
+  reading = {std::move(told->rows), round_us_, std::move(told->notes), false};
 }
 
 // Nova leaves those of a cell that does not answer out; they are still there.
@@ -127,7 +133,7 @@ Result<Told<std::vector<Hypervisor>>> Sync::read_hypervisors(Deadline deadline) 
 // All, or the known ones with what changed.
 Result<Told<std::map<Uuid, Server>>> Sync::read_servers(Deadline deadline) {
   const auto& known = cloud_.servers;
-  const std::int64_t since_us = known.known() ? known.read_at_us - us(options_.overlap) : 0;
+  const std::int64_t since_us = known.known() && !all_servers_ ? known.read_at_us - us(options_.overlap) : 0;
   auto read = nova_.servers(since_us, deadline);
   if (!read) return tl::unexpected(read.error());
   std::map<Uuid, Server> all;
@@ -150,6 +156,7 @@ Result<Told<std::map<Uuid, Server>>> Sync::read_servers(Deadline deadline) {
   for (std::string& note : read->notes) {
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(std::move(note));
   }
+  all_servers_ = false;
   return Told<std::map<Uuid, Server>>{std::move(all), std::move(notes)};
 }
 
@@ -158,8 +165,7 @@ void Sync::round() {
   something_new_ = false;
   if (round_us_ - full_us_ >= us(options_.full_interval)) {
     full_us_ = round_us_;
-    cloud_.servers.read_at_us = 0;
-    cloud_.providers.rows.clear();
+    all_servers_ = all_providers_ = true;
     nova_checked_ = placement_checked_ = false;
   }
   const auto checked = [](bool& done, auto check) {
@@ -184,7 +190,11 @@ void Sync::round() {
   refresh<std::map<Uuid, Server>>(kServers, cloud_.servers,
                                   [&](Deadline d) { return nova(d).and_then([&] { return read_servers(d); }); });
   refresh<std::map<Uuid, Provider>>(kProviders, cloud_.providers, [&](Deadline d) {
-    return placement(d).and_then([&] { return placement_.providers(cloud_.providers.rows, d); });
+    const std::map<Uuid, Provider> none;
+    auto read =
+        placement(d).and_then([&] { return placement_.providers(all_providers_ ? none : cloud_.providers.rows, d); });
+    all_providers_ &= !read;
+    return read;
   });
   const bool again = attempts_[kPicture].failures > 0 && is_due(kPicture);
   if (something_new_ || again) return hand_over();
@@ -194,6 +204,7 @@ void Sync::round() {
 void Sync::hand_over() {
   CloudRows rows = rows_of(cloud_);
   rows.report.deleted_vms = deleted_;
+  if (says_nothing(rows.report)) return;
   const auto taken = doors_.take(rows.report);
   settle(kPicture, taken);
   if (taken) {

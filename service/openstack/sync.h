@@ -91,6 +91,7 @@ class Sync {
   std::array<Attempt, kParts> attempts_;
   std::int64_t round_us_ = 0, full_us_ = 0;
   bool nova_checked_ = false, placement_checked_ = false, something_new_ = false;
+  bool all_servers_ = true, all_providers_ = true;  // read them all, whatever is known
   std::vector<std::string> notes_;
 
   std::atomic<std::int64_t> rounds_{0};

@@ -157,6 +157,20 @@ TEST(Mirror, KeepsWhatTheCloudHasNoWordFor) {
   EXPECT_EQ(std::get<HostRow>(found.named.at(0)).cpu_util, 0.5);
 }
 
+TEST(Mirror, KeepsTheGroupsOfVmsOfWhichTheCloudTellsNothing) {
+  CloudReport before = report(1, 1), after = before;
+  before.vms->at(0).group = to_string(id_of(5));
+  const auto picture = [&] {
+    std::vector<Change> all = {GroupRow{.name = to_string(id_of(5))}};
+    for (Change& row : rows_of(before)) all.push_back(std::move(row));
+    return picture_of(all);
+  }();
+
+  EXPECT_EQ(count(difference(*picture, after, {})), 0u);
+  after.groups.emplace();
+  EXPECT_EQ(difference(*picture, after, {}).vms.size(), 1u);
+}
+
 bool brakes(const CloudReport& before, const CloudReport& after) {
   return !check_brake(difference(*picture_of(rows_of(before)), after, {}), 20);
 }
@@ -168,8 +182,8 @@ VmRow reserved(int i, const std::string& where) {
 }
 
 TEST(Mirror, EndsReservationsOfVmsThatArrived) {
-  const auto picture = picture_of({host("n0"), host("n1"), vm(4, "n1"), reserved(1, "n0"), reserved(2, "n0"), reserved(3, "n0"),
-                                   reserved(4, "n0")});
+  const auto picture = picture_of({host("n0"), host("n1"), vm(4, "n1"), reserved(1, "n0"), reserved(2, "n0"),
+                                   reserved(3, "n0"), reserved(4, "n0")});
   const std::vector<VmRow> seen{vm(1, "n0"), vm(2, "n1"), vm(3, ""), vm(4, "n1"), vm(5, "n0")};
 
   // 3 is not placed yet, 4 may be moving there.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "service/core/json.h"
 
@@ -20,17 +21,17 @@ Cloud small_cloud() {
   Cloud cloud;
   Hypervisor hypervisor{id_of(1), "n1", "c1"};
   hypervisor.type = "QEMU", hypervisor.version = 6002000, hypervisor.cpu_info = R"({"arch":"x86_64"})";
-  cloud.hypervisors = {{hypervisor}, 1, {}};
-  cloud.services = {{{"c1", {"c1", "z1"}}}, 1, {}};
-  cloud.aggregates = {{{"ssd", {{"ssd", "true"}}, {"c1"}}}, 1, {}};
-  cloud.groups = {{{id_of(7), GroupPolicy::kAffinity, 1, {id_of(9)}}}, 1, {}};
+  cloud.hypervisors = {{hypervisor}, 1, {}, false};
+  cloud.services = {{{"c1", {"c1", "z1"}}}, 1, {}, false};
+  cloud.aggregates = {{{"ssd", {{"ssd", "true"}}, {"c1"}}}, 1, {}, false};
+  cloud.groups = {{{id_of(7), GroupPolicy::kAffinity, 1, {id_of(9)}}}, 1, {}, false};
   Server server{id_of(9), "web", "c1", "n1", "p"};
   server.vm_state = "active", server.vcpus = 2, server.memory_mib = 2048, server.disk_gib = 20;
-  cloud.servers = {{{server.id, server}}, 1, {}};
+  cloud.servers = {{{server.id, server}}, 1, {}, false};
   Provider provider{id_of(1), "n1"};
   provider.inventories = {{"VCPU", {64, 2, 16}}, {"MEMORY_MB", {1000, 100, 1.5}}, {"DISK_GB", {500, 5, 1}}};
   provider.traits = {"HW_CPU_X86_AVX2"};
-  cloud.providers = {{{provider.id, provider}}, 1, {}};
+  cloud.providers = {{{provider.id, provider}}, 1, {}, false};
   return cloud;
 }
 
@@ -148,9 +149,6 @@ TEST(HostRows, CountWorkThatIsHeavyOnDisks) {
   cloud.servers.rows.at(id_of(9)).task_state = "image_snapshot";
   EXPECT_EQ(state_of(only_host(cloud), "num_io_ops"), "1");
   EXPECT_EQ(state_of(only_host(cloud), "stats"), R"({"io_workload":"1"})");
-
-  cloud.servers.read_at_us = 0;
-  EXPECT_EQ(state_of(only_host(cloud), "num_io_ops"), "");
 }
 
 TEST(VmRows, HaveHostGroupAndAmounts) {
@@ -223,13 +221,39 @@ TEST(VmState, IsThatOfVmAndTask) {
   EXPECT_EQ(state("shelved_offloaded", ""), VmState::kStopped);
 }
 
-TEST(Tables, AreLeftOutUntilAllThatTheyNeedIsKnown) {
+TEST(HostsAndVms, AreThereTogetherOnceAllThatTheyNeedIsKnown) {
+  const auto report_without = [](const std::function<std::int64_t&(Cloud&)>& read_at_us) {
+    Cloud cloud = small_cloud();
+    read_at_us(cloud) = 0;
+    return rows_of(cloud).report;
+  };
+  const std::vector<std::function<std::int64_t&(Cloud&)>> needed = {
+      [](Cloud& cloud) -> std::int64_t& { return cloud.hypervisors.read_at_us; },
+      [](Cloud& cloud) -> std::int64_t& { return cloud.services.read_at_us; },
+      [](Cloud& cloud) -> std::int64_t& { return cloud.aggregates.read_at_us; },
+      [](Cloud& cloud) -> std::int64_t& { return cloud.servers.read_at_us; },
+      [](Cloud& cloud) -> std::int64_t& { return cloud.providers.read_at_us; },
+      [](Cloud& cloud) -> std::int64_t& { return cloud.groups.read_at_us; }};
+  for (const auto& one : needed) {
+    const CloudReport report = report_without(one);
+    EXPECT_FALSE(report.hosts || report.vms || report.read_at_us != 0);
+  }
+  EXPECT_TRUE(report_without(needed[4]).aggregates && report_without(needed[4]).groups);
   Cloud cloud = small_cloud();
-  cloud.providers.read_at_us = 0;
+  cloud.providers.read_at_us = 7, cloud.servers.read_at_us = 5, cloud.hypervisors.read_at_us = 6;
+  cloud.services.read_at_us = cloud.aggregates.read_at_us = 9;
+  EXPECT_EQ(rows_of(cloud).report.read_at_us, 5);
+}
+
+TEST(HostsAndVms, DoNotWaitForGroupsThatCannotBeRead) {
+  Cloud cloud = small_cloud();
+  cloud.groups = {{}, 0, {}, true};
+
   const CloudReport report = rows_of(cloud).report;
 
-  EXPECT_TRUE(report.aggregates && report.groups);
-  EXPECT_FALSE(report.hosts || report.vms);
+  ASSERT_TRUE(report.hosts && report.vms && !report.groups);
+  EXPECT_NE(state_of(report.hosts->at(0), "unread").find("\"server_groups\""), std::string::npos);
+  EXPECT_EQ(state_of(only_host(small_cloud()), "unread").find("server_groups"), std::string::npos);
 }
 
 }  // namespace

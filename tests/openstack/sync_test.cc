@@ -135,6 +135,45 @@ TEST_F(SyncTest, TakesNoServersWithoutTheirHosts) {
   EXPECT_EQ(taker.vms(), 0u);
 }
 
+TEST_F(SyncTest, HandsHostsAndVmsOverTogether) {
+  cloud = std::make_unique<FakeCloud>(4, 8);
+  cloud->set(R"({"fail":{"/compute/v2.1/servers":500}})");
+  resume();
+  ASSERT_TRUE(eventually([&] { return error("servers").find("answered 500") != std::string::npos; }));
+  ASSERT_TRUE(goes_on());
+  EXPECT_EQ(taker.hosts(), 0u);
+
+  cloud->set(R"({"fail":{}})");
+
+  EXPECT_TRUE(eventually([&] { return taker.hosts() == 4 && taker.vms() == 8; }));
+}
+
+TEST_F(SyncTest, DoesWithoutGroupsThatAreForbidden) {
+  cloud = std::make_unique<FakeCloud>(4, 8);
+  cloud->set(R"({"fail":{"/compute/v2.1/os-server-groups":403}})");
+  resume();
+
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 8; }));
+  EXPECT_FALSE(taker.last().groups);
+  EXPECT_NE(error("groups").find("os-server-groups"), std::string::npos) << error("groups");
+  EXPECT_NE(taker.last().hosts->at(0).nova_state.find("server_groups"), std::string::npos);
+
+  cloud->set(R"({"fail":{}})");
+  EXPECT_TRUE(eventually([&] { return taker.last().groups && !taker.last().vms->at(0).group.empty(); }));
+}
+
+TEST_F(SyncTest, KeepsItsRoomWhileAWholeReadingFails) {
+  full_interval = std::chrono::milliseconds(1);
+  start(4, 8);
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 8; }));
+
+  cloud->set(R"({"fail":{"/placement":500}})");
+  ASSERT_TRUE(eventually([&] { return !error("providers").empty(); }));
+  ASSERT_TRUE(goes_on());
+
+  EXPECT_EQ(taker.last().hosts->at(0).vcpus, 64);
+}
+
 TEST_F(SyncTest, FollowsWhatChanges) {
   start(10, 25);
   ASSERT_TRUE(eventually([&] { return taker.vms() == 25; }));

@@ -191,6 +191,25 @@ TEST(GroupFilter, RefusesNobodyForASoftPolicy) {
   }
 }
 
+TEST(GroupFilter, JudgesNoHostWhereGroupsWereNotRead) {
+  HostRow of_cloud = host("a");
+  of_cloud.nova_state = R"({"unread":["server_groups"]})";
+  Cluster cluster({of_cloud, host("b")});
+  VmRequest request = vm(1, 1);
+  request.group = "g";
+  Rules rules;
+  for (const auto& filter : built_in_rules().filters) {
+    if (filter->traits().id == "group") rules.filters = {filter};
+  }
+
+  const Screened screened = screen(rules, cluster.query(request));
+
+  EXPECT_EQ(screened.kept.count(), 2u);
+  ASSERT_EQ(screened.unjudged.size(), 1u);
+  EXPECT_EQ(screened.unjudged[0].hosts, 2u);
+  EXPECT_EQ(screened.unjudged[0].first.code, "group.unread");
+}
+
 HostRow racked(std::string name, std::string rack) {
   HostRow row = host(std::move(name));
   row.rack = std::move(rack);

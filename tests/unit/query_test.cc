@@ -198,6 +198,13 @@ TEST(Bind, NamesUnknownHostsAndGroups) {
   EXPECT_EQ(no_group.error().code, ErrorCode::kInvalid);
   EXPECT_NE(no_group.error().message.find("nobody"), std::string::npos);
 
+  HostRow of_cloud = host("unread");
+  of_cloud.nova_state = R"({"unread":["server_groups","stats"]})";
+  const Cluster without_groups({of_cloud});
+  const auto unread = bind(request, request.vm, without_groups.picture(), 1);
+  ASSERT_TRUE(unread) << unread.error().message;
+  EXPECT_TRUE(unread->group_unread && unread->group_row == kNoRow);
+
   request.vm.group.clear();
   request.vm.only_hosts = {"a", "b"};
   const auto no_host = bind(request, request.vm, *picture, 1);

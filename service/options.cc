@@ -2,6 +2,7 @@
 
 #include <pwd.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "service/nova_section.h"
@@ -117,6 +118,7 @@ openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
   options.keystone.region = entry.region;
   options.keystone.services = {{"compute", choice_of(entry.compute)}, {"placement", choice_of(entry.placement)}};
   options.sync.interval = std::chrono::seconds(entry.sync_s);
+  options.sync.patience = std::max(options.sync.patience, 8 * options.web.timeout);
   options.sync.full_interval = std::chrono::seconds(entry.full_sync_s);
   options.verifier.keep_us = std::int64_t{entry.token_cache_s} * 1'000'000;
   return options;

@@ -189,6 +189,22 @@ Result<std::string> Keystone::get(const ServiceCall& call, Deadline deadline) {
   return body_of(reply, what, rules_of(call.service, "GET", call.path), {secret});
 }
 
+Result<WebReply> Keystone::get_reply(const ServiceCall& call, Deadline deadline) {
+  std::string what;
+  auto reply = fetch(
+      [&](const Token& token) {
+        auto request = request_of(call, token);
+        if (request) what = "GET " + request->url;
+        return request;
+      },
+      deadline);
+  const auto body = body_of(reply, what);
+  if (body) return reply;
+  Error error = body.error();
+  if (reply && reply->status == 400) error.code = ErrorCode::kInvalid;
+  return tl::unexpected(error);
+}
+
 std::vector<Result<std::string>> Keystone::get_all(const std::vector<ServiceCall>& calls, Deadline deadline) {
   std::vector<Result<std::string>> bodies;
   const auto mine = token(deadline);

@@ -55,6 +55,8 @@ class Keystone {
   // Bodies of 200 and 300. Errors: kUnavailable, kTimeout; kUnauthorized when the login is refused, kForbidden when the
   // service says so, kNotFound.
   Result<std::string> get(const ServiceCall& call, Deadline deadline);
+  // As get(), with the headers. A refusal of the request itself (400) is kInvalid.
+  Result<WebReply> get_reply(const ServiceCall& call, Deadline deadline);
   // Whatever the service answers.
   Result<WebReply> ask(const ServiceCall& call, Deadline deadline);
   std::vector<Result<std::string>> get_all(const std::vector<ServiceCall>& calls, Deadline deadline);

@@ -52,41 +52,88 @@ std::vector<PartState> Sync::states() const {
   return {states_.begin(), states_.end()};
 }
 
+// ---- the thread
+
 void Sync::run() {
-  for (;;) {
-    if (doors_.leads()) {
-      round();
-    } else {
-      forget();
-    }
-    const auto soonest = std::min_element(attempts_.begin(), attempts_.end(),
-                                          [](const Attempt& a, const Attempt& b) { return a.next_us < b.next_us; });
-    const auto wait = std::chrono::microseconds(std::max<std::int64_t>(soonest->next_us - doors_.now_us(), 1000));
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, wait, [this] { return stopping_ || hurried_; });
-    if (stopping_) return;
-    if (std::exchange(hurried_, false)) attempts_[kServers].next_us = attempts_[kProviders].next_us = 0;
+  while (wait()) {
+    merge_finished();
+    if (is_any_ready() && !(leads_ = doors_.leads())) forget();
+    if (!leads_) continue;
+    start_ready();
+    const bool again = is_ready(kPicture);
+    const bool news = news_us_ != 0 && (!runs() || doors_.now_us() >= news_us_ + us(options_.together));
+    if (news || again) hand_over();
   }
+  for (Attempt& attempt : attempts_) {
+    if (attempt.thread.joinable()) attempt.thread.join();
+  }
+}
+
+// Until something is to be done; false: nothing any more.
+bool Sync::wait() {
+  const auto left = std::chrono::microseconds(std::max<std::int64_t>(next_us() - doors_.now_us(), 1000));
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, left, [this] { return stopping_ || hurried_ || !finished_.empty(); });
+  if (!std::exchange(hurried_, false)) return !stopping_;
+  for (const Part part : {kServers, kProviders}) {
+    attempts_[part].next_us = 0;
+    attempts_[part].again = attempts_[part].running;
+  }
+  return !stopping_;
+}
+
+bool Sync::runs() const {
+  return std::any_of(attempts_.begin(), attempts_.end(), [](const Attempt& one) { return one.running; });
+}
+
+// Whether time alone makes it ready. A picture that was taken is not handed over again. Each reading of hypervisors
+// comes after one of services, which tell whose cell does not answer.
+bool Sync::waits_for_time(Part part) const {
+  if (part == kPicture) return attempts_[kPicture].failures > 0;
+  if (part != kHypervisors) return !attempts_[part].running;
+  const Attempt &own = attempts_[kHypervisors], &services = attempts_[kServices];
+  return !own.running && !services.running && (services.failures > 0 || services.began_us > own.began_us);
+}
+
+bool Sync::is_ready(Part part) const { return waits_for_time(part) && attempts_[part].next_us <= doors_.now_us(); }
+
+bool Sync::is_any_ready() const {
+  return std::any_of(kAllParts.begin(), kAllParts.end(), [this](Part part) { return is_ready(part); });
+}
+
+std::int64_t Sync::next_us() const {
+  std::int64_t next = doors_.now_us() + us(options_.interval);
+  for (const Part part : kAllParts) {
+    if (waits_for_time(part)) next = std::min(next, attempts_[part].next_us);
+  }
+  return news_us_ == 0 ? next : std::min(next, runs() ? news_us_ + us(options_.together) : 0);
 }
 
 // Another replica reads: what we have read grows old.
 void Sync::forget() {
-  cloud_ = {};
-  all_servers_ = all_providers_ = true;
-  deleted_.clear();
-  for (Attempt& attempt : attempts_) attempt = {0, doors_.now_us() + us(options_.interval)};
+  for (Attempt& attempt : attempts_) {
+    attempt.failures = 0;
+    attempt.next_us = doors_.now_us() + us(options_.interval);
+  }
   const std::lock_guard lock(mutex_);
   for (PartState& state : states_) state.error.clear();
+  news_us_ = 0;
+  if (runs()) return;
+  cloud_ = {};
+  missed_.clear();
+  pages_ = {};
+  providers_.clear();
+  deleted_.clear();
+  all_servers_ = all_providers_ = true;
 }
-
-bool Sync::is_due(Part part) const { return attempts_[part].next_us <= round_us_; }
 
 // What came of a try, for the log once per change and for states(); and when the next one is.
 void Sync::settle(Part part, const Result<void>& outcome) {
   Attempt& attempt = attempts_[part];
   attempt.failures = outcome ? 0 : attempt.failures + 1;
-  attempt.next_us = outcome ? round_us_ + us(options_.interval)
+  attempt.next_us = outcome ? attempt.began_us + us(options_.interval)
                             : doors_.now_us() + us(options_.backoff.after(attempt.failures, random_fraction()));
+  if (std::exchange(attempt.again, false)) attempt.next_us = 0;
   const std::string error = outcome ? std::string() : outcome.error().message;
   {
     const std::lock_guard lock(mutex_);
@@ -99,52 +146,169 @@ void Sync::settle(Part part, const Result<void>& outcome) {
              fmt::format("event=openstack_sync part={} error={}", kNames[part], outcome ? "-" : log_text(error)));
 }
 
-template <typename Rows>
-void Sync::refresh(Part part, Reading<Rows>& reading, const std::function<Result<Told<Rows>>(Deadline)>& read) {
-  if (!is_due(part)) return;
-  auto told = read(std::chrono::steady_clock::now() + options_.deadline);
-  settle(part, told ? Result<void>() : tl::unexpected(told.error()));
-  something_new_ |= told || !reading.failed;
-  reading.failed = !told;
-  if (!told) return;
-  reading = {std::move(told->rows), round_us_, std::move(told->notes), false};
+// ---- reading
+
+void Sync::start(Part part, std::function<Merge()> read) {
+  Attempt& attempt = attempts_[part];
+  attempt.running = true;
+  attempt.began_us = doors_.now_us();
+  attempt.thread = std::thread([this, part, read = std::move(read)] {
+    Merge merge = read();
+    {
+      const std::lock_guard lock(mutex_);
+      finished_.push_back({part, std::move(merge)});
+    }
+    changed_.notify_all();
+  });
 }
 
-// Nova leaves those of a cell that does not answer out; they are still there.
-Result<Told<std::vector<Hypervisor>>> Sync::read_hypervisors(Deadline deadline) {
-  auto read = nova_.hypervisors(deadline);
-  if (!read) return read;
-  std::set<std::string_view> away;
-  for (const auto& [host, service] : cloud_.services.rows) {
-    if (service.unreachable) away.insert(host);
+template <typename Rows, typename Read>
+void Sync::start_table(Part part, Reading<Rows>& reading, Read read) {
+  if (!is_ready(part)) return;
+  start(part, [this, part, read, &reading] {
+    auto told = std::make_shared<Result<Told<Rows>>>(check_nova().and_then(read));
+    return [this, part, told, &reading]() -> Result<void> {
+      reading.failed = !*told;
+      if (!*told) return tl::unexpected(told->error());
+      reading = {std::move((*told)->rows), attempts_[part].began_us, std::move((*told)->notes), false};
+      return {};
+    };
+  });
+}
+
+void Sync::start_ready() {
+  if (doors_.now_us() - full_us_ >= us(options_.full_interval)) {
+    full_us_ = doors_.now_us();
+    all_servers_ = all_providers_ = true;
+    nova_checked_ = placement_checked_ = false;
   }
-  for (const Hypervisor& one : read->rows) away.erase(one.host);
-  const auto& known = cloud_.hypervisors.rows;
-  for (const std::string_view host : away) {
-    const auto is_on_it = [&](const Hypervisor& one) { return one.host == host; };
-    if (std::none_of(known.begin(), known.end(), is_on_it)) {
+  const Patience patience = options_.patience;
+  start_hypervisors();  // before services begin again
+  start_table(kAggregates, cloud_.aggregates, [this, patience] { return nova_.aggregates(patience); });
+  start_table(kServices, cloud_.services, [this, patience] { return nova_.services(patience); });
+  start_table(kGroups, cloud_.groups, [this, patience] { return nova_.groups(patience); });
+  start_servers();
+  start_providers();
+}
+
+Result<void> Sync::check_nova() {
+  if (nova_checked_) return {};
+  auto fits = nova_.check(options_.patience);
+  nova_checked_ = fits.has_value();
+  return fits;
+}
+
+Result<void> Sync::check_placement() {
+  if (placement_checked_) return {};
+  auto fits = placement_.check(options_.patience);
+  placement_checked_ = fits.has_value();
+  return fits;
+}
+
+void Sync::start_hypervisors() {
+  if (!is_ready(kHypervisors)) return;
+  start(kHypervisors, [this] {
+    auto told = std::make_shared<Result<Told<std::vector<Hypervisor>>>>(
+        check_nova().and_then([this] { return nova_.hypervisors(options_.patience); }));
+    return [this, told]() -> Result<void> {
+      return *told ? merge_hypervisors(**std::move(told)) : tl::unexpected((*told).error());
+    };
+  });
+}
+
+// All, or what changed. What was begun goes on, unless all are wanted meanwhile.
+void Sync::start_servers() {
+  if (!is_ready(kServers)) return;
+  const bool all = all_servers_ || !cloud_.servers.known();
+  if (!pages_.begun() || (all && pages_.since_us != 0)) {
+    pages_ = {};
+    pages_.since_us = all ? 0 : servers_at_us_ - us(options_.overlap);
+    pages_.began_us = doors_.now_us();
+  }
+  start(kServers, [this] {
+    const auto read = check_nova().and_then([this] { return nova_.servers(pages_, options_.patience); });
+    return [this, read]() -> Result<void> { return read ? merge_servers() : read; };
+  });
+}
+
+// All, or those whose generation is another; those that were read in vain before count as known.
+void Sync::start_providers() {
+  if (!is_ready(kProviders)) return;
+  const bool all = all_providers_;
+  if (all && !std::exchange(whole_begun_, true)) providers_.clear();
+  start(kProviders, [this, all] {
+    const std::map<Uuid, Provider> none;
+    auto told = std::make_shared<Result<Told<std::map<Uuid, Provider>>>>(check_placement().and_then(
+        [&] { return placement_.providers(all ? none : cloud_.providers.rows, providers_, options_.patience); }));
+    return [this, told, all]() -> Result<void> {
+      if (!*told) return tl::unexpected(told->error());
+      if (all) all_providers_ = whole_begun_ = false;
+      providers_.clear();
+      cloud_.providers = {std::move((*told)->rows), attempts_[kProviders].began_us, std::move((*told)->notes), false};
+      return {};
+    };
+  });
+}
+
+// ---- merging
+
+void Sync::merge_finished() {
+  std::vector<Finished> finished;
+  {
+    const std::lock_guard lock(mutex_);
+    finished.swap(finished_);
+  }
+  for (Finished& one : finished) {
+    Attempt& attempt = attempts_[one.part];
+    attempt.thread.join();
+    attempt.running = false;
+    const auto merged = one.merge();
+    settle(one.part, merged);
+    // That groups can't be read is news to who waits for them.
+    if (leads_ && (merged || one.part == kGroups) && news_us_ == 0) news_us_ = doors_.now_us();
+  }
+}
+
+// Nova leaves those of a cell that does not answer out; they are still there. Services tell of such a cell, but only
+// those that were read since the host was missed: until then it stays.
+Result<void> Sync::merge_hypervisors(Told<std::vector<Hypervisor>> told) {
+  std::set<std::string> listed;
+  for (const Hypervisor& one : told.rows) listed.insert(one.host);
+  std::erase_if(missed_, [&](const auto& one) { return listed.contains(one.first); });
+  std::set<std::string_view> known;
+  for (const Hypervisor& one : cloud_.hypervisors.rows) {
+    known.insert(one.host);
+    if (!listed.contains(one.host) && stays_without_word(one.host)) told.rows.push_back(one);
+  }
+  for (const auto& [host, service] : cloud_.services.rows) {
+    if (service.unreachable && !listed.contains(host) && !known.contains(host)) {
       return fail(ErrorCode::kUnavailable, fmt::format("host {}: its cell does not answer", host));
     }
-    std::copy_if(known.begin(), known.end(), std::back_inserter(read->rows), is_on_it);
   }
-  return read;
+  cloud_.hypervisors = {std::move(told.rows), attempts_[kHypervisors].began_us, std::move(told.notes), false};
+  return {};
 }
 
-// All, or the known ones with what changed.
-Result<Told<std::map<Uuid, Server>>> Sync::read_servers(Deadline deadline) {
+// A host that Nova lists no more.
+bool Sync::stays_without_word(const std::string& host) {
+  const auto service = cloud_.services.rows.find(host);
+  if (service != cloud_.services.rows.end() && service->second.unreachable) return true;
+  const std::int64_t missed_us = missed_.try_emplace(host, doors_.now_us()).first->second;
+  return cloud_.services.read_at_us <= missed_us;
+}
+
+// What the pages say, put over what is known. A server whose cell is away is still there.
+Result<void> Sync::merge_servers() {
+  const ServerPages pages = std::exchange(pages_, {});
   const auto& known = cloud_.servers;
-  const std::int64_t since_us = known.known() && !all_servers_ ? known.read_at_us - us(options_.overlap) : 0;
-  auto read = nova_.servers(since_us, deadline);
-  if (!read) return tl::unexpected(read.error());
-  std::map<Uuid, Server> all;
-  if (since_us != 0) all = known.rows;
-  for (const Server& server : read->rows) {
+  const bool whole = pages.since_us == 0;
+  std::map<Uuid, Server> all = whole ? std::map<Uuid, Server>() : known.rows;
+  for (const Server& server : pages.rows) {
     if (server.deleted) {
       if (all.erase(server.id) > 0) deleted_.insert(server.id);
     } else if (!server.unreachable) {
       all.insert_or_assign(server.id, server);
     } else {
-      // Its cell is away, the server is not.
       const auto before = known.rows.find(server.id);
       if (before == known.rows.end()) {
         return fail(ErrorCode::kUnavailable, fmt::format("vm {}: its cell does not answer", to_string(server.id)));
@@ -152,63 +316,28 @@ Result<Told<std::map<Uuid, Server>>> Sync::read_servers(Deadline deadline) {
       all.insert_or_assign(server.id, before->second);
     }
   }
-  std::vector<std::string> notes = since_us == 0 ? std::vector<std::string>() : known.notes;
-  for (std::string& note : read->notes) {
-    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(std::move(note));
+  std::vector<std::string> notes = whole ? std::vector<std::string>() : known.notes;
+  for (const std::string& note : pages.notes) {
+    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   }
-  all_servers_ = false;
-  return Told<std::map<Uuid, Server>>{std::move(all), std::move(notes)};
+  if (whole) all_servers_ = false;
+  servers_at_us_ = pages.cloud_at_us != 0 ? pages.cloud_at_us : pages.began_us;
+  cloud_.servers = {std::move(all), pages.began_us, std::move(notes), false};
+  return {};
 }
 
-void Sync::round() {
-  round_us_ = doors_.now_us();
-  something_new_ = false;
-  if (round_us_ - full_us_ >= us(options_.full_interval)) {
-    full_us_ = round_us_;
-    all_servers_ = all_providers_ = true;
-    nova_checked_ = placement_checked_ = false;
-  }
-  const auto checked = [](bool& done, auto check) {
-    return [&done, check](Deadline deadline) -> Result<void> {
-      if (done) return {};
-      const Result<void> fits = check(deadline);
-      done = fits.has_value();
-      return fits;
-    };
-  };
-  const auto nova = checked(nova_checked_, [this](Deadline d) { return nova_.check(d); });
-  const auto placement = checked(placement_checked_, [this](Deadline d) { return placement_.check(d); });
-  refresh<std::vector<NovaAggregate>>(kAggregates, cloud_.aggregates, [&](Deadline d) {
-    return nova(d).and_then([&] { return nova_.aggregates(d); });
-  });
-  refresh<std::map<std::string, ComputeService>>(
-      kServices, cloud_.services, [&](Deadline d) { return nova(d).and_then([&] { return nova_.services(d); }); });
-  refresh<std::vector<Hypervisor>>(kHypervisors, cloud_.hypervisors,
-                                   [&](Deadline d) { return nova(d).and_then([&] { return read_hypervisors(d); }); });
-  refresh<std::vector<ServerGroup>>(kGroups, cloud_.groups,
-                                    [&](Deadline d) { return nova(d).and_then([&] { return nova_.groups(d); }); });
-  refresh<std::map<Uuid, Server>>(kServers, cloud_.servers,
-                                  [&](Deadline d) { return nova(d).and_then([&] { return read_servers(d); }); });
-  refresh<std::map<Uuid, Provider>>(kProviders, cloud_.providers, [&](Deadline d) {
-    const std::map<Uuid, Provider> none;
-    auto read =
-        placement(d).and_then([&] { return placement_.providers(all_providers_ ? none : cloud_.providers.rows, d); });
-    all_providers_ &= !read;
-    return read;
-  });
-  const bool again = attempts_[kPicture].failures > 0 && is_due(kPicture);
-  if (something_new_ || again) return hand_over();
-  if (attempts_[kPicture].failures == 0) attempts_[kPicture].next_us = round_us_ + us(options_.interval);
-}
+// ---- handing over
 
 void Sync::hand_over() {
+  news_us_ = 0;
   CloudRows rows = rows_of(cloud_);
   rows.report.deleted_vms = deleted_;
   if (says_nothing(rows.report)) return;
+  attempts_[kPicture].began_us = doors_.now_us();
   const auto taken = doors_.take(rows.report);
   settle(kPicture, taken);
   if (taken) {
-    deleted_.clear();
+    if (rows.report.vms) deleted_.clear();
     ++rounds_;
   } else {
     full_us_ = 0;  // what was read may be wrong: read it again

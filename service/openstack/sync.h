@@ -3,8 +3,13 @@
 // keeps its last rows and says how old they are, and holds up no other. Everything is read at first; then servers by
 // what changed and providers by their generations, and everything again from time to time and after a brake.
 //
-// Life: starts a thread of its own, which waits for the network and for `take`. stop() (or the destructor) waits for
-// it; stop the Web before, or that may take as long as a call.
+// A table that takes long loses nothing: providers that were read are kept by their generation, and a list of servers
+// goes on at the page where it failed. What changed since is asked by the cloud's own clock, as its answers tell it.
+//
+// Life: starts a thread of its own, which takes what was read together and waits for `take`, and one for each table
+// while that is read, so that a list of servers that takes minutes does not keep a host from going down. (Pages of
+// several tables in turn on one thread would be held up by one slow page.) stop() (or the destructor) waits for all;
+// stop the Web before, or that may take as long as a call.
 //
 // Threads: states() and stop() from any.
 #pragma once
@@ -30,8 +35,9 @@ namespace emplace::openstack {
 struct SyncOptions {
   std::chrono::milliseconds interval{30'000};
   std::chrono::milliseconds full_interval{3'600'000};
-  std::chrono::milliseconds deadline{600'000};  // of one table
-  std::chrono::milliseconds overlap{60'000};    // of two readings of what changed: clocks differ
+  Patience patience{600'000};
+  std::chrono::milliseconds overlap{60'000};  // of two readings of what changed: the cloud's own clocks differ
+  std::chrono::milliseconds together{1'000};  // how long what was read waits for what is being read
   Backoff backoff = {std::chrono::seconds(2), std::chrono::seconds(120)};
 };
 
@@ -64,40 +70,70 @@ class Sync {
  private:
   enum Part { kHypervisors, kServices, kAggregates, kGroups, kServers, kProviders, kPicture };
   static constexpr std::size_t kParts = kPicture + 1;
+  static constexpr std::array<Part, kParts> kAllParts = {kHypervisors, kServices,  kAggregates, kGroups,
+                                                         kServers,     kProviders, kPicture};
   struct Attempt {
     int failures = 0;
-    std::int64_t next_us = 0;
+    std::int64_t next_us = 0, began_us = 0;
+    bool running = false, again = false;  // again: it was hurried while it ran
+    std::thread thread = {};
+  };
+  // What a reading has brought, put in its place; called by the one thread that the cloud is of.
+  using Merge = std::function<Result<void>()>;
+  struct Finished {
+    Part part;
+    Merge merge;
   };
 
   void run();
-  void round();
-  template <typename Rows>
-  void refresh(Part part, Reading<Rows>& reading, const std::function<Result<Told<Rows>>(Deadline)>& read);
-  Result<Told<std::vector<Hypervisor>>> read_hypervisors(Deadline deadline);
-  Result<Told<std::map<Uuid, Server>>> read_servers(Deadline deadline);
+  bool wait();
+  std::int64_t next_us() const;
+  bool waits_for_time(Part part) const;
+  bool is_ready(Part part) const;
+  bool is_any_ready() const;
+  void start_ready();
+  void start(Part part, std::function<Merge()> read);
+  template <typename Rows, typename Read>
+  void start_table(Part part, Reading<Rows>& reading, Read read);
+  void start_hypervisors();
+  void start_servers();
+  void start_providers();
+  Result<void> check_nova();
+  Result<void> check_placement();
+  void merge_finished();
+  Result<void> merge_hypervisors(Told<std::vector<Hypervisor>> told);
+  bool stays_without_word(const std::string& host);
+  Result<void> merge_servers();
   void hand_over();
   void settle(Part part, const Result<void>& outcome);
-  bool is_due(Part part) const;
   void forget();
+  bool runs() const;
 
   NovaReader& nova_;
   PlacementReader& placement_;
   const SyncOptions options_;
   const Doors doors_;
 
-  // Of the thread.
+  // Of the thread; what a reading needs is its own while it runs.
   Cloud cloud_;
+  std::map<std::string, std::int64_t> missed_;  // hosts that Nova lists no more, since when
+  ServerPages pages_;                           // servers as far as they are read
+  std::map<Uuid, Provider> providers_;          // likewise
+  std::int64_t servers_at_us_ = 0;              // by the cloud's clock: what changed since then is not known
   std::set<Uuid> deleted_;
   std::array<Attempt, kParts> attempts_;
-  std::int64_t round_us_ = 0, full_us_ = 0;
-  bool nova_checked_ = false, placement_checked_ = false, something_new_ = false;
+  std::int64_t full_us_ = 0, news_us_ = 0;          // news: since when something new waits; 0: nothing does
   bool all_servers_ = true, all_providers_ = true;  // read them all, whatever is known
+  bool whole_begun_ = false;                        // all providers are being read, perhaps in several tries
+  bool leads_ = false;
   std::vector<std::string> notes_;
+  std::atomic<bool> nova_checked_{false}, placement_checked_{false};
 
   std::atomic<std::int64_t> rounds_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::array<PartState, kParts> states_;
+  std::vector<Finished> finished_;
   bool stopping_ = false, hurried_ = false;
   std::thread thread_;
 };

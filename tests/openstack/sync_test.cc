@@ -51,6 +51,7 @@ class SyncTest : public ::testing::Test {
     options.interval = interval;
     options.backoff = {std::chrono::milliseconds(20), std::chrono::milliseconds(50)};
     options.full_interval = full_interval;
+    options.together = std::chrono::milliseconds(20);
     sync = std::make_unique<Sync>(*nova, *placement, options,
                                   Sync::Doors{[this](const CloudReport& report) { return taker.take(report); },
                                               [this] { return leads.load(); }, wall_us,
@@ -69,6 +70,11 @@ class SyncTest : public ::testing::Test {
       if (state.name == part) return state.error;
     }
     return "no such part";
+  }
+  std::string errors() const {
+    std::string all = std::to_string(sync->rounds()) + " rounds, " + std::to_string(taker.hosts()) + " hosts";
+    for (const PartState& state : sync->states()) all += "; " + state.name + ": " + state.error;
+    return all;
   }
   std::size_t logged(const std::string& text) {
     const std::lock_guard lock(log_mutex);
@@ -93,7 +99,7 @@ class SyncTest : public ::testing::Test {
 
 TEST_F(SyncTest, HandsOverEverythingPageByPage) {
   start(10, 25);
-  ASSERT_TRUE(eventually([&] { return taker.vms() == 25; }));
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 25; })) << errors();
 
   const CloudReport report = taker.last();
   ASSERT_EQ(report.hosts->size(), 10u);
@@ -172,6 +178,60 @@ TEST_F(SyncTest, KeepsItsRoomWhileAWholeReadingFails) {
   ASSERT_TRUE(goes_on());
 
   EXPECT_EQ(taker.last().hosts->at(0).vcpus, 64);
+}
+
+TEST_F(SyncTest, GoesOnWithTheServersWhereItFailed) {
+  cloud = std::make_unique<FakeCloud>(10, 25);  // seven pages
+  cloud->set(R"({"fail_after":{"/compute/v2.1/servers":[3,500]}})");
+  resume();
+  ASSERT_TRUE(eventually([&] { return error("servers").find("answered 500") != std::string::npos; }));
+
+  cloud->set(R"({"fail_after":{"/compute/v2.1/servers":[4,500]}})");
+
+  EXPECT_TRUE(eventually([&] { return taker.vms() == 25; }));
+}
+
+TEST_F(SyncTest, BeginsServersAgainWhereTheirPageIsGone) {
+  cloud = std::make_unique<FakeCloud>(10, 25);
+  cloud->set(R"({"fail_after":{"/compute/v2.1/servers":[3,500]}})");
+  resume();
+  ASSERT_TRUE(eventually([&] { return error("servers").find("answered 500") != std::string::npos; }));
+
+  cloud->set(R"({"delete":[11],"fail_after":{}})");
+
+  EXPECT_TRUE(eventually([&] { return taker.vms() == 24; })) << error("servers");
+}
+
+TEST_F(SyncTest, KeepsTheProvidersThatItHasRead) {
+  cloud = std::make_unique<FakeCloud>(10, 25);  // forty calls
+  cloud->set(R"({"fail_after":{"/placement/resource_providers/":[24,500]}})");
+  resume();
+  ASSERT_TRUE(eventually([&] { return error("providers").find("answered 500") != std::string::npos; }));
+
+  cloud->set(R"({"fail_after":{"/placement/resource_providers/":[32,500]}})");
+
+  EXPECT_TRUE(eventually([&] { return taker.hosts() == 10; }));
+}
+
+TEST_F(SyncTest, SeesAHostGoDownWhileServersAreBeingRead) {
+  start(4, 8);
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 8; }));
+
+  cloud->set(R"({"hang":["/compute/v2.1/servers"],"down_cell":1})");
+
+  EXPECT_TRUE(eventually([&] { return taker.last().hosts->at(3).state == HostState::kDown; }));
+  EXPECT_EQ(error("servers"), "");  // it still waits
+}
+
+TEST_F(SyncTest, FollowsACloudWhoseClockIsBehind) {
+  cloud = std::make_unique<FakeCloud>(4, 8);
+  cloud->set(R"({"behind_s":600})");
+  resume();
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 8; }));
+
+  cloud->set(R"({"delete":[3],"boot":2})");
+
+  EXPECT_TRUE(eventually([&] { return taker.deleted() == 1 && taker.vms() == 9; }));
 }
 
 TEST_F(SyncTest, FollowsWhatChanges) {

@@ -18,6 +18,8 @@
 namespace emplace {
 namespace {
 
+constexpr std::size_t kLong = 200, kLongList = 1000;  // characters of a key, of a list of them, in a message
+
 constexpr std::string_view kTypes[] = {"number", "integer", "boolean", "string", "array", "object"};
 
 Result<void> check_property(const std::string& name, JsonValue schema) {
@@ -130,18 +132,21 @@ Result<std::string> fill_in(JsonValue schema, JsonValue given) {
     if (properties.find(given.key(i))) continue;
     std::string known;
     for (std::size_t p = 0; p < properties.size(); ++p) known += (p ? ", " : "") + std::string(properties.key(p));
-    return fail(ErrorCode::kInvalid, fmt::format("{}: wanted one of: {}; found an unknown key", given.key(i),
-                                                 known.empty() ? "nothing" : known));
+    return fail(ErrorCode::kInvalid, fmt::format("{}: wanted one of: {}; found an unknown key",
+                                                 shortened(std::string(given.key(i)), kLong),
+                                                 known.empty() ? "nothing" : shortened(known, kLongList)));
   }
   JsonWriter out;
   out.open();
   for (std::size_t i = 0; i < properties.size(); ++i) {
     const auto value = given.find(properties.key(i));
     const auto chosen = value ? value : properties.member(i).find("default");
-    if (!chosen) return fail(ErrorCode::kInvalid, fmt::format("{}: wanted a value, found none", properties.key(i)));
+    if (!chosen) return fail(ErrorCode::kInvalid, fmt::format("{}: wanted a value, found none",
+                                                              shortened(std::string(properties.key(i)), kLong)));
     if (has_huge_number(*chosen))
       return fail(ErrorCode::kInvalid,
-                  fmt::format("{}: wanted numbers below 2^63, found a greater one", properties.key(i)));
+                  fmt::format("{}: wanted numbers below 2^63, found a greater one",
+                              shortened(std::string(properties.key(i)), kLong)));
     out.key(properties.key(i)).value(*chosen);
   }
   return out.close().take();
@@ -187,7 +192,6 @@ Result<void> validate(const std::string& schema_json, const std::string& json, c
   const rapidjson::SchemaDocument schema(schema_document);
   rapidjson::SchemaValidator validator(schema);
   if (document.Accept(validator)) return {};
-  constexpr std::size_t kLong = 200;
   const auto key = validator.GetInvalidDocumentPointer();
   const std::string wanted =
       wanted_by(schema_document, validator.GetInvalidSchemaPointer(), validator.GetInvalidSchemaKeyword());

@@ -12,10 +12,10 @@ import random
 
 import cases
 import codec
+import managers
 import numa_cases
 import reference
-from nova import context, exception
-from nova.scheduler import host_manager, manager
+from nova import context
 
 CONF = reference.CONF
 FILTERS = ["ComputeFilter", "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter", "NUMATopologyFilter",
@@ -30,19 +30,6 @@ WEIGHERS = {
 METRICS = ["cpu.percent=1.0", "cpu.frequency=-0.5"]
 OTHER_CELL = "22222222-3333-4444-5555-666666666666"
 MEMORY_MB, ROOT_GB, VCPUS = 2048, 10, 2
-
-
-class HostManager(host_manager.HostManager):
-    """Nova's, without its database."""
-
-    def refresh_cells_caches(self):
-        pass
-
-    def _init_aggregates(self):
-        pass
-
-    def _init_instance_info(self, computes_by_cell=None):
-        pass
 
 
 # ---- cases
@@ -231,17 +218,9 @@ def path_of(weigher):
 
 
 def of_nova(case):
-    """Hosts by instance, the first is where it goes; none when there are too few. None: Nova raised."""
     spec = codec.request_spec(case)
     spec._context = context.get_admin_context()
-    scheduler = object.__new__(manager.SchedulerManager)
-    scheduler.host_manager = HostManager()
-    try:
-        selections = scheduler._legacy_find_hosts(
-            None, len(case["uuids"]), spec, codec.host_states(case), case["alternates"], instance_uuids=case["uuids"])
-    except exception.NoValidHost:
-        return []
-    return [[one.service_host for one in selection] for selection in selections]
+    return managers.selected(managers.HostManager(), spec, codec.host_states(case), case["uuids"], case["alternates"])
 
 
 # ---- emplaced

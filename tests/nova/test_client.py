@@ -38,7 +38,7 @@ try:
     import nova.conf
     from nova import context as nova_context
     from nova import objects
-    from nova.scheduler import host_manager, manager, weights
+    from nova.scheduler import manager, weights
 except ImportError as error:
     print(f"skipped: {error} (apt-get install --no-install-recommends python3-nova)")
     sys.exit(77)
@@ -46,6 +46,7 @@ except ImportError as error:
 import cases
 import codec
 import features  # noqa: F401  registers them
+import managers
 import numa_cases  # noqa: F401  likewise
 from ask import Emplace, Refused
 from emplace_nova import client, hook, options
@@ -75,19 +76,6 @@ INVENTORY = {
     "vms": [{"name": "v1", "host": "half", "vcpus": 30, "memory_mib": 30000, "disk_gib": 40}],
 }
 KNOWN = ["small", "half", "big"]
-
-
-class HostManager(host_manager.HostManager):
-    """Nova's, without its database."""
-
-    def refresh_cells_caches(self):
-        pass
-
-    def _init_aggregates(self):
-        pass
-
-    def _init_instance_info(self, computes_by_cell=None):
-        pass
 
 
 def states(names, nodes=None):
@@ -158,7 +146,7 @@ class ClientTest(unittest.TestCase):
         (cls.scratch / "token").write_text(cls.service.token + "\n")
         (cls.scratch / "nova.conf").write_text(NOVA_CONF.format(url=f"http://{cls.service.address}", token_file=cls.scratch / "token"))
         CONF(["--config-file", str(cls.scratch / "nova.conf")], project="nova")
-        cls.manager = types.SimpleNamespace(host_manager=HostManager())
+        cls.manager = types.SimpleNamespace(host_manager=managers.HostManager())
 
     def setUp(self):
         options.settings()

@@ -3,8 +3,6 @@
 What Nova has Placement do is done by a filter here: hosts have no room, or they have.
 """
 
-# pylint: disable=protected-access
-
 import os
 import random
 import sys
@@ -14,13 +12,13 @@ import uuid
 os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "1"
 try:
     import nova.conf
-    from nova import context, exception, objects
-    from nova.scheduler import host_manager, manager
+    from nova import context, objects
 except ImportError as error:
     print(f"skipped: {error} (apt-get install --no-install-recommends python3-nova)")
     sys.exit(77)
 
 import codec
+import managers
 from ask import Emplace
 
 CONF = nova.conf.CONF
@@ -29,17 +27,8 @@ VCPUS = 16  # of an instance: hosts whose sizes differ by less never tie
 GROUPS = ["ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"]
 
 
-class HostManager(host_manager.HostManager):
-    """Nova's, without its database, and with room as Placement sees it."""
-
-    def refresh_cells_caches(self):
-        pass
-
-    def _init_aggregates(self):
-        pass
-
-    def _init_instance_info(self, computes_by_cell=None):
-        pass
+class RoomyHosts(managers.HostManager):
+    """Hosts with room as Placement sees it."""
 
     def get_filtered_hosts(self, hosts, spec_obj, index=0):
         room = [host for host in hosts if host.vcpus_total - host.vcpus_used >= spec_obj.vcpus]
@@ -76,14 +65,7 @@ def of_nova(case):
     hosts = [{"host": name, "node": name, "uuid": str(uuid.uuid4()), "aggregates": [], "instances": {}, "compute": {"vcpus": size}}
              for name, size in case["sizes"].items()]
     states = codec.host_states({"now": "2026-11-21T10:00:00", "aggregates": {}, "hosts": hosts})
-    scheduler = object.__new__(manager.SchedulerManager)
-    scheduler.host_manager = HostManager()
-    try:
-        selections = scheduler._legacy_find_hosts(
-            None, len(case["uuids"]), spec_of(case), states, case["attempts"] - 1, instance_uuids=case["uuids"])
-    except exception.NoValidHost:
-        return []
-    return [[one.service_host for one in selection] for selection in selections]
+    return managers.selected(RoomyHosts(), spec_of(case), states, case["uuids"], case["attempts"] - 1)
 
 
 class Destinations(unittest.TestCase):

@@ -105,28 +105,28 @@ class Asked(unittest.TestCase):
 
 
 class Sequences(Asked):
-    def compare(self, features):
+    def compare(self, features, count):
         placed = several = 0
-        for seed in range(SEED, SEED + CASES):
+        for seed in range(SEED, SEED + count):
             case = sequences.case_of(seed, features)
             wanted = sequences.of_nova(case)
             placed += bool(wanted)
             several += len({selection[0] for selection in wanted}) > 1
             with self.subTest(seed=seed):
                 self.assertEqual(self.select(case), wanted)
-        self.assertGreater(placed, CASES // 2, "the cases must have something to differ in")
-        self.assertGreater(several, CASES // 5)
+        self.assertGreater(placed, count // 3, "the cases must have something to differ in")
+        self.assertGreater(several, count // 6)
 
     def test_are_novas(self):
-        self.compare(sequences.USUAL)
+        self.compare(sequences.USUAL, CASES)
 
     def test_with_isolated_threads_are_novas(self):
-        self.compare(sequences.ISOLATING)
+        self.compare(sequences.ISOLATING, CASES // 3)
 
     def test_that_the_host_cannot_hold_are_novas(self):
         self.addCleanup(self.use, sequences.FILTERS)
         self.use(sequences.FEWER_FILTERS)
-        self.compare(sequences.USUAL)
+        self.compare(sequences.USUAL, CASES // 3)
 
     def test_memory_that_is_taken_makes_the_next_host_better(self):
         case = case_of([host("A1", 64, 64), host("A2", 32, 32)], 4)

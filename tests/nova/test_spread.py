@@ -19,10 +19,10 @@ except ImportError as error:
     sys.exit(77)
 
 import codec
+import managers
 import sequences
 import test_sequences as asked
 from nova import context
-from nova.scheduler import manager
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "clients/nova"))
 from emplace_nova import options  # noqa: E402
@@ -48,8 +48,7 @@ def scheduled(case):
     """The hosts that _schedule selects, where Placement has room everywhere and grants every claim."""
     spec, states = codec.request_spec(case), codec.host_states(case)
     spec._context = context.get_admin_context()
-    scheduler = object.__new__(manager.SchedulerManager)
-    scheduler.host_manager, scheduler.placement_client = sequences.HostManager(), None
+    scheduler = managers.scheduler(managers.HostManager())
     scheduler._get_all_host_states = lambda *_: states
     allocations = {state.uuid: [{"allocations": {}}] for state in states}
     with unittest.mock.patch("nova.scheduler.utils.claim_resources", return_value=True):

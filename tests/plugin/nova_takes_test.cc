@@ -20,12 +20,7 @@ const std::string kCells =
     R"("memory":1024,"memory_usage":24,"pinned_cpus":[0],"siblings":[[0],[1],[2]],)"
     R"("mempages":[{"size_kb":4,"total":262144},{"size_kb":2048,"total":8,"used":1}]}}]}},)"
     R"("pci_stats":[{"vendor_id":"8086","product_id":"1520","numa_node":0,"count":2}]})";
-const std::string kOneCpu =
-    R"("numa_topology":{"nova_object.name":"InstanceNUMATopology","nova_object.data":{"cells":[{"nova_object.data":)"
-    R"({"id":7,"cpuset":[],"pcpuset":[0],"memory":4,"pagesize":2048,"cpu_policy":"dedicated"}}]}})";
-const std::string kOneCard = R"("pci_requests":{"nova_object.data":{"requests":[{"nova_object.data":{"count":1,)"
-                             R"("spec":[{"vendor_id":"8086"}]}}]}})";
-const std::string kBoth = kOneCpu + "," + kOneCard;
+const std::string kBoth = asking::one_dedicated_cpu(2048) + "," + asking::one_card();
 
 Taking take(const Loaded& plugin, const Asked& asked) {
   return plugin.rules.consumers.at(0)->take(*asked.query, 0).value();
@@ -90,7 +85,7 @@ TEST(NovaConsumer, CountsWhatNovaHasCountedBeforeItFails) {
   const std::string isolated =
       R"("numa_topology":{"nova_object.data":{"emulator_threads_policy":"isolate","cells":[{"nova_object.data":{"id":0,)"
       R"("cpuset":[],"pcpuset":[0],"memory":4,"cpu_policy":"dedicated","cpu_thread_policy":"isolate"}}]}},)" +
-      kOneCard;
+      asking::one_card();
   const auto picture = picture_of({with_state("h", cells)});
 
   const Taking taking = take(nova(), Asked(picture, from_nova(isolated)));

@@ -19,10 +19,6 @@ using Names = std::vector<std::string>;
 
 const std::string kUnread =
     R"("unread":["supported_instances","numa_topology","pci_stats","metrics","failed_builds","cell_uuid","stats","num_io_ops"])";
-const std::string kWantsCells = R"("numa_topology":{"nova_object.data":{"cells":[{"nova_object.data":{"id":0,"cpuset":[],)"
-                           R"("pcpuset":[0],"memory":4,"cpu_policy":"dedicated"}}]}})";
-const std::string kWantsCard = R"("pci_requests":{"nova_object.data":{"requests":[{"nova_object.data":{"count":1,)"
-                          R"("spec":[{"vendor_id":"8086"}]}}]}})";
 const std::string kWantsImage = R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_architecture":"x86_64"}}}})";
 const std::string kWantsCapability =
     R"("flavor":{"nova_object.data":{"extra_specs":{"capabilities:gpu_model":"a100","capabilities:hypervisor_type":"QEMU"}}})";
@@ -35,8 +31,8 @@ struct UnreadCase {
   std::string spec;
   const char* unread;
 };
-const std::vector<UnreadCase> kUnreadCases = {{"NUMATopologyFilter", kWantsCells, "numa_topology"},
-                                  {"PciPassthroughFilter", kWantsCard, "pci_stats"},
+const std::vector<UnreadCase> kUnreadCases = {{"NUMATopologyFilter", asking::one_dedicated_cpu(), "numa_topology"},
+                                  {"PciPassthroughFilter", asking::one_card(), "pci_stats"},
                                   {"ImagePropertiesFilter", kWantsImage, "supported_instances"},
                                   {"ComputeCapabilitiesFilter", kWantsCapability, "gpu_model"},
                                   {"IoOpsFilter", R"("flavor":null)", "num_io_ops"},
@@ -90,7 +86,7 @@ TEST(NovaUnread, MattersOnlyToAQueryThatReadsIt) {
 
 TEST(NovaUnread, IsSaidInAWorkerToo) {
   const Loaded worker("nova", "{}", asking::settings(EMPLACE_BUILT_PLUGINS), "worker", 1000);
-  const Asked asked(unread_hosts(), from_nova(kWantsCells));
+  const Asked asked(unread_hosts(), from_nova(asking::one_dedicated_cpu()));
 
   const Screened screened = screen(rules_with(worker, "NUMATopologyFilter"), *asked.query);
 
@@ -114,7 +110,7 @@ TEST(NovaUnread, HasNoWeight) {
 
 TEST(NovaUnread, GivesWayToWhatSomebodyElseTold) {
   const Asked asked(picture_of({with_state("h", R"({"pci_stats":[{"vendor_id":"10de","product_id":"1","count":2}],)" + kUnread + "}")}),
-                    from_nova(kWantsCard));
+                    from_nova(asking::one_card()));
 
   const Screened screened = screen(rules_with(nova(), "PciPassthroughFilter"), *asked.query);
 

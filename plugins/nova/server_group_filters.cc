@@ -7,12 +7,12 @@
 namespace emplace::nova {
 namespace {
 
-constexpr std::uint8_t kRefused = 1, kUnread = 2;
+constexpr std::uint8_t kBroken = 1, kNoGroups = 2;
 
 // True: the rule has no data, of no host.
 bool pass_unjudged(const plugin::Call& call, const Spec& spec, plugin::Verdicts& verdicts) {
   if (spec.from_nova || !is_group_unread(call)) return false;
-  for (std::size_t i = 0; i < call.candidates().size(); ++i) verdicts.pass_unjudged(i, kUnread);
+  for (std::size_t i = 0; i < call.candidates().size(); ++i) verdicts.pass_unjudged(i, kNoGroups);
   return true;
 }
 
@@ -62,17 +62,17 @@ class ServerGroupAntiAffinityFilter : public plugin::Filter {
       for (const auto& [host, count] : rule->members) {
         const auto at = std::ranges::lower_bound(candidates, host);
         const bool asked = at != candidates.end() && *at == host;
-        if (asked && !rule->passes(host)) verdicts.refuse(static_cast<std::size_t>(at - candidates.begin()), kRefused);
+        if (asked && !rule->passes(host)) verdicts.refuse(static_cast<std::size_t>(at - candidates.begin()), kBroken);
       }
       return;
     }
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!rule->passes(candidates[i])) verdicts.refuse(i, kRefused);
+      if (!rule->passes(candidates[i])) verdicts.refuse(i, kBroken);
     }
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
-    if (reason == kUnread) return unread_group(call);
+    if (reason == kNoGroups) return unread_group(call);
     const auto rule = anti_affinity(call, *shared_.specs->of(call), shared_.hosts->of(call).instances);
     if (!rule) return {"nova.anti_affinity"};
     return {"nova.anti_affinity", rule->limit, rule->found_on(host), "vms"};
@@ -138,12 +138,12 @@ class ServerGroupAffinityFilter : public plugin::Filter {
     if (!rule.asks()) return;
     const auto candidates = call.candidates();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!rule.passes(candidates[i])) verdicts.refuse(i, kRefused);
+      if (!rule.passes(candidates[i])) verdicts.refuse(i, kBroken);
     }
   }
 
   plugin::Refusal explain(const plugin::Call& call, std::uint32_t host, std::uint8_t reason) const override {
-    if (reason == kUnread) return unread_group(call);
+    if (reason == kNoGroups) return unread_group(call);
     const Affinity rule(call, *shared_.specs->of(call), *shared_.hosts);
     return {"nova.affinity", rule.wanted(), rule.name(host)};
   }

@@ -177,8 +177,13 @@ Result<WebReply> Keystone::ask(const ServiceCall& call, Deadline deadline) {
 }
 
 Result<std::string> Keystone::get(const ServiceCall& call, Deadline deadline) {
+  auto reply = get_reply(call, deadline);
+  return reply ? Result<std::string>(std::move(reply->body)) : tl::unexpected(reply.error());
+}
+
+Result<WebReply> Keystone::get_reply(const ServiceCall& call, Deadline deadline) {
   std::string what, secret;
-  const auto reply = fetch(
+  auto reply = fetch(
       [&](const Token& token) {
         auto request = request_of(call, token, deadline);
         if (request) what = "GET " + request->url;
@@ -186,19 +191,7 @@ Result<std::string> Keystone::get(const ServiceCall& call, Deadline deadline) {
         return request;
       },
       deadline);
-  return body_of(reply, what, rules_of(call.service, "GET", call.path), {secret});
-}
-
-Result<WebReply> Keystone::get_reply(const ServiceCall& call, Deadline deadline) {
-  std::string what;
-  auto reply = fetch(
-      [&](const Token& token) {
-        auto request = request_of(call, token);
-        if (request) what = "GET " + request->url;
-        return request;
-      },
-      deadline);
-  const auto body = body_of(reply, what);
+  const auto body = body_of(reply, what, rules_of(call.service, "GET", call.path), {secret});
   if (body) return reply;
   Error error = body.error();
   if (reply && reply->status == 400) error.code = ErrorCode::kInvalid;

@@ -198,10 +198,11 @@ TEST(Bind, NamesUnknownHostsAndGroups) {
   EXPECT_EQ(no_group.error().code, ErrorCode::kInvalid);
   EXPECT_NE(no_group.error().message.find("nobody"), std::string::npos);
 
-  HostRow of_cloud = host("unread");
+  HostRow of_cloud;
+  of_cloud.name = "unread";
   of_cloud.nova_state = R"({"unread":["server_groups","stats"]})";
-  const Cluster without_groups({of_cloud});
-  const auto unread = bind(request, request.vm, without_groups.picture(), 1);
+  const auto without_groups = picture_of({of_cloud});
+  const auto unread = bind(request, request.vm, *without_groups, 1);
   ASSERT_TRUE(unread) << unread.error().message;
   EXPECT_TRUE(unread->group_unread && unread->group_row == kNoRow);
 

@@ -262,7 +262,8 @@ void check_findings(const Json& host, Report& report) {
   }
 }
 
-void check_hosts(Client& client, Report& report, Complaints& complaints) {
+// `cloud`: hosts come from one, too.
+void check_hosts(Client& client, bool cloud, Report& report, Complaints& complaints) {
   std::map<std::string, int> others;
   const std::vector<Json> hosts = list_all(client, "/v1/hosts?limit=1000", "hosts");
   for (const Json& host : hosts) {
@@ -275,15 +276,20 @@ void check_hosts(Client& client, Report& report, Complaints& complaints) {
     check_findings(host, report);
   }
   for (const auto& [source, count] : others) report.ok("hosts", fmt::format("{} {}", count, source));
-  if (hosts.empty()) report.warn("hosts", "none", "add [[host]] entries to emplaced.toml, or: emplace import FILE");
+  if (!hosts.empty()) return;
+  report.warn("hosts", "none",
+              cloud ? "those of [openstack] are there once it was read"
+                    : "add [[host]] entries to emplaced.toml, or: emplace import FILE");
 }
 
 // "host h9" of one that is in no list, and whatever else the service knows of itself.
 void check_rest(Report& report, const Complaints& complaints) {
   for (const auto& [name, text] : complaints.rest()) {
-    const bool host = name.starts_with("host ");
+    const bool host = name.starts_with("host "), cloud = name == "brake" || name.starts_with("openstack");
     report.fail(host ? "host" : name, host ? name.substr(5) + ": " + text : text,
-                host ? "try: virsh -c URI version, with its URI of emplaced.toml" : "see the service's log");
+                host    ? "try: virsh -c URI version, with its URI of emplaced.toml"
+                : cloud ? kOpenstackHelp
+                        : "see the service's log");
   }
 }
 
@@ -302,7 +308,7 @@ void examine(Session& session) {
       check_picture(metrics, report, complaints);
       check_sources(metrics, report, complaints);
       check_plugins(client, report, complaints);
-      check_hosts(client, report, complaints);
+      check_hosts(client, !figures(metrics, "emplace_source_good").empty(), report, complaints);
     }
     check_rest(report, complaints);
   } else {

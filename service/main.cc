@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include "service/cloud_readings.h"
 #include "service/clouds.h"
 #include "service/config.h"
 #include "service/core/actor.h"
@@ -158,18 +159,21 @@ bool is_of(const Picture& picture, const std::string& host, std::string_view sou
 
 // Null without [openstack]. One replica at a time reads; each may move.
 Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& config, PostgresStore& store,
-                                                              observe::Mirror& mirror, const Pictures& pictures) {
+                                                              observe::Mirror& mirror, const Pictures& pictures,
+                                                              CloudReadings& readings) {
   if (config.openstack.auth_url.empty()) return nullptr;
-  const auto leads = [&store, sync_s = config.openstack.sync_s] {
+  readings.look();
+  const auto leads = [&store, &readings, sync_s = config.openstack.sync_s] {
+    readings.look();
     const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     const auto lease = store.hold_lease("openstack", 2 * sync_s + 60, deadline);
     return lease && *lease;
   };
   return openstack::Openstack::start(
       openstack_options(config.openstack),
-      {[&mirror](const CloudReport& report) {
+      {[&mirror, &readings](const CloudReport& report) {
          const Acting acting("openstack");
-         return mirror.take(report);
+         return mirror.take(report).map([&] { readings.wrote(report.read_at_us); });
        },
        leads, wall_clock_us, log_line},
       [&pictures](const std::string& host) { return is_of(*pictures.latest(), host, "openstack"); });
@@ -374,7 +378,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
   promised_hosts.set_value(&hosts);
 
   observe::Mirror mirror(observer, store, config.openstack.brake_percent, log_line);
-  const auto cloud = start_openstack(config, store, mirror, observer);
+  CloudReadings readings(store, wall_clock_us());
+  const auto cloud = start_openstack(config, store, mirror, observer, readings);
   if (!cloud) return tl::unexpected(cloud.error());
   std::vector<Hypervisors*> drivers{&hosts};
   if (*cloud) drivers.push_back(&(*cloud)->hosts());
@@ -402,7 +407,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .check_options = [&](std::string_view part) { return plugins.get()->check_options(part); },
                  .hypervisor_states = [&] { return hypervisor_states(hosts); },
                  .findings = [&] { return findings.all(); },
-                 .sources = [&] { return source_states(cloud->get()); },
+                 .sources = [&] { return source_states(cloud->get(), readings.read_at_us() != 0); },
+                 .cloud = [&] { return *cloud ? std::optional(view_of(readings, **cloud)) : std::nullopt; },
                  .database = [&] { return database_state(store); },
                  .warnings = [&] { return own_warnings(config, *tokens); },
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,

@@ -132,8 +132,8 @@ void write_passed(JsonWriter& writer, const View& view) {
   writer.close_list();
 }
 
-// All of one instance but its claim.
-void write_instance(JsonWriter& writer, const View& view, ExplainLevel level) {
+// All of one instance but its claim. `besides`: what the picture goes without, whatever is decided on it.
+void write_instance(JsonWriter& writer, const View& view, ExplainLevel level, const std::vector<Degraded>& besides) {
   const Decision& decision = view.decision();
   write_ranking(writer, view);
   if (level != ExplainLevel::kNone) {
@@ -145,7 +145,9 @@ void write_instance(JsonWriter& writer, const View& view, ExplainLevel level) {
     write_hosts(writer, view);
     write_passed(writer, view);
   }
-  write_degraded(writer, degraded_of(decision));
+  std::vector<Degraded> degraded = degraded_of(decision);
+  degraded.insert(degraded.end(), besides.begin(), besides.end());
+  write_degraded(writer, degraded);
   writer.flag("front_too_wide", decision.front_too_wide);
   writer.whole("candidates", static_cast<std::int64_t>(decision.costs.hosts.size()));
 }
@@ -163,9 +165,10 @@ void write_picture(JsonWriter& writer, const Placement& placement) {
 
 // "placements": one entry per instance, each with its vm. `also` adds what an answer or a document has besides.
 template <typename Also>
-void write_instances(JsonWriter& writer, const Placement& placement, ExplainLevel level, Also also) {
+void write_instances(JsonWriter& writer, const Placement& placement, ExplainLevel level,
+                     const std::vector<Degraded>& besides, Also also) {
   if (placement.instances.size() == 1) {
-    write_instance(writer, view_of(placement, 0), level);
+    write_instance(writer, view_of(placement, 0), level, besides);
     return also(placement.instances[0], 0);
   }
   writer.key("placements").open_list();
@@ -174,7 +177,7 @@ void write_instances(JsonWriter& writer, const Placement& placement, ExplainLeve
     writer.open().key("vm");
     vm.id.is_zero() ? writer.null() : writer.text(to_string(vm.id));
     writer.text_or_null("name", vm.name);
-    write_instance(writer, view_of(placement, i), level);
+    write_instance(writer, view_of(placement, i), level, besides);
     also(placement.instances[i], i);
     writer.close();
   }
@@ -269,6 +272,11 @@ std::vector<Degraded> degraded_of(const Decision& decision) {
   return all;
 }
 
+std::vector<Degraded> unread_cloud(const PlacementRequest& request) {
+  if (request.unread_cloud.empty()) return {};
+  return {{"openstack", request.unread_cloud}};
+}
+
 void write_texts(JsonWriter& writer, std::string_view key, std::span<const std::string> texts) {
   writer.key(key).open_list();
   for (const std::string& text : texts) writer.text(text);
@@ -297,7 +305,7 @@ std::string answer_json(const Placement& placement, ExplainLevel level, const St
   writer.flag("stale", staleness.stale);
   if (staleness.stale) writer.number("age_s", staleness.age_s);
   writer.whole("took_us", placement.took_us).text("profile", placement.rules->profile.name);
-  write_instances(writer, placement, level,
+  write_instances(writer, placement, level, unread_cloud(*placement.request),
                   [&](const Instance& instance, std::size_t) { write_claim_or_null(writer, instance); });
   write_texts(writer, "not_considered", placement.not_considered);
   writer.close();
@@ -309,7 +317,7 @@ std::string decision_document(const Placement& placement) {
   writer.open();
   write_picture(writer, placement);
   writer.text("profile", placement.rules->profile.name);
-  write_instances(writer, placement, ExplainLevel::kSummary, [&](const Instance&, std::size_t i) {
+  write_instances(writer, placement, ExplainLevel::kSummary, {}, [&](const Instance&, std::size_t i) {
     const View view = view_of(placement, i);
     writer.text("refusals_sum", fmt::format("{:016x}", sum_of_refusals(view)));
     writer.text("costs_sum", fmt::format("{:016x}", sum_of_costs(view)));

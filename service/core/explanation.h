@@ -15,10 +15,11 @@
 
 namespace emplace {
 
-// What the shell knows about a picture that the picture does not: the store is away, so it may be old.
+// What the shell knows about a picture that the picture does not: it may be old, since the store is away, or the cloud
+// that it is of was not read since this replica began.
 struct Staleness {
   bool stale = false;
-  double age_s = 0;  // since the store was last heard of
+  double age_s = 0;  // since the store was last heard of, or the cloud was read
 };
 
 // The answer to POST /v1/placements.
@@ -54,6 +55,8 @@ void write_degraded(JsonWriter& writer, std::span<const Degraded> degraded);
 // What each stage of a decision went without, in the order of the stages.
 Degraded degraded_of(const Unjudged& unjudged);
 std::vector<Degraded> degraded_of(const Decision& decision);
+// That a cloud's hosts are none of the candidates: no part of the decision, which is one on its picture.
+std::vector<Degraded> unread_cloud(const PlacementRequest& request);
 // key: ["..."]
 void write_texts(JsonWriter& writer, std::string_view key, std::span<const std::string> texts);
 

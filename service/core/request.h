@@ -72,6 +72,7 @@ struct PlacementRequest {
   // "request_spec.flavor.extra_specs.hw:cpu_policy"), so that what no rule read can be named in the answer.
   std::vector<std::string> parts;
   std::string document;  // the request as it came, for plugins and for the stored decision
+  std::string unread_cloud = {};  // why a cloud's hosts are none of the candidates, though they may be; empty: they are
   bool discreet = false;  // refusals are told without what was wanted and found: that can be another project's
 };
 

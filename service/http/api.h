@@ -24,6 +24,7 @@
 #include "service/core/rule_book.h"
 #include "service/core/scheduler.h"
 #include "service/http/auth.h"
+#include "service/http/cloud_view.h"
 #include "service/http/line_pool.h"
 #include "service/http/message.h"
 #include "service/http/reply.h"
@@ -104,6 +105,7 @@ struct ApiParts {
   std::function<std::vector<HypervisorState>()> hypervisor_states = {};
   std::function<std::vector<Finding>()> findings = {};
   std::function<std::vector<SourceState>()> sources = {};
+  std::function<std::optional<CloudView>()> cloud = {};  // nothing: there is none
   std::function<DatabaseState()> database = {};
   std::function<std::vector<std::string>()> warnings = {};  // what else an operator should know
   TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none

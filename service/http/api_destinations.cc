@@ -52,17 +52,27 @@ std::vector<Uuid> read_ids(JsonFields& fields, JsonErrors& errors) {
   return ids;
 }
 
-std::vector<std::string> read_hosts(JsonFields& fields, const Picture& picture, JsonErrors& errors) {
+std::vector<std::string> read_hosts(JsonFields& fields, JsonErrors& errors) {
   std::vector<std::string> hosts;
   fields.names("hosts", hosts);
   if (fields.has("hosts") && errors.none() && hosts.empty()) {
     errors.add("hosts: wanted at least one, or no such field for all, found none");
   }
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
-    if (picture.find_host(hosts[i]) != kNoRow) continue;
-    errors.add(fmt::format("hosts[{}]: wanted the name of a host, found {}", i, json_text(hosts[i])));
-  }
   return hosts;
+}
+
+// Those that may be considered are known; what must be said of a cloud that was never read.
+Result<std::string> check_hosts(const ApiRoom& room, const std::vector<std::string>& hosts, const VmRequest& vm) {
+  const auto picture = room.parts.pictures.latest();
+  const auto& named = hosts.empty() ? vm.only_hosts : hosts;
+  auto unread = unread_cloud(room, *picture, {named.empty() ? nullptr : &named, !hosts.empty()});
+  if (!unread) return unread;
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (picture->find_host(hosts[i]) != kNoRow) continue;
+    return fail(ErrorCode::kInvalid,
+                fmt::format("hosts[{}]: wanted the name of a host, found {}", i, json_text(hosts[i])));
+  }
+  return unread;
 }
 
 // num_instances tells how many the spec was first made for, which a move does not share: as in Nova, ids say how many.
@@ -98,12 +108,15 @@ Result<Call> read_call(const ApiRoom& room, const std::string& body) {
   fields.require("request_spec");
   fields.flag("reserve", call.reserve);
   std::vector<Uuid> ids = read_ids(fields, errors);
-  call.wish.hosts = read_hosts(fields, *room.parts.pictures.latest(), errors);
+  call.wish.hosts = read_hosts(fields, errors);
   if (!errors.none()) return errors.failure();
   auto request = read_request(fields);
   fields.refuse_unknown();
   if (!request) return tl::unexpected(request.error());
   if (!errors.none()) return errors.failure();
+  auto unread = check_hosts(room, call.wish.hosts, request->vm);
+  if (!unread) return tl::unexpected(unread.error());
+  request->unread_cloud = *std::move(unread);
   auto rules = room.parts.rule_book.find(request->options.profile);
   if (!rules) return tl::unexpected(rules.error());
   const JsonValue spec = *document->root().find("request_spec");
@@ -134,7 +147,9 @@ std::string answer_of(const Call& call, const Destinations& made, const Picture&
     writer.close_list();
   }
   writer.close_list();
-  write_degraded(writer, made.degraded);
+  std::vector<Degraded> degraded = made.degraded;
+  for (Degraded& one : unread_cloud(*call.wish.request)) degraded.push_back(std::move(one));
+  write_degraded(writer, degraded);
   write_texts(writer, "not_considered", made.placement.not_considered);
   writer.key("decision").raw(answer_json(made.placement, staleness)).close();
   return writer.take();

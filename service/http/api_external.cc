@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "service/core/explanation.h"
 #include "service/core/shown_text.h"
 #include "service/http/api_route.h"
 #include "service/http/host_order.h"
@@ -150,15 +151,27 @@ Result<HostOrder> order_and_reserve(const ApiRoom& room, const ExternalCall& cal
   return *std::move(order);
 }
 
+Result<std::string> unread_cloud_among(const ApiRoom& room, const HostQuestion& question) {
+  std::vector<std::string> names;
+  for (const NamedHost& one : question.hosts) names.push_back(one.host);
+  return unread_cloud(room, *room.parts.pictures.latest(), {&names});
+}
+
 Result<Response> post_external(const ApiRoom& room, const Exchange& exchange) {
   const auto call = read_call(exchange.request->body);
   if (!call) return tl::unexpected(call.error());
   const auto rules = rules_of(room, call->pipeline);
   if (!rules) return tl::unexpected(rules.error());
   const Rules asked = call->intent == Intent::kRebuild ? rules_for_rebuild(**rules) : **rules;
+  const auto unread = unread_cloud_among(room, call->question);
+  if (!unread) return tl::unexpected(unread.error());
   const std::int64_t began_us = room.parts.ambient.tick_us();
-  const auto order = order_and_reserve(room, *call, asked);
+  auto order = order_and_reserve(room, *call, asked);
   if (!order) return tl::unexpected(order.error());
+  if (!unread->empty()) order->degraded.push_back({"openstack", *unread});
+  if (const Staleness old = staleness_of(room); old.stale) {
+    order->degraded.push_back({"picture", fmt::format("is {:.0f} s old", old.age_s)});
+  }
   report(room, *exchange.request, *call, asked.profile.name, *order, room.parts.ambient.tick_us() - began_us);
   return answer_of(*order);
 }

@@ -32,7 +32,9 @@ struct Question {
   bool brief = false;  // without what follows from the rest
   bool pass_unknown = false;
   bool reserve = false;
-  std::uint32_t ttl_s = 60;  // of the reservation
+  bool of_ours = false;           // about hosts of our picture, not about states that were sent
+  std::uint32_t ttl_s = 60;       // of the reservation
+  std::string unread_cloud = {};  // what must be said of a cloud that was never read
 };
 
 // What was found out, with what it refers to.
@@ -124,9 +126,14 @@ Result<void> read_hosts(const ApiRoom& room, JsonFields& fields, Question& quest
                 std::string("hosts: wanted exactly one of hosts and host_states, found ") + (hosts ? "both" : "none"));
   }
   if (hosts) {
+    question.of_ours = true;
     question.picture = room.parts.pictures.latest();
     fields.names("hosts", question.hosts);
-    return errors.none() ? find_hosts(question) : errors.failure();
+    if (!errors.none()) return errors.failure();
+    auto unread = unread_cloud(room, *question.picture, {&question.hosts, !question.pass_unknown});
+    if (!unread) return tl::unexpected(unread.error());
+    question.unread_cloud = *std::move(unread);
+    return find_hosts(question);
   }
   if (question.reserve) return fail(ErrorCode::kInvalid, "reserve: wanted it with hosts, found it with host_states");
   auto read = read_host_states(*states, question.now_us);
@@ -189,6 +196,7 @@ Result<Question> question_of(const ApiRoom& room, const Exchange& exchange, std:
   request->vm.only_hosts.clear();
   request->vm.only_nodes.clear();
   request->vm.ignore_hosts.clear();
+  request->unread_cloud = question.unread_cloud;
   question.request = std::make_shared<const PlacementRequest>(*std::move(request));
   return question;
 }
@@ -269,6 +277,7 @@ std::vector<std::string> unknown_hosts(const Question& question) {
 
 std::vector<Degraded> all_degraded(const Question& question, const Decision& decision) {
   std::vector<Degraded> all = degraded_of(decision);
+  for (Degraded& one : unread_cloud(*question.request)) all.push_back(std::move(one));
   for (const std::string& host : unknown_hosts(question)) {
     all.push_back({"picture", "host " + json_text(host) + " is not known"});
   }
@@ -306,6 +315,12 @@ void write_refused(JsonWriter& writer, const Question& question, const Verdict& 
   writer.close_list();
 }
 
+// Where our picture is an old one; states that were sent are as old as the caller knows.
+void write_age(const ApiRoom& room, const Question& question, JsonWriter& writer) {
+  const Staleness staleness = question.of_ours ? staleness_of(room) : Staleness();
+  if (staleness.stale) writer.flag("stale", true).number("age_s", staleness.age_s);
+}
+
 Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   auto question = question_of(room, exchange, "filters");
   if (!question) return tl::unexpected(question.error());
@@ -320,6 +335,7 @@ Result<Response> post_filter(const ApiRoom& room, const Exchange& exchange) {
   if (question->scores) write_scores(writer, *question, verdict->decision);
   if (question->reserve) writer.text_or_null("reserved", first_host(*verdict));
   const auto degraded = all_degraded(*question, verdict->decision);
+  write_age(room, *question, writer);
   write_degraded(writer, degraded);
   write_texts(writer, "not_considered",
               not_considered(*question->rules, *question->request, unjudging(verdict->decision)));
@@ -344,6 +360,7 @@ Result<Response> post_weigh(const ApiRoom& room, const Exchange& exchange) {
     writer.close();
   }
   writer.close_list();
+  write_age(room, *question, writer);
   write_degraded(writer, ranking.degraded);
   write_texts(writer, "not_considered", not_considered(*question->rules, *question->request));
   writer.close();

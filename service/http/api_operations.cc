@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "service/core/explanation.h"
 #include "service/core/time_text.h"
 #include "service/http/api_route.h"
 #include "service/http/event_feed.h"
@@ -74,6 +75,11 @@ Result<Response> ready(const ApiRoom& room, const Exchange&) {
   }
   for (const auto& one : room.parts.findings ? room.parts.findings() : std::vector<Finding>()) {
     if (one.name != "unreachable") warnings.push_back("host " + one.host + ": " + one.name + ": " + one.text);
+  }
+  const auto cloud = room.parts.cloud ? room.parts.cloud() : std::nullopt;
+  if (cloud && cloud->read_at_us != 0 && cloud->older) {
+    warnings.push_back(fmt::format("openstack: the picture is {:.0f} s old: the cloud was not read since this service began",
+                                   staleness_of(room).age_s));
   }
   for (const auto& one : room.parts.sources ? room.parts.sources() : std::vector<SourceState>()) {
     if (one.why.empty()) continue;

@@ -105,6 +105,11 @@ Result<Order> order_of(const ApiRoom& room, const Exchange& exchange) {
   auto request = parse_placement(in_project(exchange.identity, exchange.request->body), picture.get());
   if (!request) return tl::unexpected(request.error());
   if (auto may = check_placement(exchange.identity, *request, *picture); !may) return tl::unexpected(may.error());
+  const auto& only_hosts = request->vm.only_hosts;
+  const bool is_novas = !request->vm.nova_spec.empty();
+  auto unread = unread_cloud(room, *picture, {only_hosts.empty() ? nullptr : &only_hosts, !is_novas});
+  if (!unread) return tl::unexpected(unread.error());
+  request->unread_cloud = *std::move(unread);
   request->discreet = !exchange.identity.project.empty();
   if (auto limited = start_only_where_driven(*request, *picture); !limited) return tl::unexpected(limited.error());
   if (auto startable = check_start(room, *request, *picture); !startable) return tl::unexpected(startable.error());

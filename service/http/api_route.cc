@@ -1,5 +1,6 @@
 #include "service/http/api_route.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "service/core/explanation.h"
@@ -47,9 +48,17 @@ Response json_response(std::string body, int status) { return {.status = status,
 Response no_content() { return {.status = 204, .body = ""}; }
 
 Staleness staleness_of(const ApiRoom& room) {
+  const auto since = [&](std::int64_t at_us) {
+    return Staleness{true, static_cast<double>(std::max<std::int64_t>(room.now_us() - at_us, 0)) / 1e6};
+  };
+  const auto cloud = room.parts.cloud ? room.parts.cloud() : std::nullopt;
+  if (cloud && cloud->read_at_us != 0 && cloud->older) return since(cloud->read_at_us);
   const StoreState state = room.parts.store.state();
-  if (state.connected) return {};
-  return {true, static_cast<double>(room.now_us() - state.down_since_us) / 1e6};
+  return state.connected ? Staleness() : since(state.down_since_us);
+}
+
+Result<std::string> unread_cloud(const ApiRoom& room, const Picture& picture, AskedHosts asked) {
+  return unread_cloud(room.parts.cloud ? room.parts.cloud() : std::nullopt, picture, asked);
 }
 
 void write_staleness(const ApiRoom& room, JsonWriter& writer) {

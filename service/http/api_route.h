@@ -98,7 +98,9 @@ std::string etag(std::int64_t generation);
 Response json_response(std::string body, int status = 200);
 Response no_content();
 Staleness staleness_of(const ApiRoom& room);
-// "stale": true and "age_s" when the store is away.
+// unread_cloud() of cloud_view.h on what the room knows of its cloud.
+Result<std::string> unread_cloud(const ApiRoom& room, const Picture& picture, AskedHosts asked = {});
+// "stale": true and "age_s" when the store is away, or the picture's cloud was not read since this replica began.
 void write_staleness(const ApiRoom& room, JsonWriter& writer);
 
 // The key of an Idempotency-Key header, with what it is bound to; nothing without the header.

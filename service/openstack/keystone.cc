@@ -178,7 +178,10 @@ Result<WebReply> Keystone::ask(const ServiceCall& call, Deadline deadline) {
 
 Result<std::string> Keystone::get(const ServiceCall& call, Deadline deadline) {
   auto reply = get_reply(call, deadline);
-  return reply ? Result<std::string>(std::move(reply->body)) : tl::unexpected(reply.error());
+  if (reply) return std::move(reply->body);
+  Error error = reply.error();
+  if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kUnavailable;
+  return tl::unexpected(std::move(error));
 }
 
 Result<WebReply> Keystone::get_reply(const ServiceCall& call, Deadline deadline) {

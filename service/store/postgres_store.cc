@@ -16,6 +16,7 @@
 #include "service/store/operations.h"
 #include "service/store/pooling.h"
 #include "service/store/profiles.h"
+#include "service/store/readings.h"
 #include "service/store/records.h"
 #include "service/store/reservations.h"
 #include "service/store/rows.h"
@@ -152,6 +153,23 @@ Result<std::optional<Lease>> PostgresStore::hold_lease(const std::string& name, 
       deadline, [name, ttl_s, holder = parts_->options.replica](pqxx::work& transaction) -> Result<std::optional<Lease>> {
         return take_lease(transaction, name, holder, ttl_s);
       });
+}
+
+Result<std::optional<std::int64_t>> PostgresStore::last_reading(const std::string& source, Deadline deadline) {
+  using Reading = std::optional<std::int64_t>;
+  return parts_->pool.read<Reading>(deadline, [source](pqxx::work& transaction) -> Result<Reading> {
+    return emplace::last_reading(transaction, source);
+  });
+}
+
+Result<void> PostgresStore::note_reading(const std::string& source, std::int64_t read_at_us, Deadline deadline) {
+  return parts_->pool
+      .write<bool>(deadline,
+                   [source, read_at_us](pqxx::work& transaction) -> Result<bool> {
+                     emplace::note_reading(transaction, source, read_at_us);
+                     return true;
+                   })
+      .map([](bool) {});
 }
 
 void PostgresStore::keep_house() {

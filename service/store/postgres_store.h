@@ -67,6 +67,9 @@ class PostgresStore final : public Store {
   std::unique_ptr<EventTail> tail(std::int64_t after, EventTail::Deliver deliver, EventTail::Lost lost);
   // Takes or renews a lease; nothing: another replica has it.
   Result<std::optional<Lease>> hold_lease(const std::string& name, std::int64_t ttl_s, Deadline deadline);
+  // When what a source of hosts and vms says was last written as a whole (readings.h); nothing: never.
+  Result<std::optional<std::int64_t>> last_reading(const std::string& source, Deadline deadline);
+  Result<void> note_reading(const std::string& source, std::int64_t read_at_us, Deadline deadline);
   // Starts the periodic job: expired claims, old decisions, answers and events. Also notices within about a second when
   // the database goes away or comes back.
   void keep_house();

@@ -256,6 +256,20 @@ def restart_with_a_hanging_cloud(clouds):
     assert clouds.status_with("made-up") in (503, 504)
 
 
+def old_picture(clouds):
+    """After a restart the picture of before is used, and marked as old until the cloud was read again."""
+    vm = {"name": "late", "vcpus": 1, "memory_mib": 1, "disk_gib": 0}
+    placed = clouds.service.call("POST", "/v1/placements", {"vm": vm})
+    assert placed["stale"] is True and placed["age_s"] > 0 and placed["ranking"], placed
+    judged = clouds.service.call("POST", "/v1/filter", {"vm": vm, "hosts": ["n1"]})
+    assert judged["stale"] is True and judged["passed"] == ["n1"], judged
+    assert clouds.ready()["ready"] is True, clouds.ready()
+    clouds.set(hang=[])
+    clouds.service.stop()
+    clouds.service.start()
+    clouds.service.wait_for("a new picture", lambda: clouds.service.call("POST", "/v1/placements", {"vm": vm})["stale"] is False)
+
+
 def no_secret(clouds):
     with open(clouds.service.log, encoding="utf-8", errors="replace") as file:
         log = file.read()
@@ -296,7 +310,6 @@ def clouds_yaml(clouds):
     with open(os.path.join(folder, "secure.yaml"), "w", encoding="utf-8") as file:
         json.dump({"clouds": {"lab": {"auth": {"password": PASSWORD}}}}, file)
     places = {"OS_CLIENT_CONFIG_FILE": os.path.join(folder, "clouds.yaml"), "OS_CLIENT_SECURE_FILE": os.path.join(folder, "secure.yaml")}
-    clouds.set(hang=[])
     other = Service(clouds.service.build, config='[openstack]\ncloud = "lab"\nsync_s = 1\n')
     other.start(**places)
     with other:
@@ -319,6 +332,75 @@ def clouds_yaml(clouds):
     done = subprocess.run([os.path.join(clouds.service.build, "bin/emplaced"), "--check-config", "--config", unknown],
                           capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **places})
     assert done.returncode == 2 and f"wanted one of the clouds of {folder}/clouds.yaml (lab), found \"mars\"" in done.stderr, done
+
+
+# ---- what was never read
+
+
+def questions():
+    vm = {"vcpus": 64, "memory_mib": 1024, "disk_gib": 0}
+    flavor = {"vcpus": 64, "memory_mb": 1024, "root_gb": 0}
+    spec = {"nova_object.data": {"instance_uuid": fake_cloud.server_id(900), "flavor": {"nova_object.data": flavor}}}
+    return (("/v1/placements", {"vm": {"name": "a", **vm}}), ("/v1/select_destinations", {"request_spec": spec}),
+            ("/v1/select_destinations", {"request_spec": spec, "hosts": ["n1"]}),
+            ("/v1/filter", {"vm": {"name": "a", **vm}, "hosts": ["n1"]}),
+            ("/v1/filter", {"vm": {"name": "a", **vm}, "hosts": ["n1"], "unknown_hosts": "pass"}),
+            ("/compat/nova/external", {"spec": spec, "hosts": [{"host": "n1"}]}))
+
+
+def is_not_empty(clouds, table):
+    """One of the tables that hosts are made of was never read: there is no answer, and who asks is told of the table."""
+    ready = clouds.ready()
+    assert ready["ready"] is False and any(f"openstack.{table}: last read never" in one for one in ready["reasons"]), (table, ready)
+    for path, body in questions():
+        status, answer = clouds.service.ask("POST", path, body)
+        assert status == 503 and answer["code"] == "emplace.cloud.unread" and f"openstack.{table}" in answer["detail"], (path, answer)
+    found, failed = clouds.doctor()
+    assert f"openstack.{table}" in failed and found["hosts"] == "none" and "database" not in failed, found
+    assert not clouds.hosts() and not clouds.vms()
+
+
+def other_hosts(clouds, table):
+    """Hosts of other sources go on being placed on; each answer names the cloud."""
+    clouds.service.call("POST", "/v1/inventory:import", {"hosts": [{"name": "own", "vcpus": 128, "memory_mib": 65536, "disk_gib": 100}]})
+    placed, selected = (clouds.service.call("POST", *question) for question in questions()[:2])
+    assert placed["ranking"][0]["host"] == "own" and selected["selections"][0][0]["host"] == "own", (placed, selected)
+    for answer in (placed, selected):
+        assert any(one["plugin"] == "openstack" and f"openstack.{table}" in one["why"] for one in answer["degraded"]), answer
+    vm = questions()[0][1]["vm"]
+    assert clouds.service.call("POST", "/v1/filter", {"vm": vm, "hosts": ["own"]})["degraded"] == []
+    assert clouds.service.ask("POST", "/v1/placements", {"vm": {**vm, "only_hosts": ["n1"]}})[0] == 503
+
+
+def never_read(build):
+    for table, prefix, status in (("servers", "/compute/v2.1/servers", 500), ("providers", "/placement", 403),
+                                  ("hypervisors", "/compute/v2.1/os-hypervisors", 403), ("servers", "/identity", 503)):
+        clouds = Clouds(build, 4, 8)
+        clouds.set(fail={prefix: status})
+        with clouds.service as service:
+            service.wait_for(f"a reason that names {table}",
+                             lambda: any(f"openstack.{table}" in one and str(status) in one for one in clouds.ready()["reasons"]))
+            is_not_empty(clouds, table)
+            if prefix == "/identity":
+                other_hosts(clouds, table)
+            clouds.set(fail={})
+            service.wait_for("hosts and vms", lambda: clouds.ready()["ready"], timeout=180)
+            assert len(clouds.vms()) == 8 and len([one for one in clouds.hosts() if one != "own"]) == 4
+        print(f"ok never_read {prefix} {status}", flush=True)
+
+
+def forbidden_groups(build):
+    """The rules that need server groups do without them, and say so."""
+    clouds = Clouds(build, 4, 8)
+    clouds.set(fail={"/compute/v2.1/os-server-groups": 403})
+    with clouds.service as service:
+        service.wait_for("hosts and vms", lambda: clouds.ready()["ready"] and len(clouds.vms()) == 8)
+        assert clouds.warned("openstack.groups", "os-server-groups"), clouds.ready()
+        vm = {"name": "a", "vcpus": 1, "memory_mib": 1, "disk_gib": 0, "group": fake_cloud.uuid(6, 1)}
+        placed = service.call("POST", "/v1/placements", {"vm": vm})
+        assert placed["ranking"] and any(one["plugin"] == "group" for one in placed["degraded"]), placed
+        assert "vm.group" in placed["not_considered"], placed
+    print("ok forbidden_groups", flush=True)
 
 
 # ---- figures
@@ -359,9 +441,11 @@ def main():
     clouds = Clouds(build, 10, 40, away_s=away_s)
     with clouds.service:
         for step in (picture, tokens, changes, claims, brake, placement_forgets, placement_away, expired_tokens, keystone_away,
-                     destinations, wrong_password, restart_with_a_hanging_cloud, no_secret, configuration, clouds_yaml):
+                     destinations, wrong_password, restart_with_a_hanging_cloud, old_picture, no_secret, configuration, clouds_yaml):
             step(clouds)
             print(f"ok {step.__name__}", flush=True)
+    never_read(build)
+    forbidden_groups(build)
 
 
 if __name__ == "__main__":

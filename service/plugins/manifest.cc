@@ -79,30 +79,24 @@ void read_abi(JsonFields& manifest, JsonErrors& errors, Manifest& out) {
   abi.refuse_unknown();
 }
 
-void read_observer(JsonFields& manifest, JsonErrors& errors, Manifest& out) {
-  out.has_observer = manifest.has("observer");
-  const auto value = manifest.value("observer");
-  if (!out.has_observer) return;
-  JsonFields observer(value, "observer", errors);
-  observer.require("columns");
-  observer.names("columns", out.observed_columns);
-  observer.refuse_unknown();
-  check_columns(out.observed_columns, "observer.columns", errors);
-  for (const std::string& column : out.observed_columns) {
+// A part that says nothing but which columns it reads. Whether the manifest has it.
+bool read_part(JsonFields& manifest, const char* name, JsonErrors& errors, std::vector<std::string>& columns) {
+  const bool has = manifest.has(name);
+  const auto value = manifest.value(name);
+  if (!has) return false;
+  JsonFields part(value, name, errors);
+  part.require("columns");
+  part.names("columns", columns);
+  part.refuse_unknown();
+  check_columns(columns, std::string(name) + ".columns", errors);
+  return true;
+}
+
+void check_observed(const std::vector<std::string>& columns, JsonErrors& errors) {
+  for (const std::string& column : columns) {
     if (column.starts_with("request"))
       errors.add("observer.columns: wanted columns of the picture, found \"" + column + '"');
   }
-}
-
-void read_consumer(JsonFields& manifest, JsonErrors& errors, Manifest& out) {
-  out.has_consumer = manifest.has("consumer");
-  const auto value = manifest.value("consumer");
-  if (!out.has_consumer) return;
-  JsonFields consumer(value, "consumer", errors);
-  consumer.require("columns");
-  consumer.names("columns", out.consumer_columns);
-  consumer.refuse_unknown();
-  check_columns(out.consumer_columns, "consumer.columns", errors);
 }
 
 void check_rules(const Manifest& manifest, JsonErrors& errors) {
@@ -173,8 +167,9 @@ Result<Manifest> parse_manifest(std::string_view json, const std::filesystem::pa
   out.filters = read_rules(fields, "filters", errors, read_rule);
   out.objectives = read_rules(fields, "objectives", errors, read_objective);
   out.weighers = read_rules(fields, "weighers", errors, read_weigher);
-  read_observer(fields, errors, out);
-  read_consumer(fields, errors, out);
+  out.has_observer = read_part(fields, "observer", errors, out.observed_columns);
+  check_observed(out.observed_columns, errors);
+  out.has_consumer = read_part(fields, "consumer", errors, out.consumer_columns);
   if (const auto schema = fields.value("configuration")) out.configuration_schema = to_json(*schema);
   fields.refuse_unknown();
   check_rules(out, errors);

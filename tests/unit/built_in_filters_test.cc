@@ -1,4 +1,5 @@
 #include "service/core/rules.h"
+#include "service/core/screen.h"
 
 #include "tests/unit/cluster.h"
 

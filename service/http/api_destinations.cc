@@ -85,20 +85,6 @@ void count_instances(std::vector<Uuid> ids, PlacementRequest& request, Destinati
   wish.ids = std::move(ids);
 }
 
-Rules rules_for(Intent intent, bool forced, const Rules& rules) {
-  if (intent == Intent::kRebuild) return rules_for_rebuild(rules);
-  return forced && intent == Intent::kCreate ? rules_for_forced(rules) : rules;
-}
-
-bool asks_for_forced_hosts(JsonValue spec) {
-  const JsonValue data = *spec.find("nova_object.data");
-  const auto has_some = [&](std::string_view field) {
-    const auto forced = data.find(field);
-    return forced && forced->is_array() && forced->size() > 0;
-  };
-  return has_some("force_hosts") || has_some("force_nodes");
-}
-
 Result<Call> read_call(const ApiRoom& room, const std::string& body) {
   const auto document = JsonDocument::parse(body);
   if (!document) return tl::unexpected(document.error());
@@ -121,7 +107,7 @@ Result<Call> read_call(const ApiRoom& room, const std::string& body) {
   if (!rules) return tl::unexpected(rules.error());
   const JsonValue spec = *document->root().find("request_spec");
   const Intent intent = intent_of(spec);
-  call.rules = std::make_shared<const Rules>(rules_for(intent, asks_for_forced_hosts(spec), **rules));
+  call.rules = std::make_shared<const Rules>(rules_for(intent, spec, **rules));
   call.reserve &= intent != Intent::kRebuild;
   count_instances(std::move(ids), *request, call.wish);
   call.wish.request = std::make_shared<const PlacementRequest>(*std::move(request));

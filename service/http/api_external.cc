@@ -162,7 +162,9 @@ Result<Response> post_external(const ApiRoom& room, const Exchange& exchange) {
   if (!call) return tl::unexpected(call.error());
   const auto rules = rules_of(room, call->pipeline);
   if (!rules) return tl::unexpected(rules.error());
-  const Rules asked = call->intent == Intent::kRebuild ? rules_for_rebuild(**rules) : **rules;
+  const auto spec = JsonDocument::parse(call->question.request.vm.nova_spec);
+  if (!spec) return tl::unexpected(spec.error());
+  const Rules asked = rules_for(call->intent, spec->root(), **rules);
   const auto unread = unread_cloud_among(room, call->question);
   if (!unread) return tl::unexpected(unread.error());
   const std::int64_t began_us = room.parts.ambient.tick_us();

@@ -14,6 +14,7 @@ constexpr std::string_view kSpec = "request_spec";
 constexpr std::string_view kNovaPlugin = "nova";
 constexpr std::array<std::string_view, 3> kAskedOnRebuild{"AggregateImagePropertiesIsolation", "ImagePropertiesFilter",
                                                           "IsolatedHostsFilter"};
+constexpr std::array<std::string_view, 4> kNotAskedOfForced{"state", "zone", "group", "spread"};
 
 std::optional<JsonValue> below(std::optional<JsonValue> value, std::string_view key) {
   return value && value->is_object() ? value->find(key) : std::nullopt;
@@ -25,6 +26,35 @@ std::string_view check_type(JsonValue spec) {
   if (!hint) return "";
   if (hint->is_text()) return hint->text();
   return hint->is_array() && hint->size() == 1 && hint->item(0).is_text() ? hint->item(0).text() : "";
+}
+
+Rules rules_for_rebuild(const Rules& rules) {
+  Rules few = rules;
+  std::erase_if(few.filters, [](const auto& filter) {
+    return std::find(kAskedOnRebuild.begin(), kAskedOnRebuild.end(), filter->traits().id) == kAskedOnRebuild.end();
+  });
+  few.objectives.clear();
+  few.profile.objectives.clear();
+  few.weighers.clear();
+  few.profile.weighers.clear();
+  return few;
+}
+
+Rules rules_for_forced(const Rules& rules) {
+  Rules few = rules;
+  std::erase_if(few.filters, [](const auto& filter) {
+    const RuleTraits& traits = filter->traits();
+    return traits.plugin == kNovaPlugin || std::ranges::find(kNotAskedOfForced, traits.id) != kNotAskedOfForced.end();
+  });
+  return few;
+}
+
+bool forces_hosts(JsonValue spec) {
+  const auto has_some = [&](std::string_view field) {
+    const auto forced = below(below(spec, "nova_object.data"), field);
+    return forced && forced->is_array() && forced->size() > 0;
+  };
+  return has_some("force_hosts") || has_some("force_nodes");
 }
 
 }  // namespace
@@ -63,22 +93,9 @@ Result<PlacementRequest> request_of_spec(JsonValue spec, std::string_view path) 
   return tl::unexpected(std::move(error));
 }
 
-Rules rules_for_rebuild(const Rules& rules) {
-  Rules few = rules;
-  std::erase_if(few.filters, [](const auto& filter) {
-    return std::find(kAskedOnRebuild.begin(), kAskedOnRebuild.end(), filter->traits().id) == kAskedOnRebuild.end();
-  });
-  few.objectives.clear();
-  few.profile.objectives.clear();
-  few.weighers.clear();
-  few.profile.weighers.clear();
-  return few;
-}
-
-Rules rules_for_forced(const Rules& rules) {
-  Rules few = rules;
-  std::erase_if(few.filters, [](const auto& filter) { return filter->traits().plugin == kNovaPlugin; });
-  return few;
+Rules rules_for(Intent intent, JsonValue spec, const Rules& rules) {
+  if (intent == Intent::kRebuild) return rules_for_rebuild(rules);
+  return intent == Intent::kCreate && forces_hosts(spec) ? rules_for_forced(rules) : rules;
 }
 
 }  // namespace emplace::http

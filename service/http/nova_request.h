@@ -22,9 +22,9 @@ Intent intent_of(JsonValue spec);
 // The request that a primitive asks for. Faults name fields below `path`, as the caller calls the primitive.
 Result<PlacementRequest> request_of_spec(JsonValue spec, std::string_view path);
 
-// The host of a rebuild is settled: of the filters only those that Nova asks (RUN_ON_REBUILD), and no costs.
-Rules rules_for_rebuild(const Rules& rules);
-// Hosts that were forced pass Nova's own filters unasked; the rest stands for Placement, which is asked.
-Rules rules_for_forced(const Rules& rules);
+// Of these rules those that are asked for the act. The host of a rebuild is settled: of the filters only those that Nova
+// asks (RUN_ON_REBUILD), and no costs. Hosts that a new vm is forced onto pass all that stand for Nova's filters unasked,
+// ours of state, zone, groups and spread among them; capacity and traits stand for Placement, which is asked.
+Rules rules_for(Intent intent, JsonValue spec, const Rules& rules);
 
 }  // namespace emplace::http

@@ -139,6 +139,13 @@ class Order(External):
         asked = {"spec": spec(force_hosts=["h2"], ignore_hosts=["h0"]), "hosts": named("h0", "h1"), "weights": {}}
         self.assertEqual(self.ask(asked).json["hosts"], ["h0", "h1"])
 
+    def test_asks_no_filter_of_hosts_that_are_forced(self):
+        self.load({"hosts": [sized("h0", 8, state="disabled", zone="z1"), sized("h1", 8)]})
+        forced = {"spec": spec(force_hosts=["h0"], availability_zone="z2"), "hosts": named("h0"), "weights": {}}
+        self.assertEqual(self.ask(forced).json["hosts"], ["h0"])
+        self.assertEqual(self.ask({**forced, "spec": spec(availability_zone="z2")}).json["hosts"], [])
+        self.assertEqual(self.ask({**forced, "spec": spec(vcpus=9, force_hosts=["h0"])}).json["hosts"], [], "Placement is asked")
+
     def test_is_a_subset_without_repetitions_and_empty_only_when_all_are_refused(self):
         rng = random.Random(20)
         for case in range(30):

@@ -40,8 +40,21 @@ Amounts read_amounts(JsonFields& fields) {
   return amounts;
 }
 
-void read_aggregates(JsonFields& fields, State& state, std::map<std::string, AggregateRow>& aggregates,
-                     JsonErrors& errors) {
+// By the names that they have in the picture.
+struct Aggregates {
+  std::map<std::string, AggregateRow> rows;
+  std::map<std::string, std::string> ids;  // of the first one of each name
+};
+
+// Nova tells aggregates apart by their ids: two may have one name.
+std::string distinct_name(const std::string& name, JsonFields& aggregate, Aggregates& aggregates) {
+  const auto value = aggregate.value("id");
+  const std::string id = value ? to_json(*value) : std::string();
+  const auto first = aggregates.ids.emplace(name, id).first;
+  return first->second == id ? name : name + " #" + id;
+}
+
+void read_aggregates(JsonFields& fields, State& state, Aggregates& aggregates, JsonErrors& errors) {
   fields.each("aggregates", [&](JsonValue item, const std::string& path) {
     JsonFields aggregate(item, path, errors);
     AggregateRow row;
@@ -51,8 +64,9 @@ void read_aggregates(JsonFields& fields, State& state, std::map<std::string, Agg
     if (!errors.none()) return;
     const auto zone = row.metadata.find("availability_zone");
     if (zone != row.metadata.end()) state.row.zone = zone->second;
+    row.name = distinct_name(row.name, aggregate, aggregates);
     state.row.aggregates.push_back(row.name);
-    aggregates.insert_or_assign(row.name, std::move(row));
+    aggregates.rows.insert_or_assign(row.name, std::move(row));
   });
 }
 
@@ -80,8 +94,7 @@ void read_service(JsonFields& fields, HostRow& row, JsonErrors& errors) {
   row.state = forced_down ? HostState::kDown : disabled ? HostState::kDisabled : HostState::kEnabled;
 }
 
-State read_state(JsonValue item, const std::string& path, std::map<std::string, AggregateRow>& aggregates,
-                 JsonErrors& errors) {
+State read_state(JsonValue item, const std::string& path, Aggregates& aggregates, JsonErrors& errors) {
   State state;
   JsonFields fields(item, path, errors);
   fields.require("host");
@@ -169,7 +182,7 @@ void name_rows(std::vector<State>& states, JsonErrors& errors) {
 
 Result<HostStates> read_host_states(JsonValue list, std::int64_t now_us) {
   JsonErrors errors;
-  std::map<std::string, AggregateRow> aggregates;
+  Aggregates aggregates;
   std::vector<State> states;
   if (!list.is_array()) return fail(ErrorCode::kInvalid, "host_states: wanted a list, found " + list.found());
   for (std::size_t i = 0; i < list.size() && errors.none(); ++i) {
@@ -180,7 +193,7 @@ Result<HostStates> read_host_states(JsonValue list, std::int64_t now_us) {
   auto arena = Arena::create(kArenaBytes);
   if (!arena) return tl::unexpected(arena.error());
   PictureBuilder builder(std::make_shared<const Picture>(*std::move(arena)));
-  for (const auto& [name, row] : aggregates) apply(builder, row);
+  for (const auto& [name, row] : aggregates.rows) apply(builder, row);
   HostStates result;
   for (const State& state : states) {
     apply(builder, state.row);

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "service/core/nova_flavor.h"
 #include "service/openstack/reading.h"
@@ -160,11 +161,15 @@ Result<Listed<ComputeService>> read_services(std::string_view body) {
 
 Result<Listed<NovaAggregate>> read_aggregates(std::string_view body) {
   Keys keys{"name", "hosts"};
+  std::set<std::string> names;
   return read_rows<NovaAggregate>(body, kNovaAnswer, "aggregates", keys, [&](JsonFields& row, JsonErrors&) {
     keys.look(row);
     NovaAggregate one;
     row.require("name");
     row.name("name", one.name);
+    // Nova tells them apart by their ids: two may have one name.
+    const auto id = row.value("id");
+    if (!names.insert(one.name).second && id) one.name += " #" + to_json(*id);
     row.texts_by_name("metadata", one.metadata);
     row.names("hosts", one.hosts);
     return std::optional(std::move(one));

@@ -248,6 +248,13 @@ TEST(Versions, MustContainTheOneThatIsNeeded) {
   EXPECT_NE(message("<html>").find("Nova: version document"), std::string::npos);
 }
 
+TEST(Nova, TellsAggregatesOfOneNameApart) {
+  const auto aggregates = read_aggregates(R"({"aggregates":[{"id":1,"name":"a","hosts":["x"]},{"id":2,"name":"a","hosts":["y"]}]})");
+  ASSERT_TRUE(aggregates) << aggregates.error().message;
+  EXPECT_EQ(aggregates->rows.at(0).name, "a");
+  EXPECT_EQ(aggregates->rows.at(1).name, "a #2");
+}
+
 TEST(Placement, SaysWhatAProviderHas) {
   const auto inventories = read_inventories(
       R"({"resource_provider_generation":1,"inventories":{"VCPU":{"total":64,"reserved":2,"allocation_ratio":16.0,"step_size":1}}})");

@@ -160,7 +160,7 @@ bool is_of(const Picture& picture, const std::string& host, std::string_view sou
 // Null without [openstack]. One replica at a time reads; each may move.
 Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& config, PostgresStore& store,
                                                               observe::Mirror& mirror, const Pictures& pictures,
-                                                              CloudReadings& readings) {
+                                                              CloudReadings& readings, observe::Findings& findings) {
   if (config.openstack.auth_url.empty()) return nullptr;
   readings.look();
   const auto leads = [&store, &readings, sync_s = config.openstack.sync_s] {
@@ -171,9 +171,12 @@ Result<std::unique_ptr<openstack::Openstack>> start_openstack(const Config& conf
   };
   return openstack::Openstack::start(
       openstack_options(config.openstack),
-      {[&mirror, &readings](const CloudReport& report) {
+      {[&mirror, &readings, &findings](const CloudReport& report) {
          const Acting acting("openstack");
-         return mirror.take(report).map([&] { readings.wrote(report.read_at_us); });
+         return mirror.take(report).map([&] {
+           readings.wrote(report.read_at_us);
+           observe::replace_findings(findings, report);
+         });
        },
        leads, wall_clock_us, log_line},
       [&pictures](const std::string& host) { return is_of(*pictures.latest(), host, "openstack"); });
@@ -379,7 +382,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
 
   observe::Mirror mirror(observer, store, config.openstack.brake_percent, log_line);
   CloudReadings readings(store, wall_clock_us());
-  const auto cloud = start_openstack(config, store, mirror, observer, readings);
+  const auto cloud = start_openstack(config, store, mirror, observer, readings, findings);
   if (!cloud) return tl::unexpected(cloud.error());
   std::vector<Hypervisors*> drivers{&hosts};
   if (*cloud) drivers.push_back(&(*cloud)->hosts());

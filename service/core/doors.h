@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "service/core/change.h"
+#include "service/core/finding.h"
 #include "service/core/operations.h"
 #include "service/core/picture.h"
 #include "service/core/request.h"
@@ -345,6 +346,7 @@ struct CloudReport {
   std::optional<std::vector<HostRow>> hosts = {};
   std::optional<std::vector<VmRow>> vms = {};
   std::set<Uuid> deleted_vms = {};  // that the cloud says are deleted, rather than only lists no more
+  std::vector<Finding> findings = {};  // what is wrong with the hosts; their names are kCloudFindings
   std::int64_t read_at_us = 0;      // with hosts and vms: when the oldest of what they are made of was read
 };
 

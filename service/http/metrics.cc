@@ -1,5 +1,6 @@
 #include "service/http/metrics.h"
 
+#include <algorithm>
 #include <map>
 
 #include <prometheus/counter.h>
@@ -102,9 +103,11 @@ std::string Metrics::page(const ApiRoom& room) {
   }
   std::map<std::string, int> findings;
   for (const Finding& one : room.parts.findings ? room.parts.findings() : std::vector<Finding>()) ++findings[one.name];
-  for (const char* const name : {"duplicate_vm", "same_hypervisor", "shared_filesystem", "unreachable"}) {
+  const auto write = [&](const char* name) {
     to.gauge("emplace_findings", "What is wrong with hosts, by name", number(findings[name]), {{"name", name}});
-  }
+  };
+  std::ranges::for_each(kHypervisorFindings, write);
+  std::ranges::for_each(kCloudFindings, write);
   for (const auto& source : room.parts.sources ? room.parts.sources() : std::vector<SourceState>()) {
     to.gauge("emplace_source_good", "1 when the last try to read this table went well", source.why.empty() ? 1 : 0,
              {{"source", source.name}});

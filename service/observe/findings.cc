@@ -34,4 +34,12 @@ std::vector<Finding> Findings::all() const {
   return findings;
 }
 
+void replace_findings(Findings& findings, const CloudReport& report) {
+  std::map<std::pair<std::string_view, std::string_view>, std::vector<std::string>> texts;
+  for (const Finding& one : report.findings) texts[{one.host, one.name}].push_back(one.text);
+  for (const HostRow& host : report.hosts.value_or(std::vector<HostRow>())) {
+    for (const char* const name : kCloudFindings) findings.replace(host.name, name, texts[{host.name, name}]);
+  }
+}
+
 }  // namespace emplace::observe

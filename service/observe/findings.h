@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "service/core/doors.h"
 #include "service/core/finding.h"
 
 namespace emplace::observe {
@@ -34,5 +35,8 @@ class Findings {
   mutable std::mutex mutex_;
   std::map<Key, std::int64_t> since_us_;  // guarded by mutex_
 };
+
+// Those that a cloud's report tells of its hosts, in the place of those of the report before.
+void replace_findings(Findings& findings, const CloudReport& report);
 
 }  // namespace emplace::observe

@@ -35,7 +35,7 @@ bool is_in_use(const Hypervisor& one, const Providers& providers,
   return used.contains({one.host, one.node}) || (provider != providers.end() && !provider->second.allocations.empty());
 }
 
-Nodes nodes_of(const Cloud& cloud, const Providers& providers, std::vector<std::string>& notes) {
+Nodes nodes_of(const Cloud& cloud, const Providers& providers, std::vector<Finding>& findings) {
   std::set<std::pair<std::string, std::string>> used;  // host and node
   for (const auto& [id, server] : cloud.servers.rows) used.emplace(server.host, server.node);
   std::map<std::string_view, std::vector<const Hypervisor*>> by_host;
@@ -49,9 +49,10 @@ Nodes nodes_of(const Cloud& cloud, const Providers& providers, std::vector<std::
       nodes.names[one->id] = all.size() == 1 || (is_renamed && !is_stale) ? one->host : one->host + '/' + one->node;
       if (!is_stale) continue;
       nodes.stale.insert(one->id);
-      notes.push_back("host " + std::string(host) + ": its node " + one->node +
-                      " has no servers and no allocations, and another node is in use: it is held for a leftover of a "
-                      "renamed host (openstack resource provider delete " + to_string(one->id) + ")");
+      findings.push_back({nodes.names[one->id], "leftover_node",
+                          "node " + one->node + " of " + std::string(host) +
+                              " has no servers and no allocations, and another node of it is in use: the host was renamed "
+                              "(openstack resource provider delete " + to_string(one->id) + ")"});
     }
   }
   return nodes;
@@ -253,11 +254,12 @@ std::string takes_of(const ResourceAmounts& amounts, const VmRow& row, const Pro
 
 class Vms {
  public:
-  Vms(const Cloud& cloud, const Providers& providers, const Nodes& nodes, std::vector<std::string>& notes)
+  Vms(const Cloud& cloud, const Providers& providers, const Nodes& nodes, CloudRows& rows)
       : cloud_(cloud),
         providers_(providers),
         nodes_(nodes),
-        notes_(notes),
+        notes_(rows.notes),
+        findings_(rows.report.findings),
         all_(consumptions(cloud, providers, places_of(cloud, nodes))) {
     for (const ServerGroup& group : cloud.groups.rows) {
       for (const Uuid& member : group.members) groups_[member] = to_string(group.id);
@@ -271,7 +273,7 @@ class Vms {
     for (const Consumption& one : all_.others) {
       if (nodes_.names.contains(one.host)) rows.push_back(row_of(one));
     }
-    note_orphans();
+    find_orphans();
     return rows;
   }
 
@@ -321,15 +323,16 @@ class Vms {
     return row;
   }
 
-  void note_orphans() {
+  void find_orphans() {
     std::map<std::string, ResourceAmounts> by_host;
     for (const Consumption& one : all_.others) {
       if (!one.server.is_zero() || !nodes_.names.contains(one.host)) continue;
       for (const auto& [name, amount] : one.amounts) by_host[nodes_.names.at(one.host)][name] += amount;
     }
     for (const auto& [host, amounts] : by_host) {
-      notes_.push_back("host " + host + ": Placement has given " + to_text(amounts) +
-                       " to consumers that are none of its servers; they count (nova-manage placement audit)");
+      findings_.push_back({host, "orphan_allocations",
+                           "Placement has given " + to_text(amounts) +
+                               " to consumers that are none of its servers; they count (nova-manage placement audit)"});
     }
   }
 
@@ -337,6 +340,7 @@ class Vms {
   const Providers& providers_;
   const Nodes& nodes_;
   std::vector<std::string>& notes_;
+  std::vector<Finding>& findings_;
   const Consumptions all_;
   std::map<Uuid, std::string> groups_;  // by member
 };
@@ -384,7 +388,7 @@ CloudRows rows_of(const Cloud& cloud) {
   CloudRows rows;
   rows.notes = notes_of(cloud);
   const Providers providers = root_providers(cloud.providers.rows);
-  const Nodes nodes = nodes_of(cloud, providers, rows.notes);
+  const Nodes nodes = nodes_of(cloud, providers, rows.report.findings);
   if (cloud.aggregates.known()) {
     auto& all = rows.report.aggregates.emplace();
     for (const NovaAggregate& one : cloud.aggregates.rows) all.push_back({one.name, one.metadata});
@@ -398,7 +402,7 @@ CloudRows rows_of(const Cloud& cloud) {
   const Hosts hosts(cloud, providers, nodes, rows.notes);
   auto& all = rows.report.hosts.emplace();
   for (const Hypervisor& one : cloud.hypervisors.rows) all.push_back(hosts.row(one));
-  rows.report.vms = Vms(cloud, providers, nodes, rows.notes).rows();
+  rows.report.vms = Vms(cloud, providers, nodes, rows).rows();
   return rows;
 }
 

@@ -86,7 +86,9 @@ TEST(HostRows, KeepTheirNameWhereANodeWasRenamed) {
   EXPECT_EQ(rows.report.hosts->at(0).state, HostState::kDown);
   EXPECT_EQ(rows.report.hosts->at(1).name, "c1");
   EXPECT_EQ(rows.report.vms->at(0).host, "c1");
-  EXPECT_TRUE(std::ranges::any_of(rows.notes, [](const std::string& note) { return note.starts_with("host c1: its node n1 has no servers"); }));
+  ASSERT_EQ(rows.report.findings.size(), 1u);
+  EXPECT_EQ(rows.report.findings[0].host, "c1/n1");
+  EXPECT_EQ(rows.report.findings[0].name, "leftover_node");
 }
 
 TEST(HostRows, AreAllNamedAfterTheirNodeWhereNobodyKnowsWhichIsInUse) {
@@ -202,8 +204,10 @@ TEST(VmRows, AreThereForWhatPlacementHasGivenToOthers) {
   EXPECT_EQ(orphan.host, "c1");
   EXPECT_EQ(orphan.vcpus, 126);
   EXPECT_EQ(resources_in(orphan.takes), (ResourceAmounts{{"CUSTOM_X", 1}}));
-  ASSERT_EQ(rows.notes.size(), 1u);
-  EXPECT_NE(rows.notes[0].find("host c1: Placement has given CUSTOM_X 1;VCPU 126 to consumers"), std::string::npos);
+  ASSERT_EQ(rows.report.findings.size(), 1u);
+  EXPECT_EQ(rows.report.findings[0].host, "c1");
+  EXPECT_EQ(rows.report.findings[0].name, "orphan_allocations");
+  EXPECT_NE(rows.report.findings[0].text.find("Placement has given CUSTOM_X 1;VCPU 126 to consumers"), std::string::npos);
 }
 
 TEST(VmState, IsThatOfVmAndTask) {

@@ -47,6 +47,9 @@ struct Spread {
   std::string domain = {};
 };
 
+// Whose rows the reading of a cloud owns. An allocation is what Placement has given to others than a host's servers.
+inline constexpr std::string_view kCloudSource = "openstack", kAllocationSource = "placement";
+
 // A vm, or a held claim of one (claim set): the claim row goes when the claim is confirmed, released or expired.
 struct VmRow {
   Uuid id;
@@ -65,6 +68,8 @@ struct VmRow {
   double vcpus_max = 0, memory_max_mib = 0;  // as its hypervisor reports; 0: not known
   std::string takes = {};  // of its host beyond these amounts (takes.h), or empty
 };
+
+inline bool is_of_cloud(const VmRow& vm) { return vm.source == kCloudSource || vm.source == kAllocationSource; }
 
 struct GroupRow {
   std::string name;

@@ -11,7 +11,7 @@ namespace emplace {
 
 VmRow as_seen(VmRow row, const DomainSeen& seen) {
   row.state = seen.state;
-  if (row.source == "openstack") return row;
+  if (is_of_cloud(row)) return row;
   row.name = seen.name;
   row.vcpus = seen.vcpus;
   row.memory_mib = seen.memory_mib;

@@ -66,7 +66,7 @@ class Verification {
 
   void write(JsonWriter& writer, const VmRow& vm) {
     writer.key("verified");
-    if (vm.host.empty() || vm.claim || vm.source == "placement" || !room_.parts.hypervisors.drives(vm.host)) {
+    if (vm.host.empty() || vm.claim || vm.source == kAllocationSource || !room_.parts.hypervisors.drives(vm.host)) {
       ++unasked_;
       return void(writer.null());
     }

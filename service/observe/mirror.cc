@@ -14,7 +14,7 @@
 namespace emplace::observe {
 namespace {
 
-constexpr std::string_view kCloud = "openstack", kPlacement = "placement", kLibvirt = "libvirt";
+constexpr std::string_view kLibvirt = "libvirt";
 constexpr std::size_t kRowsAWrite = 2000;  // other writers wait for a transaction
 constexpr std::size_t kFew = 2;            // rows that may always go
 
@@ -128,7 +128,7 @@ void compare_hosts(const Picture& picture, const std::vector<HostRow>& seen, Dif
     stored.nova_state = keep_pushed(next.nova_state, old.nova_state);
     if (!same(stored, old)) to.named.push_back(std::move(next));
   }
-  const std::uint32_t cloud = picture.find_code(kCloud);
+  const std::uint32_t cloud = picture.find_code(kCloudSource);
   for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kHosts); ++row) {
     if (picture[hosts::source].get(row) != cloud) continue;
     ++to.hosts_known;
@@ -152,7 +152,7 @@ void compare_vms(const Picture& picture, const CloudReport& report, Difference& 
     VmRow next = merged(row, old, report.groups.has_value());
     if (!same(next, old)) to.vms.push_back(std::move(next));
   }
-  const std::uint32_t cloud = picture.find_code(kCloud);
+  const std::uint32_t cloud = picture.find_code(kCloudSource);
   for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kVms); ++row) {
     if (picture[vms::source].get(row) != cloud || picture[vms::claim].valid(row)) continue;
     ++to.vms_known;
@@ -162,7 +162,7 @@ void compare_vms(const Picture& picture, const CloudReport& report, Difference& 
     if (!report.deleted_vms.contains(id)) ++to.vms_gone;
   }
   // Allocations come and go: the brake is for vms.
-  const std::uint32_t placement = picture.find_code(kPlacement);
+  const std::uint32_t placement = picture.find_code(kAllocationSource);
   for (std::uint32_t row = 0; placement != kNoRow && row < picture.rows(Table::kVms); ++row) {
     if (picture[vms::source].get(row) != placement || picture[vms::claim].valid(row)) continue;
     const Uuid id = picture[vms::id][row];
@@ -189,7 +189,7 @@ Result<void> check_share(const Share& share, double percent) {
 
 CloudNames names_in(const Picture& picture) {
   CloudNames names;
-  const std::uint32_t cloud = picture.find_code(kCloud);
+  const std::uint32_t cloud = picture.find_code(kCloudSource);
   for (std::uint32_t row = 0; cloud != kNoRow && row < picture.rows(Table::kHosts); ++row) {
     if (picture[hosts::source].get(row) != cloud) continue;
     for (const std::string& name : host_row(picture, row).aggregates) names.aggregates.insert(name);

@@ -12,7 +12,6 @@
 namespace emplace::openstack {
 namespace {
 
-constexpr std::string_view kSource = "openstack", kAllocations = "placement";
 constexpr std::string_view kSharing = "MISC_SHARES_VIA_AGGREGATE";
 
 template <std::size_t N>
@@ -180,7 +179,7 @@ class Hosts {
     const Provider* const provider = found == providers_.end() ? nullptr : &found->second;
     HostRow row;
     row.name = nodes_.names.at(one.id);
-    row.source = kSource;
+    row.source = kCloudSource;
     row.state = nodes_.stale.contains(one.id) ? HostState::kDown : state(one, service, provider);
     if (service) row.zone = service->zone;
     const auto member = aggregates_.find(one.host);
@@ -288,7 +287,7 @@ class Vms {
     row.id = server.id;
     row.name = server.name;
     row.state = vm_state_of(server);
-    row.source = kSource;
+    row.source = kCloudSource;
     row.project = server.project;
     const auto group = groups_.find(server.id);
     if (group != groups_.end()) row.group = group->second;
@@ -315,7 +314,7 @@ class Vms {
     const bool moves = server != cloud_.servers.rows.end();
     row.name = moves ? "allocation of " + server->second.name : "allocation of no server";
     row.state = moves ? VmState::kMigrating : VmState::kPlaced;
-    row.source = kAllocations;
+    row.source = kAllocationSource;
     if (moves) row.project = server->second.project;
     row.host = nodes_.names.at(one.host);
     row.vcpus = amount("VCPU"), row.memory_mib = amount("MEMORY_MB"), row.disk_gib = amount("DISK_GB");

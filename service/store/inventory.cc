@@ -347,18 +347,15 @@ void InventoryWrite::put_named_rows() {
   if (!hosts_.rows.empty()) written_.generation = hosts_.rows.back().generation;
 }
 
-// Whose rows say what classes of resources each vm takes.
-bool is_cloud(const VmRow& vm) { return vm.source == "openstack" || vm.source == "placement"; }
-
 // Why its last act failed, what its hypervisor reports, the cells of a vm that stays as it was, and what else one took of
-// its host that stays there.
+// its host that stays there; of a cloud's vms the cloud says what classes of resources they take.
 void InventoryWrite::keep_what_no_write_says(VmRow& vm) const {
   const auto found = present_vms_.find(vm.id);
   if (found == present_vms_.end()) return;
   const VmRow& old = found->second;
   vm.failure = old.failure;
   const std::string kept = old.host == vm.host ? old.takes : std::string();
-  vm.takes = is_cloud(vm) ? with_resources_of(kept, vm.takes) : kept;
+  vm.takes = is_of_cloud(vm) ? with_resources_of(kept, vm.takes) : kept;
   vm.vcpus_max = old.vcpus_max;
   vm.memory_max_mib = old.memory_max_mib;
   if (!vm.cells.empty()) return;

@@ -107,7 +107,7 @@ Result<Call> read_call(const ApiRoom& room, const std::string& body) {
   if (!rules) return tl::unexpected(rules.error());
   const JsonValue spec = *document->root().find("request_spec");
   const Intent intent = intent_of(spec);
-  call.rules = std::make_shared<const Rules>(rules_for(intent, spec, **rules));
+  call.rules = std::make_shared<const Rules>(rules_for(intent, forces_hosts(spec), **rules));
   call.reserve &= intent != Intent::kRebuild;
   count_instances(std::move(ids), *request, call.wish);
   call.wish.request = std::make_shared<const PlacementRequest>(*std::move(request));

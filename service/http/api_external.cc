@@ -22,6 +22,7 @@ constexpr std::uint32_t kReservationTtlS = 60;
 struct ExternalCall {
   HostQuestion question;
   Intent intent = Intent::kCreate;
+  bool forces_hosts = false;
   std::string pipeline;
   std::string asker = "-";  // the request of the scheduler, as it knows it
 };
@@ -90,6 +91,7 @@ Result<ExternalCall> read_call(const std::string& body) {
   auto request = request_of_spec(*spec, "spec");
   if (!request) return tl::unexpected(request.error());
   call.question.request = *std::move(request);
+  call.forces_hosts = forces_hosts(*spec);
   return call;
 }
 
@@ -162,9 +164,7 @@ Result<Response> post_external(const ApiRoom& room, const Exchange& exchange) {
   if (!call) return tl::unexpected(call.error());
   const auto rules = rules_of(room, call->pipeline);
   if (!rules) return tl::unexpected(rules.error());
-  const auto spec = JsonDocument::parse(call->question.request.vm.nova_spec);
-  if (!spec) return tl::unexpected(spec.error());
-  const Rules asked = rules_for(call->intent, spec->root(), **rules);
+  const Rules asked = rules_for(call->intent, call->forces_hosts, **rules);
   const auto unread = unread_cloud_among(room, call->question);
   if (!unread) return tl::unexpected(unread.error());
   const std::int64_t began_us = room.parts.ambient.tick_us();

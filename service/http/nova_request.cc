@@ -49,14 +49,6 @@ Rules rules_for_forced(const Rules& rules) {
   return few;
 }
 
-bool forces_hosts(JsonValue spec) {
-  const auto has_some = [&](std::string_view field) {
-    const auto forced = below(below(spec, "nova_object.data"), field);
-    return forced && forced->is_array() && forced->size() > 0;
-  };
-  return has_some("force_hosts") || has_some("force_nodes");
-}
-
 }  // namespace
 
 std::string_view name_of(Intent intent) {
@@ -93,9 +85,17 @@ Result<PlacementRequest> request_of_spec(JsonValue spec, std::string_view path) 
   return tl::unexpected(std::move(error));
 }
 
-Rules rules_for(Intent intent, JsonValue spec, const Rules& rules) {
+bool forces_hosts(JsonValue spec) {
+  const auto has_some = [&](std::string_view field) {
+    const auto forced = below(below(spec, "nova_object.data"), field);
+    return forced && forced->is_array() && forced->size() > 0;
+  };
+  return has_some("force_hosts") || has_some("force_nodes");
+}
+
+Rules rules_for(Intent intent, bool forces_hosts, const Rules& rules) {
   if (intent == Intent::kRebuild) return rules_for_rebuild(rules);
-  return intent == Intent::kCreate && forces_hosts(spec) ? rules_for_forced(rules) : rules;
+  return intent == Intent::kCreate && forces_hosts ? rules_for_forced(rules) : rules;
 }
 
 }  // namespace emplace::http

@@ -25,6 +25,7 @@ Result<PlacementRequest> request_of_spec(JsonValue spec, std::string_view path);
 // Of these rules those that are asked for the act. The host of a rebuild is settled: of the filters only those that Nova
 // asks (RUN_ON_REBUILD), and no costs. Hosts that a new vm is forced onto pass all that stand for Nova's filters unasked,
 // ours of state, zone, groups and spread among them; capacity and traits stand for Placement, which is asked.
-Rules rules_for(Intent intent, JsonValue spec, const Rules& rules);
+Rules rules_for(Intent intent, bool forces_hosts, const Rules& rules);
+bool forces_hosts(JsonValue spec);
 
 }  // namespace emplace::http

@@ -70,14 +70,20 @@ void add_name(std::vector<std::string>& names, std::string_view name) {
 }
 
 // "resources:PCPU", "resources1:CUSTOM_GPU", "resources_NET:..."; Nova adds up what groups ask for of one class.
-void read_resources(const Texts& extra_specs, VmRequest& vm) {
+void read_resources(const Texts& extra_specs, const std::string& path, VmRequest& vm, JsonErrors& errors) {
   constexpr std::string_view kPrefix = "resources";
   for (auto at = extra_specs.lower_bound(kPrefix); at != extra_specs.end() && at->first.starts_with(kPrefix); ++at) {
     const std::size_t colon = at->first.find(':');
     if (colon == std::string::npos) continue;
-    const std::string name = at->first.substr(colon + 1);
+    const std::string name = at->first.substr(colon + 1), key = path + '.' + shortened(at->first);
     const auto amount = amount_of(at->second);
-    if (amount && is_class_name(name)) vm.resources[name] += *amount;
+    if (!is_class_name(name)) {
+      errors.add(key + ": wanted the name of a resource class after the colon, found " + json_text(shortened(name)));
+    } else if (!amount) {
+      errors.add(key + ": wanted a whole number from 0, found " + json_text(shortened(at->second)));
+    } else {
+      vm.resources[name] += *amount;
+    }
   }
 }
 
@@ -168,7 +174,7 @@ void read_flavor(JsonFields& spec, const std::string& root, VmRequest& vm, JsonE
   const auto image = spec.value("image");
   const auto properties = image && !image->is_null() && data_of(*image).is_object() ? data_of(*image).find("properties") : std::nullopt;
   const Texts extra_specs = texts_of(flavor.value("extra_specs")), of_image = texts_of(properties);
-  read_resources(extra_specs, vm);
+  read_resources(extra_specs, root + ".flavor.extra_specs", vm, errors);
   read_traits(extra_specs, properties, vm);
   read_pinning(spec, extra_specs, of_image, vm);
   read_wishes(extra_specs, of_image, vm);
@@ -176,10 +182,11 @@ void read_flavor(JsonFields& spec, const std::string& root, VmRequest& vm, JsonE
 }
 
 ResourceAmounts flavor_resources(std::optional<JsonValue> extra_specs, double vcpus) {
+  JsonErrors unread;  // a server that runs is none the less for them
   VmRequest vm;
   vm.vcpus = vcpus;
   const Texts texts = texts_of(extra_specs);
-  read_resources(texts, vm);
+  read_resources(texts, "extra_specs", vm, unread);
   if (cpu_policy_of(texts, {}) == "dedicated") dedicate(vcpus, texts, vm);
   complete(vm);
   return std::move(vm.resources);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "service/core/built_in_rules.h"
+#include "service/core/nova_flavor.h"
 #include "service/core/request_json.h"
 #include "service/core/screen.h"
 #include "service/core/takes.h"
@@ -54,12 +55,15 @@ TEST(ResourceAmountsText, IsReadBack) {
 
 // ---- what a RequestSpec asks for
 
-VmRequest asked(const std::string& extra_specs, const std::string& fields = "", const std::string& vcpus = "4") {
-  const auto request = parse_placement(
-      R"({"request_spec":{"nova_object.name":"RequestSpec","nova_object.data":{
+std::string spec_with(const std::string& extra_specs, const std::string& fields = "", const std::string& vcpus = "4") {
+  return R"({"request_spec":{"nova_object.name":"RequestSpec","nova_object.data":{
       "instance_uuid":"99c94309-570d-4195-9c24-42f9298cb3a5","num_instances":1,
       "flavor":{"nova_object.data":{"vcpus":)" + vcpus + R"(,"memory_mb":1024,"root_gb":10,"ephemeral_gb":0,"swap":0,
-      "extra_specs":{)" + extra_specs + "}}}" + (fields.empty() ? "" : "," + fields) + "}}}");
+      "extra_specs":{)" + extra_specs + "}}}" + (fields.empty() ? "" : "," + fields) + "}}}";
+}
+
+VmRequest asked(const std::string& extra_specs, const std::string& fields = "", const std::string& vcpus = "4") {
+  const auto request = parse_placement(spec_with(extra_specs, fields, vcpus));
   EXPECT_TRUE(request) << request.error().message;
   return request ? request->vm : VmRequest();
 }
@@ -82,10 +86,23 @@ TEST(FlavorsResources, AddUpOverGroups) {
             (ResourceAmounts{{"CUSTOM_X", 1}, {"VGPU", 3}}));
 }
 
-TEST(FlavorsResources, LeaveOutWhatIsNoAmountOrNoClass) {
-  EXPECT_TRUE(asked(R"("resources:VGPU":"one","resources:VGPU2":"-1","resources:":"1","resources:lower":"1","resources":"1","resources:A B":"2")")
-                  .resources.empty());
+TEST(FlavorsResources, AreWholeAmountsOfClasses) {
+  for (const char* wrong : {R"("resources:VGPU":"one")", R"("resources:VGPU":"-1")", R"("resources:VGPU":"1.5")", R"("resources:VGPU":"")",
+                            R"("resources:VGPU":"99999999999999999999")", R"("resources:":"1")", R"("resources1:lower":"1")",
+                            R"("resources:A B":"2")"}) {
+    const auto request = parse_placement(spec_with(wrong));
+    ASSERT_FALSE(request) << wrong;
+    EXPECT_EQ(request.error().code, ErrorCode::kInvalid);
+    EXPECT_NE(request.error().message.find("request_spec.flavor.extra_specs.resources"), std::string::npos) << request.error().message;
+  }
   EXPECT_EQ(asked(R"("resources:VGPU":1)").resources, (ResourceAmounts{{"VGPU", 1}}));
+  EXPECT_TRUE(asked(R"("resources":"1","hw:resources":"x")").resources.empty());
+}
+
+TEST(FlavorsResources, OfARunningServerAreThoseThatCanBeRead) {
+  const auto extra_specs = JsonDocument::parse(R"({"resources:VGPU":"1","resources:CUSTOM_X":"many","hw:cpu_policy":"dedicated"})");
+  EXPECT_EQ(flavor_resources(extra_specs->root(), 4), (ResourceAmounts{{"PCPU", 4}, {"VCPU", 0}, {"VGPU", 1}}));
+  EXPECT_TRUE(flavor_resources(std::nullopt, 4).empty());
 }
 
 TEST(FlavorsResources, CountDedicatedCoresAsPcpu) {

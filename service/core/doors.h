@@ -271,6 +271,10 @@ class Store : public Claims, public Operations, public Sightings {
                                 std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) = 0;
   virtual Result<Written> set_host_state(const std::string& host, HostState state, std::optional<std::int64_t> if_match,
                                          Deadline deadline) = 0;
+  // Attributes that somebody else than the cloud tells of a host, a JSON object, in the place of those of before
+  // (nova_state.h). kNotFound; kInvalid naming the attribute; kConflict as in write().
+  virtual Result<Written> push_nova_state(const std::string& host, std::string attributes,
+                                          std::optional<std::int64_t> if_match, Deadline deadline) = 0;
   virtual Result<Written> set_vm_state(const Uuid& vm, VmState state, Deadline deadline) = 0;
 
   // Held claims, and decisions without their request and document.

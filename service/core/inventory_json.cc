@@ -5,6 +5,7 @@
 #include <set>
 
 #include "service/core/base64.h"
+#include "service/core/nova_state.h"
 #include "service/core/time_text.h"
 
 namespace emplace {
@@ -15,7 +16,6 @@ constexpr Range kRate{0, 1e15};
 constexpr Range kShare{0, 1};
 constexpr Range kMembers{1, 1e6};
 constexpr std::size_t kMostCells = 63;  // a vm's cells are bits of one word
-constexpr std::size_t kMostState = 4 << 20;
 
 // Where the rows of one import are read to, and when they count as observed.
 struct Reading {
@@ -117,7 +117,7 @@ void read_host(JsonFields& fields, HostRow& host, std::int64_t now_us, JsonError
     const JsonValue state = *fields.value("nova_state");
     if (!state.is_object()) fields.wanted("nova_state", "an object", state);
     host.nova_state = to_json(state);
-    if (host.nova_state.size() > kMostState)
+    if (host.nova_state.size() > kMostNovaState)
       errors.add(fields.path_of("nova_state") + ": wanted at most 4 MiB of JSON");
   }
   fields.value("nova_state");

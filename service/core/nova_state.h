@@ -3,17 +3,21 @@
 // the cloud's next reading says. The state names them in "pushed", and what is pushed is no longer "unread".
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
-#include "service/core/json.h"
 #include "service/core/result.h"
 
 namespace emplace {
 
-// `state` with these attributes in the place of those that were pushed before; an attribute that is null is none.
-// kInvalid, naming the attribute, for one that is not for others to say ("host", "service", "placement", ...).
-Result<std::string> with_pushed(std::string_view state, JsonValue attributes);
+// Bytes of a host's nova_state.
+inline constexpr std::size_t kMostNovaState = 4 << 20;
+
+// `state` with `attributes`, a JSON object, in the place of those that were pushed before; an attribute that is null is
+// none. kInvalid, naming the attribute, for one that is not for others to say ("host", "service", "placement", ...), and
+// for one that is not what Nova's HostState has under that name.
+Result<std::string> with_pushed(std::string_view state, std::string_view attributes);
 
 // `fresh`, as a cloud's reading has it, with what was pushed onto `known`. A fresh state that says itself what was
 // pushed stays as it is.

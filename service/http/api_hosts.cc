@@ -1,9 +1,6 @@
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 #include "service/core/change.h"
-#include "service/core/nova_state.h"
 #include "service/core/resource_classes.h"
 #include "service/core/shown_text.h"
 #include "service/core/time_text.h"
@@ -265,41 +262,17 @@ Result<Response> patch_host(const ApiRoom& room, const Exchange& exchange) {
   return show_host_named(room, name);
 }
 
-// The row as it is now with what is pushed; written unless somebody was faster.
-Result<Written> push_state(const ApiRoom& room, const std::string& name, JsonValue attributes,
-                           std::optional<std::int64_t> if_match) {
-  const auto picture = room.parts.pictures.latest();
-  const std::uint32_t row = picture->find_host(name);
-  if (row == kNoRow) return fail(ErrorCode::kNotFound, "no host " + json_text(name));
-  HostRow host = host_row(*picture, row);
-  auto state = with_pushed(host.nova_state, attributes);
-  if (!state) return tl::unexpected(state.error());
-  host.nova_state = *std::move(state);
-  const std::int64_t generation = if_match.value_or(host.generation);
-  return room.parts.store.write({std::move(host)}, generation, std::nullopt, room.deadline());
-}
-
 // What nobody can read of a host, from who sees it: all of it, in the place of what was pushed before.
 Result<Response> put_nova_state(const ApiRoom& room, const Exchange& exchange) {
-  constexpr int kTries = 5;
-  const auto document = JsonDocument::parse(exchange.request->body);
-  if (!document) return tl::unexpected(document.error());
-  const auto if_match_generation = if_match(*exchange.request);
-  if (!if_match_generation) return tl::unexpected(if_match_generation.error());
+  const auto generation = if_match(*exchange.request);
+  if (!generation) return tl::unexpected(generation.error());
   const std::string name(exchange.parameter("name"));
-  for (int attempt = 1;; ++attempt) {
-    const auto written = push_state(room, name, document->root(), *if_match_generation);
-    const bool was_late = !written && written.error().code == ErrorCode::kConflict && !*if_match_generation;
-    if (was_late && attempt < kTries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // until the picture has what somebody else wrote
-      continue;
-    }
-    if (!written) return tl::unexpected(written.error());
-    room.settle(written->event_seq);
-    room.log("info", "event=nova_state request=" + exchange.request->id + " host=" + log_text(name) +
-                         " by=" + log_text(exchange.identity.name));
-    return show_host_named(room, name);
-  }
+  const auto written = room.parts.store.push_nova_state(name, exchange.request->body, *generation, room.deadline());
+  if (!written) return tl::unexpected(written.error());
+  room.settle(written->event_seq);
+  room.log("info", "event=nova_state request=" + exchange.request->id + " host=" + log_text(name) +
+                       " by=" + log_text(exchange.identity.name));
+  return show_host_named(room, name);
 }
 
 Result<Response> remove_host(const ApiRoom& room, const Exchange& exchange) {

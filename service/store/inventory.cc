@@ -478,6 +478,21 @@ void InventoryWrite::remove() {
   for (const std::string& name : removed_hosts_) written_.events.push_back(HostRemoved{name});
 }
 
+Result<void> lock_host(pqxx::work& transaction, const std::string& host, std::optional<std::int64_t> if_match) {
+  const auto present = lock_hosts(transaction, {host});
+  if (present.empty()) return fail(ErrorCode::kNotFound, fmt::format("no host \"{}\"", host));
+  return if_match ? check_generation("host", host, present.at(host).generation, *if_match) : Result<void>();
+}
+
+InventoryWritten host_written(pqxx::work& transaction, const std::string& host) {
+  InventoryWritten written;
+  for (HostRow& row : read_hosts(transaction, {host})) {
+    written.generation = row.generation;
+    written.events.push_back(std::move(row));
+  }
+  return written;
+}
+
 }  // namespace
 
 Result<InventoryWritten> write_inventory(pqxx::work& transaction, const std::vector<Change>& changes,
@@ -487,18 +502,19 @@ Result<InventoryWritten> write_inventory(pqxx::work& transaction, const std::vec
 
 Result<InventoryWritten> write_host_state(pqxx::work& transaction, const std::string& host, HostState state,
                                           std::optional<std::int64_t> if_match) {
-  const auto present = inventory::lock_hosts(transaction, {host});
-  if (present.empty()) return fail(ErrorCode::kNotFound, fmt::format("no host \"{}\"", host));
-  if (if_match)
-    if (auto same = check_generation("host", host, present.at(host).generation, *if_match); !same)
-      return tl::unexpected(same.error());
+  if (auto locked = lock_host(transaction, host, if_match); !locked) return tl::unexpected(locked.error());
   inventory::put_host_state(transaction, host, state);
-  InventoryWritten written;
-  for (HostRow& row : read_hosts(transaction, {host})) {
-    written.generation = row.generation;
-    written.events.push_back(std::move(row));
-  }
-  return written;
+  return host_written(transaction, host);
+}
+
+Result<InventoryWritten> write_pushed_state(pqxx::work& transaction, const std::string& host, const std::string& attributes,
+                                            std::optional<std::int64_t> if_match) {
+  if (auto locked = lock_host(transaction, host, if_match); !locked) return tl::unexpected(locked.error());
+  const auto rows = read_hosts(transaction, {host});
+  const auto state = with_pushed(rows.front().nova_state, attributes);
+  if (!state) return tl::unexpected(state.error());
+  if (*state != rows.front().nova_state) inventory::put_nova_state(transaction, host, *state);
+  return host_written(transaction, host);
 }
 
 Result<InventoryWritten> write_vm_state(pqxx::work& transaction, const Uuid& vm, VmState state) {

@@ -25,6 +25,8 @@ Result<InventoryWritten> write_inventory(pqxx::work& transaction, const std::vec
 
 Result<InventoryWritten> write_host_state(pqxx::work& transaction, const std::string& host, HostState state,
                                           std::optional<std::int64_t> if_match);
+Result<InventoryWritten> write_pushed_state(pqxx::work& transaction, const std::string& host, const std::string& attributes,
+                                            std::optional<std::int64_t> if_match);
 Result<InventoryWritten> write_vm_state(pqxx::work& transaction, const Uuid& vm, VmState state);
 
 }  // namespace emplace

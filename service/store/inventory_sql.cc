@@ -60,6 +60,8 @@ constexpr Statement kPutHosts{
     " RETURNING name, generation"};
 constexpr Statement kPutHostState{"put_host_state",
                                   "UPDATE hosts SET state = $2, generation = generation + 1 WHERE name = $1"};
+constexpr Statement kPutNovaState{"put_nova_state",
+                                  "UPDATE hosts SET nova_state = $2, generation = generation + 1 WHERE name = $1"};
 constexpr Statement kPutVmState{"put_vm_state", "UPDATE vms SET state = $2 WHERE id = $1::uuid RETURNING id"};
 constexpr Statement kPutCells{
     "put_cells",
@@ -389,6 +391,9 @@ void put_samples(pqxx::work& transaction, const std::vector<PageSampleRow>& samp
 
 void put_host_state(pqxx::work& transaction, const std::string& host, HostState state) {
   sql::run(transaction, kPutHostState, host, std::string(to_string(state)));
+}
+void put_nova_state(pqxx::work& transaction, const std::string& host, const std::string& nova_state) {
+  sql::run(transaction, kPutNovaState, host, nova_state);
 }
 bool put_vm_state(pqxx::work& transaction, const Uuid& vm, VmState state) {
   return !sql::run(transaction, kPutVmState, to_string(vm), std::string(to_string(state))).empty();

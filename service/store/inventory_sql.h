@@ -49,6 +49,7 @@ void put_source_hosts(pqxx::work& transaction, const std::vector<SourceHostsRow>
 void put_samples(pqxx::work& transaction, const std::vector<PageSampleRow>& samples);
 
 void put_host_state(pqxx::work& transaction, const std::string& host, HostState state);
+void put_nova_state(pqxx::work& transaction, const std::string& host, const std::string& nova_state);
 bool put_vm_state(pqxx::work& transaction, const Uuid& vm, VmState state);  // false: no such vm
 
 // Use of hosts and cells, summed again from vms and held claims.

@@ -81,6 +81,8 @@ struct PostgresStore::Parts {
   void compare_clocks();
   Result<Written> write(std::function<Result<InventoryWritten>(pqxx::work&)> work, std::optional<KeyedAnswer> answer,
                         Deadline deadline);
+  // For what nobody is told of.
+  Result<void> note(Deadline deadline, std::function<Result<void>(pqxx::work&)> work);
 
   const StoreOptions options;
   const Address address;
@@ -98,6 +100,15 @@ struct PostgresStore::Parts {
   bool stopping = false;
   std::thread house;
 };
+
+Result<void> PostgresStore::Parts::note(Deadline deadline, std::function<Result<void>(pqxx::work&)> work) {
+  return pool
+      .write<bool>(deadline,
+                   [work = std::move(work)](pqxx::work& transaction) {
+                     return work(transaction).map([] { return true; });
+                   })
+      .map([](bool) {});
+}
 
 // The common end of everything that changes shared state besides claims.
 Result<Written> PostgresStore::Parts::write(std::function<Result<InventoryWritten>(pqxx::work&)> work,
@@ -163,13 +174,10 @@ Result<std::optional<std::int64_t>> PostgresStore::last_reading(const std::strin
 }
 
 Result<void> PostgresStore::note_reading(const std::string& source, std::int64_t read_at_us, Deadline deadline) {
-  return parts_->pool
-      .write<bool>(deadline,
-                   [source, read_at_us](pqxx::work& transaction) -> Result<bool> {
-                     emplace::note_reading(transaction, source, read_at_us);
-                     return true;
-                   })
-      .map([](bool) {});
+  return parts_->note(deadline, [source, read_at_us](pqxx::work& transaction) {
+    emplace::note_reading(transaction, source, read_at_us);
+    return Result<void>();
+  });
 }
 
 void PostgresStore::keep_house() {
@@ -303,6 +311,13 @@ Result<Written> PostgresStore::set_host_state(const std::string& host, HostState
   }, {}, deadline);
 }
 
+Result<Written> PostgresStore::push_nova_state(const std::string& host, std::string attributes,
+                                               std::optional<std::int64_t> if_match, Deadline deadline) {
+  return parts_->write([host, attributes = std::move(attributes), if_match](pqxx::work& transaction) {
+    return write_pushed_state(transaction, host, attributes, if_match);
+  }, {}, deadline);
+}
+
 Result<Written> PostgresStore::set_vm_state(const Uuid& vm, VmState state, Deadline deadline) {
   return parts_->write([vm, state](pqxx::work& transaction) { return write_vm_state(transaction, vm, state); }, {}, deadline);
 }
@@ -336,16 +351,13 @@ Result<DecisionRecord> PostgresStore::decision(const Uuid& id, Deadline deadline
 Result<void> PostgresStore::record(DecisionRecord decision,
                                    std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) {
   if (answer && !parts_->committer.may_remember()) return tl::unexpected(too_many_answers());
-  return parts_->pool
-      .write<bool>(
-          deadline,
-          [decision = std::move(decision), answer = std::move(answer)](pqxx::work& transaction) -> Result<bool> {
-            if (answer && !insert_answers(transaction, {*answer}).empty())
-              return tl::unexpected(answered_meanwhile(answer->first));
-            insert_decisions(transaction, {decision});
-            return true;
-          })
-      .map([](bool) {});
+  return parts_->note(
+      deadline, [decision = std::move(decision), answer = std::move(answer)](pqxx::work& transaction) -> Result<void> {
+        if (answer && !insert_answers(transaction, {*answer}).empty())
+          return tl::unexpected(answered_meanwhile(answer->first));
+        insert_decisions(transaction, {decision});
+        return {};
+      });
 }
 
 Result<std::optional<RememberedAnswer>> PostgresStore::remembered(const IdempotencyKey& key, Deadline deadline) {
@@ -494,13 +506,10 @@ Result<std::int64_t> PostgresStore::end(const Uuid& id, const std::string& state
 }
 
 Result<void> PostgresStore::note_progress(const Uuid& id, double progress, Deadline deadline) {
-  return parts_->pool
-      .write<bool>(deadline,
-                   [id, progress](pqxx::work& transaction) -> Result<bool> {
-                     emplace::note_progress(transaction, id, progress);
-                     return true;
-                   })
-      .map([](bool) {});
+  return parts_->note(deadline, [id, progress](pqxx::work& transaction) {
+    emplace::note_progress(transaction, id, progress);
+    return Result<void>();
+  });
 }
 
 Result<std::vector<Operation>> PostgresStore::forsaken(Deadline deadline) {

@@ -87,6 +87,8 @@ class PostgresStore final : public Store {
                         std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) override;
   Result<Written> set_host_state(const std::string& host, HostState state, std::optional<std::int64_t> if_match,
                                  Deadline deadline) override;
+  Result<Written> push_nova_state(const std::string& host, std::string attributes, std::optional<std::int64_t> if_match,
+                                  Deadline deadline) override;
   Result<Written> set_vm_state(const Uuid& vm, VmState state, Deadline deadline) override;
 
   // Held claims; a confirmed one is found by claim().

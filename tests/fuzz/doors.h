@@ -34,6 +34,9 @@ class DeafStore : public Store {
   Result<Written> set_host_state(const std::string&, HostState, std::optional<std::int64_t>, Deadline) override {
     return Written{1, 1};
   }
+  Result<Written> push_nova_state(const std::string&, std::string, std::optional<std::int64_t>, Deadline) override {
+    return Written{1, 1};
+  }
   Result<Written> set_vm_state(const Uuid&, VmState, Deadline) override { return Written{1, 1}; }
   Result<Listed<Claim>> claims(const ListQuestion&, Deadline) override { return Listed<Claim>(); }
   Result<Listed<DecisionRecord>> decisions(const ListQuestion&, Deadline) override { return Listed<DecisionRecord>(); }

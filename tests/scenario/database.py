@@ -36,6 +36,7 @@ class Database:
             self.user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
         self.url = f"host={self.directory} user=emplace dbname=postgres"
         self.process = None
+        self.away, self.away_since = 0, None
 
     def __enter__(self):
         self._run("initdb", "-D", self.data, "-U", "emplace", "-A", "trust", "--no-sync")
@@ -59,14 +60,22 @@ class Database:
         while subprocess.run([os.path.join(programs(), "pg_isready"), "-q", "-h", self.directory], check=False).returncode != 0:
             assert time.monotonic() < deadline and self.process.poll() is None, "PostgreSQL does not start"
             time.sleep(0.05)
+        if self.away_since is not None:
+            self.away, self.away_since = self.away_s(), None
+
+    def away_s(self):
+        """How long it was stopped, dead or starting since it first started, in all."""
+        return self.away + (0 if self.away_since is None else time.monotonic() - self.away_since)
 
     def stop(self):
         """Fast shutdown: connections are ended."""
+        self.away_since = time.monotonic()
         self.process.send_signal(signal.SIGINT)
         self.process.wait(PATIENCE_S)
 
     def kill(self):
         """The postmaster with kill -9; its children see that and leave."""
+        self.away_since = time.monotonic()
         children = self._children()
         self.process.kill()
         self.process.wait()

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "service/core/change_steps.h"
+#include "service/core/resource_classes.h"
 #include "service/core/takes.h"
 
 namespace emplace {
@@ -203,6 +204,14 @@ void update_cells(PictureBuilder& picture, std::uint32_t host) {
   }
 }
 
+void set_nova_state(PictureBuilder& picture, std::uint32_t host, const std::string& state) {
+  if (picture.get_text(hosts::nova_state, host) == state) return;
+  state.empty() ? picture.clear(hosts::nova_state, host) : picture.set(hosts::nova_state, host, state);
+  const auto told = placement_told(state);
+  told ? picture.set(hosts::resources_capacity, host, told->capacities) : picture.clear(hosts::resources_capacity, host);
+  told && told->provider ? picture.set(hosts::provider, host, *told->provider) : picture.clear(hosts::provider, host);
+}
+
 void apply_row(PictureBuilder& picture, const HostRow& row) {
   const std::uint32_t host = find_or_add(picture, Table::kHosts, Index::kHostsByName, hosts::name, row.name);
   picture.set(hosts::state, host, static_cast<std::uint32_t>(row.state));
@@ -213,11 +222,7 @@ void apply_row(PictureBuilder& picture, const HostRow& row) {
   set_observed(picture, hosts::cpu_util, host, row.cpu_util, row.observed_at_us);
   set_observed(picture, hosts::memory_used_observed_mib, host, row.memory_used_observed_mib, row.observed_at_us);
   set_observed(picture, hosts::power_watts, host, row.power_watts, row.observed_at_us);
-  if (row.nova_state.empty()) {
-    picture.clear(hosts::nova_state, host);
-  } else {
-    picture.set(hosts::nova_state, host, row.nova_state);
-  }
+  set_nova_state(picture, host, row.nova_state);
 }
 
 // Rows are reused: nothing may go on pointing at one that is gone.

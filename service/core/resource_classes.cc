@@ -26,34 +26,20 @@ const Budget* find_budget(std::string_view name) {
   return found == kBudgets.end() ? nullptr : &*found;
 }
 
-// Capacities by class.
-using Inventories = std::map<std::string, double, std::less<>>;
+// Capacities by class. Nothing: nobody asked Placement about this host.
+using Inventories = std::optional<ResourceAmounts>;
+
+Inventories inventories_of(const Picture& picture, std::uint32_t host) {
+  const auto text = picture[hosts::resources_capacity].get(host);
+  return text ? Inventories(resource_amounts(*text)) : std::nullopt;
+}
 
 double number_of(JsonValue object, std::string_view key, double otherwise) {
   const auto value = object.find(key);
   return value && value->is_number() ? value->number() : otherwise;
 }
 
-// Nothing: nobody asked Placement about this host.
-std::optional<Inventories> inventories_of(const Picture& picture, std::uint32_t host) {
-  const std::string_view state = picture[hosts::nova_state].get(host).value_or("");
-  if (state.find("\"placement\"") == std::string_view::npos) return std::nullopt;
-  const auto document = JsonDocument::parse(state, "nova_state");
-  if (!document || !document->root().is_object()) return std::nullopt;
-  const auto placement = document->root().find("placement");
-  const auto all = placement && placement->is_object() ? placement->find("inventories") : std::nullopt;
-  if (!all || !all->is_object()) return std::nullopt;
-  Inventories inventories;
-  for (std::size_t i = 0; i < all->size(); ++i) {
-    const JsonValue one = all->member(i);
-    if (!one.is_object()) continue;
-    const double total = number_of(one, "total", 0) - number_of(one, "reserved", 0);
-    inventories.emplace(all->key(i), total * number_of(one, "allocation_ratio", 1));
-  }
-  return inventories;
-}
-
-std::optional<double> free_of(const Query& query, std::uint32_t host, const std::optional<Inventories>& inventories,
+std::optional<double> free_of(const Query& query, std::uint32_t host, const Inventories& inventories,
                               const std::string& name) {
   if (const Budget* budget = find_budget(name)) return query.picture[budget->free].get(host);
   if (!inventories) return std::nullopt;
@@ -65,7 +51,7 @@ std::optional<double> free_of(const Query& query, std::uint32_t host, const std:
 }
 
 // What the vm takes of this host by class, all classes.
-ResourceAmounts wanted_of(const VmRequest& vm, const std::optional<Inventories>& inventories) {
+ResourceAmounts wanted_of(const VmRequest& vm, const Inventories& inventories) {
   ResourceAmounts wanted = vm.resources;
   for (const Budget& budget : kBudgets) wanted.emplace(budget.name, vm.*budget.amount);
   const bool has_pcpu = inventories && inventories->contains(kPcpu);
@@ -74,6 +60,24 @@ ResourceAmounts wanted_of(const VmRequest& vm, const std::optional<Inventories>&
 }
 
 }  // namespace
+
+std::optional<PlacementTold> placement_told(std::string_view nova_state) {
+  if (nova_state.find("\"placement\"") == std::string_view::npos) return std::nullopt;
+  const auto document = JsonDocument::parse(nova_state, "nova_state");
+  if (!document || !document->root().is_object()) return std::nullopt;
+  const auto placement = document->root().find("placement");
+  const auto all = placement && placement->is_object() ? placement->find("inventories") : std::nullopt;
+  if (!all || !all->is_object()) return std::nullopt;
+  ResourceAmounts capacities;
+  for (std::size_t i = 0; i < all->size(); ++i) {
+    const JsonValue one = all->member(i);
+    if (!one.is_object() || find_budget(all->key(i))) continue;
+    const double total = number_of(one, "total", 0) - number_of(one, "reserved", 0);
+    capacities.emplace(all->key(i), total * number_of(one, "allocation_ratio", 1));
+  }
+  const auto id = document->root().find("uuid");
+  return PlacementTold{id && id->is_text() ? parse_uuid(id->text()) : std::nullopt, to_text(capacities)};
+}
 
 std::vector<ResourceNeed> resource_needs(const Query& query, std::uint32_t host) {
   const auto inventories = inventories_of(query.picture, host);
@@ -87,7 +91,7 @@ std::vector<ResourceNeed> resource_needs(const Query& query, std::uint32_t host)
 std::vector<ResourceState> resource_states(const Picture& picture, std::uint32_t host) {
   const ResourceAmounts used = resource_amounts(picture[hosts::resources_used].get(host).value_or(""));
   std::vector<ResourceState> states;
-  for (const auto& [name, capacity] : inventories_of(picture, host).value_or(Inventories())) {
+  for (const auto& [name, capacity] : inventories_of(picture, host).value_or(ResourceAmounts())) {
     const auto taken = used.find(name);
     if (!find_budget(name)) states.push_back({name, capacity, taken == used.end() ? 0 : taken->second});
   }
@@ -114,7 +118,7 @@ std::string resource_takes(const Query& query, std::uint32_t host) {
     const std::string take = std::string(kResourceTake) + name;
     if (budget) {
       takes.push_back({take, amount, std::max(0.0, query.picture[budget->capacity].get(host).value_or(0))});
-    } else if (const auto capacity = inventories ? inventories->find(name) : Inventories::const_iterator();
+    } else if (const auto capacity = inventories ? inventories->find(name) : ResourceAmounts::const_iterator();
                inventories && capacity != inventories->end()) {
       takes.push_back({take, amount, std::max(0.0, capacity->second)});
     }

@@ -44,6 +44,8 @@ constexpr std::array<ColumnSchema, kColumnCount> kColumns{{
     {Table::kHosts, "vm_count", "", Type::kF64, false},
     {Table::kHosts, "nova_state", "", Type::kUtf8, false},
     {Table::kHosts, "resources_used", "", Type::kUtf8, false},
+    {Table::kHosts, "resources_capacity", "", Type::kUtf8, false},
+    {Table::kHosts, "provider", "", Type::kUuid, false},
     {Table::kNumaCells, "alive", "", Type::kU8, false},
     {Table::kNumaCells, "host", "row", Type::kU32, false},
     {Table::kNumaCells, "cell", "", Type::kU32, false},

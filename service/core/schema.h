@@ -96,85 +96,87 @@ inline constexpr Column<double>        power_watts{33};       // observed
 inline constexpr Column<double>        vm_count{34};          // vms and held claims on the host
 inline constexpr Column<Utf8>          nova_state{35};        // JSON of Nova's rarer HostState attributes
 inline constexpr Column<Utf8>          resources_used{36};    // by class, where vms count otherwise than their amounts say (takes.h)
+inline constexpr Column<Utf8>          resources_capacity{37};  // by class, of Placement's inventories; invalid: nobody asked it
+inline constexpr Column<Uuid>          provider{38};            // its resource provider, where Placement was asked
 }  // namespace hosts
 
 namespace numa_cells {
-inline constexpr Column<std::uint8_t>  alive{37};
-inline constexpr Column<std::uint32_t> host{38};              // row of hosts
-inline constexpr Column<std::uint32_t> cell{39};              // 0, 1, ... within the host
-inline constexpr Column<double>        vcpus_capacity{40};    // total * ratio
-inline constexpr Column<double>        memory_capacity_mib{41};
-inline constexpr Column<double>        vcpus_free{42};        // capacity - used by vms that asked for cells
-inline constexpr Column<double>        memory_free_mib{43};
-inline constexpr Column<double>        vcpus{44};
-inline constexpr Column<double>        memory_mib{45};
+inline constexpr Column<std::uint8_t>  alive{39};
+inline constexpr Column<std::uint32_t> host{40};              // row of hosts
+inline constexpr Column<std::uint32_t> cell{41};              // 0, 1, ... within the host
+inline constexpr Column<double>        vcpus_capacity{42};    // total * ratio
+inline constexpr Column<double>        memory_capacity_mib{43};
+inline constexpr Column<double>        vcpus_free{44};        // capacity - used by vms that asked for cells
+inline constexpr Column<double>        memory_free_mib{45};
+inline constexpr Column<double>        vcpus{46};
+inline constexpr Column<double>        memory_mib{47};
 }  // namespace numa_cells
 
 namespace vms {
-inline constexpr Column<std::uint8_t>  alive{46};
-inline constexpr Column<Uuid>          id{47};
-inline constexpr Column<Utf8>          name{48};
-inline constexpr Column<std::uint32_t> host{49};              // row of hosts; invalid: not placed
-inline constexpr Column<std::uint32_t> state{50};             // VmState
-inline constexpr Column<std::uint32_t> source{51};            // code
-inline constexpr Column<std::uint32_t> project{52};           // code
-inline constexpr Column<std::uint32_t> group{53};             // row of groups
-inline constexpr Column<double>        vcpus{54};
-inline constexpr Column<double>        memory_mib{55};
-inline constexpr Column<double>        disk_gib{56};
-inline constexpr Column<std::uint32_t> numa_nodes{57};
-inline constexpr Column<std::int64_t>  cells{58};             // bit i: the vm uses cell i of its host
-inline constexpr Column<std::uint32_t> spread_by{59};         // SpreadBy
-inline constexpr Column<std::uint32_t> spread_group{60};      // code
-inline constexpr Column<std::uint32_t> spread_domain{61};     // code
-inline constexpr Column<Uuid>          claim{62};             // valid: this row is a held claim
-inline constexpr Column<double>        pages{63};             // of 4 KiB
-inline constexpr Column<double>        zero_pages{64};
-inline constexpr Column<double>        distinct_pages{65};    // without the zero page
-inline constexpr Column<std::int64_t>  sample_rate{66};       // hashes are = 0 mod rate
-inline constexpr Column<SpanU64>       page_samples{67};      // sorted hashes, observed
-inline constexpr Column<Utf8>          failure{68};           // why its last start, move or delete failed
-inline constexpr Column<double>        vcpus_max{69};         // what it may grow to without a new definition
-inline constexpr Column<double>        memory_max_mib{70};
-inline constexpr Column<Utf8>          takes{71};             // JSON: what it takes of its host beyond amounts (takes.h)
+inline constexpr Column<std::uint8_t>  alive{48};
+inline constexpr Column<Uuid>          id{49};
+inline constexpr Column<Utf8>          name{50};
+inline constexpr Column<std::uint32_t> host{51};              // row of hosts; invalid: not placed
+inline constexpr Column<std::uint32_t> state{52};             // VmState
+inline constexpr Column<std::uint32_t> source{53};            // code
+inline constexpr Column<std::uint32_t> project{54};           // code
+inline constexpr Column<std::uint32_t> group{55};             // row of groups
+inline constexpr Column<double>        vcpus{56};
+inline constexpr Column<double>        memory_mib{57};
+inline constexpr Column<double>        disk_gib{58};
+inline constexpr Column<std::uint32_t> numa_nodes{59};
+inline constexpr Column<std::int64_t>  cells{60};             // bit i: the vm uses cell i of its host
+inline constexpr Column<std::uint32_t> spread_by{61};         // SpreadBy
+inline constexpr Column<std::uint32_t> spread_group{62};      // code
+inline constexpr Column<std::uint32_t> spread_domain{63};     // code
+inline constexpr Column<Uuid>          claim{64};             // valid: this row is a held claim
+inline constexpr Column<double>        pages{65};             // of 4 KiB
+inline constexpr Column<double>        zero_pages{66};
+inline constexpr Column<double>        distinct_pages{67};    // without the zero page
+inline constexpr Column<std::int64_t>  sample_rate{68};       // hashes are = 0 mod rate
+inline constexpr Column<SpanU64>       page_samples{69};      // sorted hashes, observed
+inline constexpr Column<Utf8>          failure{70};           // why its last start, move or delete failed
+inline constexpr Column<double>        vcpus_max{71};         // what it may grow to without a new definition
+inline constexpr Column<double>        memory_max_mib{72};
+inline constexpr Column<Utf8>          takes{73};             // JSON: what it takes of its host beyond amounts (takes.h)
 }  // namespace vms
 
 namespace groups {
-inline constexpr Column<std::uint8_t>  alive{72};
-inline constexpr Column<Utf8>          name{73};
-inline constexpr Column<std::uint32_t> policy{74};            // GroupPolicy
-inline constexpr Column<double>        max_per_host{75};      // anti-affinity: at most so many members on one host
-inline constexpr Column<std::int64_t>  generation{76};
+inline constexpr Column<std::uint8_t>  alive{74};
+inline constexpr Column<Utf8>          name{75};
+inline constexpr Column<std::uint32_t> policy{76};            // GroupPolicy
+inline constexpr Column<double>        max_per_host{77};      // anti-affinity: at most so many members on one host
+inline constexpr Column<std::int64_t>  generation{78};
 }  // namespace groups
 
 namespace aggregates {
-inline constexpr Column<std::uint8_t>  alive{77};
-inline constexpr Column<Utf8>          name{78};
-inline constexpr Column<Utf8>          metadata{79};          // JSON object of strings
+inline constexpr Column<std::uint8_t>  alive{79};
+inline constexpr Column<Utf8>          name{80};
+inline constexpr Column<Utf8>          metadata{81};          // JSON object of strings
 }  // namespace aggregates
 
 namespace traffic {
-inline constexpr Column<std::uint8_t>  alive{80};
-inline constexpr Column<std::uint32_t> a{81};                 // row of vms
-inline constexpr Column<std::uint32_t> b{82};
-inline constexpr Column<double>        bytes_per_s{83};       // both directions together, observed
+inline constexpr Column<std::uint8_t>  alive{82};
+inline constexpr Column<std::uint32_t> a{83};                 // row of vms
+inline constexpr Column<std::uint32_t> b{84};
+inline constexpr Column<double>        bytes_per_s{85};       // both directions together, observed
 }  // namespace traffic
 
 namespace data_sources {
-inline constexpr Column<std::uint8_t>  alive{84};
-inline constexpr Column<std::uint32_t> vm{85};
-inline constexpr Column<std::uint32_t> source{86};            // code
-inline constexpr Column<double>        bytes_per_s{87};       // observed
+inline constexpr Column<std::uint8_t>  alive{86};
+inline constexpr Column<std::uint32_t> vm{87};
+inline constexpr Column<std::uint32_t> source{88};            // code
+inline constexpr Column<double>        bytes_per_s{89};       // observed
 }  // namespace data_sources
 
 namespace source_hosts {
-inline constexpr Column<std::uint8_t>  alive{88};
-inline constexpr Column<std::uint32_t> source{89};            // code
-inline constexpr Column<std::uint32_t> host{90};
+inline constexpr Column<std::uint8_t>  alive{90};
+inline constexpr Column<std::uint32_t> source{91};            // code
+inline constexpr Column<std::uint32_t> host{92};
 }  // namespace source_hosts
 // clang-format on
 
-inline constexpr int kColumnCount = 91;
+inline constexpr int kColumnCount = 93;
 
 struct ColumnSchema {
   Table table;

@@ -127,13 +127,16 @@ class UncountedRows {
   std::optional<std::uint32_t> host(std::uint32_t vm) const {
     return is_pending(vm) || !takes(vm).empty() ? hosts_.get(vm) : std::nullopt;
   }
-  bool is_pending(std::uint32_t vm) const { return claims_.valid(vm) || states_.get(vm) == kClaimed; }
+  bool is_pending(std::uint32_t vm) const { return is_claim(vm) || states_.get(vm) == kClaimed; }
+  // An instance that another host lists as well has a row like a claim's, but for its state: its host counts it.
+  bool is_claim(std::uint32_t vm) const { return claims_.valid(vm) && states_.get(vm) != kRunning; }
   std::string_view takes(std::uint32_t vm) const { return takes_.get(vm).value_or(""); }
   double disk_gib(std::uint32_t vm) const { return disk_gib_.get(vm).value_or(0); }
   std::uint32_t rows() const { return hosts_.rows(); }
 
+  static constexpr std::uint32_t kClaimed = 1, kRunning = 3;  // of vms.state
+
  private:
-  static constexpr std::uint32_t kClaimed = 1;  // of vms.state
   const plugin::Column<std::uint32_t> hosts_, states_;
   const plugin::Column<plugin::Uuid> claims_;
   const plugin::Column<std::string_view> takes_;
@@ -211,7 +214,9 @@ std::optional<Instances::Placed> instance(const plugin::View& view, std::uint32_
 }
 
 std::optional<Instances::Placed> claimed(const plugin::View& view, std::uint32_t row) {
-  return view.column<plugin::Uuid>("vms", "claim").valid(row) ? instance(view, row) : std::nullopt;
+  if (!view.column<plugin::Uuid>("vms", "claim").valid(row)) return std::nullopt;
+  const auto state = view.column<std::uint32_t>("vms", "state").get(row);
+  return state == UncountedRows::kRunning ? std::nullopt : instance(view, row);
 }
 
 using FindPlaced = std::optional<Instances::Placed> (*)(const plugin::View&, std::uint32_t vm);

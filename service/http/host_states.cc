@@ -8,7 +8,7 @@
 namespace emplace::http {
 namespace {
 
-constexpr std::uint64_t kArenaBytes = std::uint64_t{4} << 30;  // reserved, not used: pages come with the first write
+constexpr std::uint64_t kArenaBytes = std::uint64_t{4} << 30;   // reserved, not used: pages come with the first write
 constexpr Range kAny{-9007199254740992.0, 9007199254740992.0};  // 2^53: whatever Nova counts in MB
 
 // Scalars of a HostState that the picture has columns for.
@@ -195,9 +195,20 @@ Result<HostStates> read_host_states(JsonValue list, std::int64_t now_us) {
   PictureBuilder builder(std::make_shared<const Picture>(*std::move(arena)));
   for (const auto& [name, row] : aggregates.rows) apply(builder, row);
   HostStates result;
+  std::map<Uuid, std::uint16_t> listed;
   for (const State& state : states) {
     apply(builder, state.row);
-    for (const auto& [id, project] : state.instances) apply(builder, instance_row(id, project, state.row.name));
+    for (const auto& [id, project] : state.instances) {
+      VmRow row = instance_row(id, project, state.row.name);
+      // One that moves is listed by several hosts, and is on each for Nova's filters: rows beside the first, told apart
+      // by claims that are none, since they run.
+      if (const std::uint16_t before = listed[id]++; before > 0) {
+        row.claim = id;
+        row.claim->bytes[0] ^= static_cast<std::uint8_t>(before);
+        row.claim->bytes[1] ^= static_cast<std::uint8_t>(before >> 8);
+      }
+      apply(builder, std::move(row));
+    }
     result.names.push_back(state.row.name);
     result.hosts.push_back(state.host);
   }

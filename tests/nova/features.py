@@ -203,8 +203,17 @@ def isolation(rng, case):
         options(case)["restrict_isolated_hosts_to_isolated_images"] = rng.random() < 0.5
 
 
+def move_some(rng, case):
+    """An instance that moves is listed by two hosts."""
+    for host in case["hosts"]:
+        for uuid, fields in list(host["instances"].items()):
+            if rng.random() < 0.2:
+                rng.choice(case["hosts"])["instances"][uuid] = fields
+
+
 @feature("DifferentHostFilter", "SameHostFilter")
 def other_instances(rng, case):
+    move_some(rng, case)
     for hint in ("different_host", "same_host"):
         if rng.random() < 0.7:
             known = instances(case) or [uuid_of(rng)]
@@ -226,10 +235,11 @@ def addresses(rng, case):
 @feature("ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter", "ServerGroupSoftAffinityWeigher",
          "ServerGroupSoftAntiAffinityWeigher")  # fmt: skip
 def groups(rng, case):
+    move_some(rng, case)
     if rng.random() < 0.1:
         return
     policy = rng.choice(["anti-affinity", "affinity", "soft-affinity", "soft-anti-affinity"])
-    known = instances(case)
+    known = list(dict.fromkeys(instances(case)))
     members = rng.sample(known, rng.randrange(len(known) + 1)) + [uuid_of(rng)]
     rules = rng.choice([{}, {}, {"max_server_per_host": rng.choice([1, 2, 3])}]) if policy == "anti-affinity" else {}
     names = [host["host"] for host in case["hosts"]]

@@ -100,13 +100,6 @@ void read_traits(const Texts& extra_specs, std::optional<JsonValue> image, VmReq
   }
 }
 
-// A flavor that asks for PCPU by its class has dedicated cores without a policy. Conflicts were refused by Nova's API.
-std::string_view cpu_policy_of(const Texts& flavor, const Texts& image) {
-  const std::string_view policy = either(flavor, "hw:cpu_policy", image, "hw_cpu_policy");
-  if (policy.empty() && flavor.contains("resources:PCPU")) return "dedicated";
-  return policy;
-}
-
 // Of a mixed instance Nova's API has worked out which cores are dedicated.
 double dedicated_cores(JsonFields& spec) {
   const auto topology = spec.value("numa_topology");
@@ -132,9 +125,10 @@ void complete(VmRequest& vm) {
 }
 
 void read_pinning(JsonFields& spec, const Texts& flavor, const Texts& image, VmRequest& vm) {
-  const std::string_view policy = cpu_policy_of(flavor, image);
-  if (policy != "dedicated" && policy != "mixed") return;
-  dedicate(policy == "dedicated" ? vm.vcpus : dedicated_cores(spec), flavor, vm);
+  // Classes that a flavor names stay as they are; conflicts with a policy were refused by Nova's API.
+  const std::string_view policy = either(flavor, "hw:cpu_policy", image, "hw_cpu_policy");
+  if (policy == "dedicated") dedicate(vm.vcpus, flavor, vm);
+  if (policy == "mixed") dedicate(dedicated_cores(spec), flavor, vm);
   const std::string_view threads = either(flavor, "hw:cpu_thread_policy", image, "hw_cpu_thread_policy");
   if (threads == "isolate") add_name(vm.forbidden_traits, kHyperthreading);
   if (threads == "require") add_name(vm.traits, kHyperthreading);
@@ -187,7 +181,7 @@ ResourceAmounts flavor_resources(std::optional<JsonValue> extra_specs, double vc
   vm.vcpus = vcpus;
   const Texts texts = texts_of(extra_specs);
   read_resources(texts, "extra_specs", vm, unread);
-  if (cpu_policy_of(texts, {}) == "dedicated") dedicate(vcpus, texts, vm);
+  if (find_text(texts, "hw:cpu_policy") == "dedicated") dedicate(vcpus, texts, vm);
   complete(vm);
   return std::move(vm.resources);
 }

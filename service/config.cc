@@ -83,6 +83,13 @@ class Section {
       values.push_back(item.as_string()->get());
     }
   }
+  // As texts(); no message shows one.
+  void secrets(const char* key, std::vector<std::string>& values) {
+    const toml::node* const node = find(key);
+    if (node == nullptr) return;
+    const bool fits = node->is_array() && std::ranges::all_of(*node->as_array(), [](const toml::node& item) { return item.is_string(); });
+    fits ? texts(key, values) : wrong_secret(key, "an array of strings");
+  }
   void texts_by_name(const char* key, std::map<std::string, std::string>& values) {
     const toml::node* const node = find(key);
     if (node == nullptr) return;
@@ -282,15 +289,31 @@ void read_proxy(Section& section, std::string& proxy) {
   section.wrong_secret("proxy", "http://HOST:PORT or socks5://HOST:PORT");
 }
 
+// URLs with passwords: in the file itself, or one in each line of a file that the configuration names. nova_database.cc
+// reads the rest of them.
+void read_nova_database(Section& section, std::vector<std::string>& urls) {
+  std::string path;
+  section.secrets("nova_database", urls);
+  section.text("nova_database_file", path);
+  if (path.empty()) return;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && !line.starts_with('#')) urls.push_back(line);
+  }
+  if (urls.empty()) section.wrong("nova_database_file", *section.find("nova_database_file"), "a file with a URL in each line");
+}
+
 void read_openstack(Section& section, OpenstackEntry& to) {
   section.text("cloud", to.cloud);
   to.cloud.empty() ? read_openstack_login(section, to) : refuse_beside_cloud(section);
   read_proxy(section, to.proxy);
+  read_nova_database(section, to.nova_database);
   section.whole("sync_s", to.sync_s, 1, 86'400);
   section.whole("full_sync_s", to.full_sync_s, 1, 604'800);
   section.whole("timeout_s", to.timeout_s, 1, 600);
   to.timeout_given = section.find("timeout_s") != nullptr;
   section.whole("token_cache_s", to.token_cache_s, 0, 300);
+  section.one_of("allocation_candidates", to.allocation_candidates, {"never", "granular", "always"});
   section.number("brake_percent", to.brake_percent, 0, 100);
 }
 

@@ -60,9 +60,11 @@ struct OpenstackEntry {
   bool verify = true;               // certificates
   std::string cert_file, key_file;  // our own certificate, in PEM; key_file empty: the key is in cert_file
   std::vector<CloudNote> notes;
+  std::vector<std::string> nova_database;  // URLs of MariaDB or MySQL, with passwords; empty: none is read
   std::string proxy;  // "http://proxy:3128", "socks5://proxy"; empty: none
   std::uint32_t sync_s = 30, full_sync_s = 3600, timeout_s = 30, token_cache_s = 300;
   bool timeout_given = false;
+  std::string allocation_candidates = "granular";  // when Placement is asked: "never", "always"
   double brake_percent = 20;
 };
 

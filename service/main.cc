@@ -414,6 +414,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .cloud = [&] { return *cloud ? std::optional(view_of(readings, **cloud)) : std::nullopt; },
                  .database = [&] { return database_state(store); },
                  .warnings = [&] { return own_warnings(config, *tokens); },
+                 .candidates = *cloud ? &(*cloud)->candidates() : nullptr,
                  .authority = *cloud ? &(*cloud)->tokens() : nullptr,
                  .server_counters = [&] { return listening ? listening.load()->counters() : http::Counters(); },
                  .cors_origins = config.cors_origins,
@@ -492,6 +493,8 @@ int check(const Config& config) {
   if (!config.tokens_file.empty()) {
     if (const auto tokens = http::Tokens::load(config.tokens_file); !tokens) return complain(tokens.error());
   }
+  const auto databases = openstack::NovaDatabase::create(openstack_options(config.openstack).database);
+  if (!databases) return complain(databases.error());
   for (const CloudNote& note : config.openstack.notes) {
     fmt::print(stderr, "{}: {}: {}\n", note.level == CloudNote::Level::kNote ? "note" : "warning",
                shown_text(note.about), shown_text(note.text));

@@ -120,6 +120,10 @@ openstack::OpenstackOptions openstack_options(const OpenstackEntry& entry) {
   options.sync.interval = std::chrono::seconds(entry.sync_s);
   options.sync.patience = std::max(options.sync.patience, 8 * options.web.timeout);
   options.sync.full_interval = std::chrono::seconds(entry.full_sync_s);
+  options.database = {entry.nova_database, std::chrono::seconds(entry.timeout_s)};
+  options.ask_placement = entry.allocation_candidates == "never"    ? openstack::AskPlacement::kNever
+                          : entry.allocation_candidates == "always" ? openstack::AskPlacement::kAlways
+                                                                    : openstack::AskPlacement::kGranular;
   options.verifier.keep_us = std::int64_t{entry.token_cache_s} * 1'000'000;
   return options;
 }

@@ -16,7 +16,7 @@ std::vector<http::SourceState> source_states(const openstack::Openstack* cloud, 
   std::vector<http::SourceState> states;
   bool is_said = false;
   for (const openstack::PartState& part : cloud ? cloud->states() : std::vector<openstack::PartState>()) {
-    const bool is_missing = !was_read && !part.error.empty() && part.name != "groups";
+    const bool is_missing = !was_read && !part.error.empty() && part.needed;
     is_said |= is_missing;
     states.push_back(
         {"openstack." + part.name, part.error, is_missing || part.code == "emplace.brake", part.good_at_us});

@@ -102,6 +102,7 @@ class CapacityFilter final : public BuiltInFilter {
 
   Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     std::uint32_t unjudged = 0;
+    if (query.vm.allocation_candidates) keep_candidates(query, kept, reasons);
     if (query.vm.resources.empty()) {
       keep_free(query, hosts::vcpus_free, query.vm.vcpus, kVcpus, kept, reasons);
       keep_free(query, hosts::memory_free_mib, query.vm.memory_mib, kMemory, kept, reasons);
@@ -129,6 +130,8 @@ class CapacityFilter final : public BuiltInFilter {
       case kNuma:
         return {"capacity.numa", static_cast<double>(query.vm.numa_nodes), fitting_cells(query, host),
                 "cells with room"};
+      case kNoCandidate:
+        return {"capacity.allocation_candidates", "an allocation candidate of Placement's", "none"};
       case kNoDedicated:
         return {"capacity.pcpu", query.vm.resources.at("PCPU"), 0.0, "PCPU"};
       default:
@@ -137,7 +140,16 @@ class CapacityFilter final : public BuiltInFilter {
   }
 
  private:
-  enum Reason : std::uint8_t { kVcpus = 1, kMemory, kDisk, kNuma, kResource, kNoDedicated, kUnknown };
+  enum Reason : std::uint8_t { kVcpus = 1, kMemory, kDisk, kNuma, kResource, kNoDedicated, kNoCandidate, kUnknown };
+
+  // Placement has judged the hosts that it knows.
+  static void keep_candidates(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) {
+    const std::vector<Uuid>& candidates = *query.vm.allocation_candidates;
+    for (const std::uint32_t row : kept.to_rows()) {
+      const auto provider = query.picture[hosts::provider].get(row);
+      if (provider && !std::ranges::binary_search(candidates, *provider)) refuse(row, kNoCandidate, kept, reasons);
+    }
+  }
 
   // Who wants nothing of a resource fits even where it is overcommitted.
   static void keep_free(const Query& query, Column<double> free, double wanted, Reason reason, Candidates& kept,

@@ -361,6 +361,22 @@ struct Caller {
   std::int64_t expires_at_us = 0;
 };
 
+// Hosts by their resource providers.
+struct CandidateHosts {
+  std::vector<Uuid> providers = {};  // sorted
+  bool cut_off = false;              // Placement may have more, and does not give them at once
+};
+
+// Placement's allocation candidates.
+class AllocationCandidates {
+ public:
+  virtual ~AllocationCandidates() = default;
+  // The hosts on which it has room for the vm. Nothing: the picture can say it as well, or is to by configuration.
+  // kUnavailable, kTimeout, kForbidden: Placement does not say; kInvalid: it refuses the request, such as a trait that it
+  // does not know.
+  virtual Result<std::optional<CandidateHosts>> candidates(const VmRequest& vm, Deadline deadline) = 0;
+};
+
 // Knows tokens that are not ours.
 class TokenAuthority {
  public:

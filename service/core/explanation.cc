@@ -273,8 +273,11 @@ std::vector<Degraded> degraded_of(const Decision& decision) {
 }
 
 std::vector<Degraded> unread_cloud(const PlacementRequest& request) {
-  if (request.unread_cloud.empty()) return {};
-  return {{"openstack", request.unread_cloud}};
+  std::vector<Degraded> all;
+  for (const std::string& why : {request.unread_cloud, request.placement_note}) {
+    if (!why.empty()) all.push_back({"openstack", why});
+  }
+  return all;
 }
 
 void write_texts(JsonWriter& writer, std::string_view key, std::span<const std::string> texts) {

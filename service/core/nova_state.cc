@@ -15,10 +15,11 @@ namespace {
 
 constexpr std::string_view kUnread = "unread", kPushed = "pushed";
 // Who a host is and what it is a part of is the cloud's to say.
-constexpr std::array<std::string_view, 10> kNotForOthers = {
-    "host", "nodename", "hypervisor_hostname", "uuid", "service", "placement", "aggregates", "instances", kUnread, kPushed};
+constexpr std::array<std::string_view, 10> kNotForOthers = {"host",    "nodename",  "hypervisor_hostname", "uuid",
+                                                            "service", "placement", "aggregates",          "instances",
+                                                            kUnread,   kPushed};
 
-// What an attribute is, where rules read it; Nova keeps some as a text of JSON.
+// What an attribute is, where rules read it. Nova's database keeps what is no single value as a text of JSON.
 struct Shape {
   std::string_view name, wanted;
   bool (*fits)(JsonValue);
@@ -29,7 +30,9 @@ bool is_text(JsonValue value) { return value.is_text(); }
 bool is_object(JsonValue value) { return value.is_object(); }
 bool is_object_or_text(JsonValue value) { return value.is_object() || value.is_text(); }
 bool is_list_or_object(JsonValue value) { return value.is_array() || value.is_object(); }
-bool is_count(JsonValue value) { return value.is_number() && value.number() >= 0 && value.number() == std::floor(value.number()); }
+bool is_count(JsonValue value) {
+  return value.is_number() && value.number() >= 0 && value.number() == std::floor(value.number());
+}
 bool is_combinations(JsonValue value) {
   for (std::size_t i = 0; value.is_array() && i < value.size(); ++i) {
     if (!value.item(i).is_array() || value.item(i).size() != 3) return false;
@@ -38,11 +41,11 @@ bool is_combinations(JsonValue value) {
 }
 
 constexpr std::array kShapes{
-    Shape{"numa_topology", "an object", is_object},
-    Shape{"pci_stats", "a list of pools, or an object", is_list_or_object},
-    Shape{"metrics", "a list", is_list},
-    Shape{"stats", "an object", is_object},
-    Shape{"supported_instances", "a list of [architecture, hypervisor, mode]", is_combinations},
+    Shape{"numa_topology", "an object, or a text of one", is_object},
+    Shape{"pci_stats", "a list of pools or an object, or a text of these", is_list_or_object},
+    Shape{"metrics", "a list, or a text of one", is_list},
+    Shape{"stats", "an object, or a text of one", is_object},
+    Shape{"supported_instances", "a list of [architecture, hypervisor, mode], or a text of one", is_combinations},
     Shape{"cpu_info", "an object, or a text of one", is_object_or_text},
     Shape{"num_io_ops", "a whole number from 0", is_count},
     Shape{"num_instances", "a whole number from 0", is_count},
@@ -50,22 +53,13 @@ constexpr std::array kShapes{
     Shape{"cell_uuid", "a text", is_text},
 };
 
-std::optional<Error> fault_of(std::string_view name, JsonValue value) {
-  const auto wrong = [&](std::string_view wanted) {
-    return Error{ErrorCode::kInvalid, shortened(name) + ": wanted " + std::string(wanted) + ", found " + value.found()};
-  };
-  if (std::ranges::find(kNotForOthers, name) != kNotForOthers.end()) return wrong("none, since the cloud's own word holds");
-  const auto shape = std::ranges::find(kShapes, name, &Shape::name);
-  if (shape == kShapes.end() || value.is_null() || shape->fits(value)) return std::nullopt;
-  return wrong(shape->wanted);
-}
-
 // JSON by name.
 using Fields = std::map<std::string, std::string, std::less<>>;
 
 Fields fields_of(JsonValue object) {
   Fields fields;
-  for (std::size_t i = 0; object.is_object() && i < object.size(); ++i) fields.emplace(object.key(i), to_json(object.member(i)));
+  for (std::size_t i = 0; object.is_object() && i < object.size(); ++i)
+    fields.emplace(object.key(i), to_json(object.member(i)));
   return fields;
 }
 
@@ -116,20 +110,38 @@ void put(const Fields& attributes, Fields& state) {
 
 }  // namespace
 
+Result<std::string> nova_attribute(std::string_view name, JsonValue value) {
+  const auto wrong = [&](std::string_view wanted) {
+    return fail(ErrorCode::kInvalid, shortened(name) + ": wanted " + std::string(wanted) + ", found " + value.found());
+  };
+  if (std::ranges::find(kNotForOthers, name) != kNotForOthers.end()) {
+    return wrong("none, since the cloud's own word holds");
+  }
+  const auto shape = std::ranges::find(kShapes, name, &Shape::name);
+  if (shape == kShapes.end() || value.is_null() || shape->fits(value)) return to_json(value);
+  const auto document = value.is_text() ? JsonDocument::parse(value.text(), name) : tl::unexpected(Error{});
+  const bool is_whole = document && (document->root().is_object() || document->root().is_array());
+  if (is_whole && shape->fits(document->root())) return to_json(document->root());
+  return wrong(shape->wanted);
+}
+
 Result<std::string> with_pushed(std::string_view state, std::string_view attributes) {
   const auto document = JsonDocument::parse(attributes);
   if (!document) return tl::unexpected(document.error());
   const JsonValue told = document->root();
-  if (!told.is_object()) return fail(ErrorCode::kInvalid, "wanted an object of Nova's HostState attributes, found " + told.found());
+  if (!told.is_object())
+    return fail(ErrorCode::kInvalid, "wanted an object of Nova's HostState attributes, found " + told.found());
   Fields pushed;
   for (std::size_t i = 0; i < told.size(); ++i) {
-    if (auto fault = fault_of(told.key(i), told.member(i))) return tl::unexpected(*std::move(fault));
-    if (!told.member(i).is_null()) pushed.emplace(told.key(i), to_json(told.member(i)));
+    auto attribute = nova_attribute(told.key(i), told.member(i));
+    if (!attribute) return attribute;
+    pushed.emplace(told.key(i), *std::move(attribute));
   }
   Fields fields = fields_of(state);
   put(pushed, fields);
   std::string next = text_of(fields);
-  if (next.size() > kMostNovaState) return fail(ErrorCode::kInvalid, "wanted at most 4 MiB of attributes in all, found more");
+  if (next.size() > kMostNovaState)
+    return fail(ErrorCode::kInvalid, "wanted at most 4 MiB of attributes in all, found more");
   return next;
 }
 

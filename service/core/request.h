@@ -46,6 +46,9 @@ struct VmRequest {
   std::vector<std::string> only_hosts = {};          // not empty: only these may be considered
   std::vector<std::string> only_nodes = {};          // Nova's name for one of several hosts that a service has; likewise
   std::vector<std::string> ignore_hosts = {};
+  // Sorted resource providers of hosts that Placement gave as its allocation candidates; nothing: it was not asked, so
+  // that the picture says what has room.
+  std::optional<std::vector<Uuid>> allocation_candidates = {};
 };
 
 enum class ExplainLevel { kNone, kSummary, kFull };
@@ -73,6 +76,7 @@ struct PlacementRequest {
   std::vector<std::string> parts;
   std::string document;  // the request as it came, for plugins and for the stored decision
   std::string unread_cloud = {};  // why a cloud's hosts are none of the candidates, though they may be; empty: they are
+  std::string placement_note = {};  // what must be said of Placement's allocation candidates; empty: nothing
   bool discreet = false;  // refusals are told without what was wanted and found: that can be another project's
 };
 

@@ -1,5 +1,6 @@
 #include "service/core/request_json.h"
 
+#include <algorithm>
 #include <array>
 
 #include "service/core/inventory_json.h"
@@ -117,6 +118,17 @@ void read_options(JsonFields& fields, PlacementOptions& options, const Picture* 
   options.claim |= options.start;
 }
 
+void read_candidates(JsonFields& fields, PlacementRequest& request, JsonErrors& errors) {
+  const auto given = fields.value("allocation_candidates");
+  if (!given || given->is_null()) return;
+  std::vector<Uuid> all;
+  fields.each("allocation_candidates", [&](JsonValue item, const std::string& path) {
+    const auto id = item.is_text() ? parse_uuid(item.text()) : std::nullopt;
+    id ? all.push_back(*id) : errors.add(path + ": wanted the uuid of a resource provider, found " + item.found());
+  });
+  if (errors.none()) take_candidates(std::move(all), request);
+}
+
 void check_options(const PlacementRequest& request, JsonErrors& errors) {
   const PlacementOptions& options = request.options;
   if (options.dry_run && options.claim) errors.add("dry_run: wanted false together with claim or start, found true");
@@ -150,6 +162,20 @@ void read_asked_vm(JsonFields& fields, PlacementRequest& request, JsonErrors& er
   if (errors.none() && spec) read_nova_spec(*spec, request.vm, request.options.count, request.parts, errors);
 }
 
+void take_candidates(std::vector<Uuid> providers, PlacementRequest& request) {
+  constexpr std::array<std::string_view, 6> kJudged = {"request_spec.flavor.extra_specs.trait",
+                                                       "request_spec.flavor.extra_specs.group_policy",
+                                                       "request_spec.requested_resources",
+                                                       "request_spec.request_level_params",
+                                                       "request_spec.requested_destination.aggregates",
+                                                       "request_spec.requested_destination.forbidden_aggregates"};
+  std::ranges::sort(providers);
+  request.vm.allocation_candidates = std::move(providers);
+  std::erase_if(request.parts, [&](const std::string& part) {
+    return std::ranges::any_of(kJudged, [&](std::string_view judged) { return part.starts_with(judged); });
+  });
+}
+
 Result<PlacementRequest> parse_placement(std::string_view json, const Picture* picture) {
   const auto document = JsonDocument::parse(json);
   if (!document) return tl::unexpected(document.error());
@@ -157,6 +183,7 @@ Result<PlacementRequest> parse_placement(std::string_view json, const Picture* p
   PlacementRequest request;
   JsonFields fields(document->root(), "", errors);
   read_asked_vm(fields, request, errors);
+  read_candidates(fields, request, errors);
   read_options(fields, request.options, picture, errors);
   fields.refuse_unknown();
   check_options(request, errors);

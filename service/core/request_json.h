@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "service/core/json.h"
 #include "service/core/picture.h"
@@ -16,6 +17,10 @@ namespace emplace {
 // The body of POST /v1/placements. `picture`: where a what-if's hosts take the fields from that it does not name; null:
 // it must name them all.
 Result<PlacementRequest> parse_placement(std::string_view json, const Picture* picture = nullptr);
+
+// Placement's allocation candidates, as the field "allocation_candidates" of that body has them: resource providers of
+// hosts. What only Placement can judge has been read then.
+void take_candidates(std::vector<Uuid> providers, PlacementRequest& request);
 
 // Of an object that has more: its vm, by exactly one of the fields vm and request_spec. Leaves request.document alone.
 void read_asked_vm(JsonFields& fields, PlacementRequest& request, JsonErrors& errors);

@@ -28,7 +28,7 @@ struct Call {
 Result<PlacementRequest> read_request(JsonFields& fields) {
   JsonWriter asked;
   asked.open();
-  for (const std::string_view field : {"request_spec", "profile", "explain", "ttl_s"}) {
+  for (const std::string_view field : {"request_spec", "profile", "explain", "ttl_s", "allocation_candidates"}) {
     if (const auto value = fields.value(field)) asked.key(field).value(*value);
   }
   const auto alternates = fields.value("alternates");
@@ -75,6 +75,26 @@ Result<std::string> check_hosts(const ApiRoom& room, const std::vector<std::stri
   return unread;
 }
 
+// Asks Placement where it is to be asked, and says so where it does not answer: the picture then says what has room. A
+// request that it refuses has no candidates, as in Nova.
+void ask_placement(const ApiRoom& room, PlacementRequest& request) {
+  if (!room.parts.candidates || request.vm.allocation_candidates) return;
+  auto told = room.parts.candidates->candidates(request.vm, room.deadline());
+  if (told && !*told) return;
+  if (told) {
+    if ((*told)->cut_off)
+      request.placement_note = "Placement gave the first of its allocation candidates; other hosts were refused";
+    return take_candidates(std::move((*told)->providers), request);
+  }
+  const bool is_refused = told.error().code == ErrorCode::kInvalid;
+  request.placement_note = fmt::format("{}: {}",
+                                       is_refused ? "Placement has no allocation candidates"
+                                                  : "Placement did not say its allocation candidates, so that what "
+                                                    "the picture has free was added up",
+                                       told.error().message);
+  if (is_refused) take_candidates({}, request);
+}
+
 // num_instances tells how many the spec was first made for, which a move does not share: as in Nova, ids say how many.
 void count_instances(std::vector<Uuid> ids, PlacementRequest& request, DestinationsWish& wish) {
   if (ids.empty()) {
@@ -109,6 +129,7 @@ Result<Call> read_call(const ApiRoom& room, const std::string& body) {
   const Intent intent = intent_of(spec);
   call.rules = std::make_shared<const Rules>(rules_for(intent, forces_hosts(spec), **rules));
   call.reserve &= intent != Intent::kRebuild;
+  if (intent != Intent::kRebuild) ask_placement(room, *request);
   count_instances(std::move(ids), *request, call.wish);
   call.wish.request = std::make_shared<const PlacementRequest>(*std::move(request));
   return call;

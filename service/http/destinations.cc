@@ -99,7 +99,8 @@ class Instances {
     if (hosts.empty()) return;
     for (const std::string& forced : only_hosts_) {
       const auto is_forced = [&](std::string_view host) {
-        const bool is_node = host.size() > forced.size() && host[forced.size()] == '/';  // of a service that has several
+        const bool is_node =
+            host.size() > forced.size() && host[forced.size()] == '/';  // of a service that has several
         if (is_node) host = host.substr(0, forced.size());
         return host.size() == forced.size() && strncasecmp(host.data(), forced.data(), host.size()) == 0;
       };
@@ -116,10 +117,21 @@ class Instances {
     request->vm.nova_spec = spec_of_instance(spec_, {wish_.ids[i], others_, changed_ ? &*changed_ : nullptr});
     request->vm.only_hosts = only_hosts_;
     request->vm.ignore_hosts = ignore_hosts_;
-    request->document = R"({"request_spec":)" + request->vm.nova_spec + '}';
+    request->document = document_of(request->vm);
     request->options.count = 1;
     request->options.alternates = alternates;
     return request;
+  }
+
+  static std::string document_of(const VmRequest& vm) {
+    JsonWriter writer;
+    writer.open().key("request_spec").raw(vm.nova_spec);
+    if (vm.allocation_candidates) {
+      writer.key("allocation_candidates").open_list();
+      for (const Uuid& provider : *vm.allocation_candidates) writer.text(to_string(provider));
+      writer.close_list();
+    }
+    return writer.close().take();
   }
 
   Result<Placement> decide(std::uint32_t i, std::uint32_t alternates) {

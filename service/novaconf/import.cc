@@ -257,7 +257,7 @@ void add_blind(Import& import) {
   import.findings.push_back(
       {Level::kNote, "[filter_scheduler]",
        fmt::format("Nova's APIs do not tell what these need, so they judge no host that [openstack] reads, and answers say so"
-                   " in `degraded`: {}", blind)});
+                   " in `degraded`, unless `nova_database` of [openstack] or PUT /v1/hosts/NAME/nova-state tells: {}", blind)});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,21 @@ struct Provider {
   std::vector<std::string> notes = {};  // on what of these was left out
 };
 
+// What Nova's own databases say of hypervisors and its API does not.
+struct ComputeNode {
+  std::map<std::string, std::string> attributes = {};  // of HostState: JSON by name; one that can't be read is absent
+  std::vector<std::string> notes = {};                 // on those
+
+  const std::string* find(std::string_view attribute) const {
+    const auto found = attributes.find(std::string(attribute));
+    return found == attributes.end() ? nullptr : &found->second;
+  }
+};
+struct ComputeNodes {
+  std::map<Uuid, ComputeNode> rows = {};           // by hypervisor
+  std::map<std::string, std::string> cells = {};  // uuid of its cell, by host
+};
+
 // One answer with a list of rows.
 template <typename Row>
 struct Listed {
@@ -104,6 +120,8 @@ struct Cloud {
   Reading<std::vector<ServerGroup>> groups;
   Reading<std::map<Uuid, Server>> servers;
   Reading<std::map<Uuid, Provider>> providers;
+  bool reads_compute_nodes = false;
+  Reading<ComputeNodes> compute_nodes;  // where they are read
 };
 
 }  // namespace emplace::openstack

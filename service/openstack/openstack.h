@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "service/core/doors.h"
+#include "service/openstack/candidates.h"
 #include "service/openstack/keystone.h"
+#include "service/openstack/nova_database.h"
 #include "service/openstack/nova_hosts.h"
 #include "service/openstack/sync.h"
 #include "service/openstack/verifier.h"
@@ -25,11 +27,13 @@ struct OpenstackOptions {
   SyncOptions sync = {};
   VerifierOptions verifier = {};
   LiveMigrationOptions migration = {};
+  NovaDatabaseOptions database = {};
+  AskPlacement ask_placement = AskPlacement::kGranular;
 };
 
 class Openstack {
  public:
-  // kInvalid for a CA file without certificates. That Keystone does not answer is no error: it is tried again.
+  // kInvalid for a CA file without certificates, and for what names no database. That Keystone does not answer is no error: it is tried again.
   // `lists`: whether a host is one of OpenStack's, in the picture that callers see.
   static Result<std::unique_ptr<Openstack>> start(const OpenstackOptions& options, Sync::Doors doors,
                                                   std::function<bool(const std::string& host)> lists);
@@ -37,16 +41,19 @@ class Openstack {
 
   TokenAuthority& tokens() { return verifier_; }
   Hypervisors& hosts() { return hosts_; }
+  AllocationCandidates& candidates() { return candidates_; }
   std::vector<PartState> states() const { return sync_.states(); }
 
  private:
-  Openstack(std::unique_ptr<Web> web, const OpenstackOptions& options, const Sync::Doors& doors,
+  Openstack(std::unique_ptr<Web> web, std::unique_ptr<NovaDatabase> database, const OpenstackOptions& options, const Sync::Doors& doors,
             std::function<bool(const std::string& host)> lists);
 
   const std::unique_ptr<Web> web_;
   Keystone keystone_;
   NovaReader nova_;
   PlacementReader placement_;
+  Candidates candidates_;
+  const std::unique_ptr<NovaDatabase> database_;  // null: none is read
   Verifier verifier_;
   Sync sync_;
   NovaHosts hosts_;

@@ -7,13 +7,11 @@
 namespace emplace::openstack {
 namespace {
 
-constexpr std::string_view kPlacement = "Placement's answer";
-
 // Calls read(object, class) for each resource class of the object `field`. A class with a fault is left out.
 template <typename Value, typename Read>
 Result<Told<std::map<std::string, Value>>> read_classes(std::string_view body, std::string_view field, Read read) {
   Told<std::map<std::string, Value>> all;
-  const auto answer = read_answer(body, kPlacement, [&](JsonFields& fields, JsonErrors& errors) {
+  const auto answer = read_answer(body, kPlacementAnswer, [&](JsonFields& fields, JsonErrors& errors) {
     fields.require(field);
     const auto classes = fields.value(field);
     const JsonFields is_object(classes, std::string(field), errors);
@@ -25,7 +23,7 @@ Result<Told<std::map<std::string, Value>>> read_classes(std::string_view body, s
       if (faults.none()) {
         all.rows[name] = value;
       } else {
-        all.notes.push_back(left_out(kPlacement, faults, ""));
+        all.notes.push_back(left_out(kPlacementAnswer, faults, ""));
       }
     }
   });
@@ -34,13 +32,13 @@ Result<Told<std::map<std::string, Value>>> read_classes(std::string_view body, s
 
 Result<Told<std::vector<std::string>>> read_names(std::string_view body, std::string_view list) {
   Told<std::vector<std::string>> all;
-  const auto answer = read_answer(body, kPlacement, [&](JsonFields& fields, JsonErrors&) {
+  const auto answer = read_answer(body, kPlacementAnswer, [&](JsonFields& fields, JsonErrors&) {
     fields.require(list);
     fields.each(list, [&](JsonValue item, const std::string& path) {
       if (item.is_text() && is_name(item.text())) return void(all.rows.emplace_back(item.text()));
       JsonErrors faults;
       faults.add(path + ": wanted " + std::string(kNameWanted) + ", found " + item.found());
-      all.notes.push_back(left_out(kPlacement, faults, ""));
+      all.notes.push_back(left_out(kPlacementAnswer, faults, ""));
     });
   });
   return answer.map([&] { return std::move(all); });
@@ -50,7 +48,7 @@ Result<Told<std::vector<std::string>>> read_names(std::string_view body, std::st
 
 Result<Listed<Provider>> read_providers(std::string_view body) {
   Keys keys{"uuid", "generation", "root_provider_uuid"};
-  return read_rows<Provider>(body, kPlacement, "resource_providers", keys, [&](JsonFields& row, JsonErrors&) {
+  return read_rows<Provider>(body, kPlacementAnswer, "resource_providers", keys, [&](JsonFields& row, JsonErrors&) {
     keys.look(row);
     Provider one;
     for (const auto* field : {"uuid", "generation", "root_provider_uuid"}) row.require(field);
@@ -79,7 +77,8 @@ Result<Told<std::map<Uuid, ResourceAmounts>>> read_allocations(std::string_view 
   auto by_text = read_classes<ResourceAmounts>(
       body, "allocations", [](JsonFields& by_consumer, const std::string& consumer, JsonErrors& errors) {
         JsonFields row(by_consumer.value(consumer), by_consumer.path_of(consumer), errors);
-        if (!parse_uuid(consumer)) errors.add(row.path_of("") + ": wanted a uuid as consumer, found " + json_text(consumer));
+        if (!parse_uuid(consumer))
+          errors.add(row.path_of("") + ": wanted a uuid as consumer, found " + json_text(consumer));
         row.require("resources");
         const auto resources = row.value("resources");
         JsonFields amounts(resources, row.path_of("resources"), errors);

@@ -15,7 +15,7 @@
 namespace emplace::openstack {
 
 // Whose answer it is, in messages.
-inline constexpr std::string_view kNovaAnswer = "Nova's answer";
+inline constexpr std::string_view kNovaAnswer = "Nova's answer", kPlacementAnswer = "Placement's answer";
 
 // A broken answer of another service is no fault of our caller.
 inline tl::unexpected<Error> unusable(std::string_view whose, const Error& error) {

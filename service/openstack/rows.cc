@@ -130,11 +130,29 @@ void write_service(JsonWriter& writer, const ComputeService& service) {
 struct HostFacts {
   const Provider* provider;
   const ComputeService* service;
+  const ComputeNode* node;  // null: Nova's database was not read, or does not know it
+  std::string_view cell;    // empty: not read
   int io_heavy;
   bool groups;  // were read
 };
+
+// What Nova's scheduler knows of a host and its API does not tell: rules that need it can't judge, where its database was
+// not read either.
+void write_from_database(JsonWriter& writer, const HostFacts& told, std::vector<std::string_view>& unread) {
+  for (const std::string_view name : {"supported_instances", "numa_topology", "pci_stats", "metrics", "stats"}) {
+    if (const std::string* const known = told.node ? told.node->find(name) : nullptr) {
+      writer.key(name).raw(*known);
+      continue;
+    }
+    unread.push_back(name);
+    if (name != "stats") continue;
+    writer.key(name).open().text("io_workload", std::to_string(told.io_heavy)).close();
+    unread.push_back("failed_builds");  // it is one of them
+  }
+  told.cell.empty() ? unread.push_back("cell_uuid") : void(writer.text("cell_uuid", told.cell));
+}
+
 std::string nova_state(const Hypervisor& one, const HostFacts& told) {
-  const auto [provider, service, io_heavy, groups] = told;
   JsonWriter writer;
   writer.open().text("host", one.host).text("nodename", one.node).text("hypervisor_hostname", one.node);
   writer.text("uuid", to_string(one.id));
@@ -143,17 +161,16 @@ std::string nova_state(const Hypervisor& one, const HostFacts& told) {
   if (one.version) writer.whole("hypervisor_version", *one.version);
   if (!one.cpu_info.empty()) writer.text("cpu_info", one.cpu_info);  // a text of JSON, as Nova keeps it
   if (one.disk_available_least_gib) writer.whole("disk_available_least", *one.disk_available_least_gib);
-  writer.whole("num_io_ops", io_heavy);
-  writer.key("stats").open().text("io_workload", std::to_string(io_heavy)).close();
-  // What Nova's scheduler knows of a host and its API does not tell: rules that need it can't judge.
+  writer.whole("num_io_ops", told.io_heavy);
+  std::vector<std::string_view> unread;
+  write_from_database(writer, told, unread);
+  if (one.cpu_info.empty()) unread.push_back("cpu_info");
+  if (!told.groups) unread.push_back(kServerGroups);
   writer.key("unread").open_list();
-  for (const char* attribute : {"supported_instances", "numa_topology", "pci_stats", "metrics", "failed_builds", "cell_uuid"})
-    writer.text(attribute);
-  if (one.cpu_info.empty()) writer.text("cpu_info");
-  if (!groups) writer.text(kServerGroups);
-  writer.text("stats").close_list();
-  if (service) write_service(writer, *service);
-  if (provider) write_placement(writer, *provider);
+  for (const std::string_view attribute : unread) writer.text(attribute);
+  writer.close_list();
+  if (told.service) write_service(writer, *told.service);
+  if (told.provider) write_placement(writer, *told.provider);
   writer.close();
   return writer.take();
 }
@@ -190,11 +207,27 @@ class Hosts {
     } else {
       notes_.push_back("host " + row.name + ": Placement has no resource provider " + to_string(one.id));
     }
-    row.nova_state = nova_state(one, {provider, service, io_heavy(one), cloud_.groups.known()});
+    row.nova_state =
+        nova_state(one, {provider, service, node_of(one), cell_of(one), io_heavy(one), cloud_.groups.known()});
     return row;
   }
 
  private:
+  const ComputeNode* node_of(const Hypervisor& one) const {
+    const auto& nodes = cloud_.compute_nodes;
+    const auto found = nodes.rows.rows.find(one.id);
+    if (found != nodes.rows.rows.end()) return &found->second;
+    if (nodes.known()) {
+      notes_.push_back("host " + nodes_.names.at(one.id) + ": Nova's database has no compute node " + to_string(one.id) +
+                       " that has reported");
+    }
+    return nullptr;
+  }
+  std::string_view cell_of(const Hypervisor& one) const {
+    const auto& cells = cloud_.compute_nodes.rows.cells;
+    const auto found = cells.find(one.host);
+    return found == cells.end() ? std::string_view() : found->second;
+  }
   static HostState state(const Hypervisor& one, const ComputeService* service, const Provider* provider) {
     const bool down = !provider || (service ? service->forced_down || !service->up : !one.up);
     if (down) return HostState::kDown;
@@ -346,7 +379,8 @@ class Vms {
 
 // When the oldest table of those that hosts and vms are made of was read; 0: one never was.
 std::int64_t whole_since_us(const Cloud& cloud) {
-  if (!cloud.groups.known() && !cloud.groups.failed) return 0;
+  const auto is_awaited = [](const auto& reading) { return !reading.known() && !reading.failed; };
+  if (is_awaited(cloud.groups) || (cloud.reads_compute_nodes && is_awaited(cloud.compute_nodes))) return 0;
   return std::min({cloud.hypervisors.read_at_us, cloud.services.read_at_us, cloud.aggregates.read_at_us,
                    cloud.servers.read_at_us, cloud.providers.read_at_us});
 }
@@ -362,6 +396,7 @@ std::vector<std::string> notes_of(const Cloud& cloud) {
   take(cloud.servers.notes);
   take(cloud.providers.notes);
   for (const auto& [id, provider] : cloud.providers.rows) take(provider.notes);
+  for (const auto& [id, node] : cloud.compute_nodes.rows.rows) take(node.notes);
   return all;
 }
 

@@ -20,8 +20,8 @@ namespace emplace::openstack {
 
 struct CloudRows {
   // Without deleted_vms. Hosts and vms are there together, once all that they are made of is known: a host without its
-  // vms would be one with room. Server groups that can't be read hold them up no longer than until that is known: then
-  // the hosts name them as unread.
+  // vms would be one with room. Server groups and compute nodes that can't be read hold them up no longer than until
+  // that is known: then the hosts name what they lack as unread.
   CloudReport report;
   std::vector<std::string> notes;  // for an operator: what looks odd
 };

@@ -10,8 +10,8 @@
 namespace emplace::openstack {
 namespace {
 
-constexpr std::array<const char*, 7> kNames = {"hypervisors", "services",  "aggregates", "groups",
-                                               "servers",     "providers", "picture"};
+constexpr std::array<const char*, 8> kNames = {"hypervisors", "services",  "aggregates",    "groups",
+                                               "servers",     "providers", "compute_nodes", "picture"};
 constexpr std::size_t kNotesLogged = 5;
 
 std::int64_t us(std::chrono::milliseconds time) { return std::chrono::microseconds(time).count(); }
@@ -22,9 +22,10 @@ bool says_nothing(const CloudReport& report) {
 
 }  // namespace
 
-Sync::Sync(NovaReader& nova, PlacementReader& placement, SyncOptions options, Doors doors)
-    : nova_(nova), placement_(placement), options_(options), doors_(std::move(doors)) {
-  for (std::size_t i = 0; i < kParts; ++i) states_[i] = {kNames[i], "not read yet", "", 0};
+Sync::Sync(Sources sources, SyncOptions options, Doors doors)
+    : sources_(sources), options_(options), doors_(std::move(doors)) {
+  for (const Part part : kAllParts) states_[part] = {kNames[part], "not read yet", "", 0, is_needed(part)};
+  cloud_.reads_compute_nodes = is_there(kComputeNodes);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -49,7 +50,11 @@ void Sync::hurry() {
 
 std::vector<PartState> Sync::states() const {
   const std::lock_guard lock(mutex_);
-  return {states_.begin(), states_.end()};
+  std::vector<PartState> states;
+  for (const Part part : kAllParts) {
+    if (is_there(part)) states.push_back(states_[part]);
+  }
+  return states;
 }
 
 // ---- the thread
@@ -89,6 +94,7 @@ bool Sync::runs() const {
 // Whether time alone makes it ready. A picture that was taken is not handed over again. Each reading of hypervisors
 // comes after one of services, which tell whose cell does not answer.
 bool Sync::waits_for_time(Part part) const {
+  if (!is_there(part)) return false;
   if (part == kPicture) return attempts_[kPicture].failures > 0;
   if (part != kHypervisors) return !attempts_[part].running;
   const Attempt &own = attempts_[kHypervisors], &services = attempts_[kServices];
@@ -120,11 +126,12 @@ void Sync::forget() {
   news_us_ = 0;
   if (runs()) return;
   cloud_ = {};
+  cloud_.reads_compute_nodes = is_there(kComputeNodes);
   missed_.clear();
   pages_ = {};
   providers_.clear();
   deleted_.clear();
-  all_servers_ = all_providers_ = true;
+  all_servers_ = all_providers_ = all_nodes_ = true;
 }
 
 // What came of a try, for the log once per change and for states(); and when the next one is.
@@ -179,28 +186,29 @@ void Sync::start_table(Part part, Reading<Rows>& reading, Read read) {
 void Sync::start_ready() {
   if (doors_.now_us() - full_us_ >= us(options_.full_interval)) {
     full_us_ = doors_.now_us();
-    all_servers_ = all_providers_ = true;
+    all_servers_ = all_providers_ = all_nodes_ = true;
     nova_checked_ = placement_checked_ = false;
   }
   const Patience patience = options_.patience;
   start_hypervisors();  // before services begin again
-  start_table(kAggregates, cloud_.aggregates, [this, patience] { return nova_.aggregates(patience); });
-  start_table(kServices, cloud_.services, [this, patience] { return nova_.services(patience); });
-  start_table(kGroups, cloud_.groups, [this, patience] { return nova_.groups(patience); });
+  start_table(kAggregates, cloud_.aggregates, [this, patience] { return sources_.nova.aggregates(patience); });
+  start_table(kServices, cloud_.services, [this, patience] { return sources_.nova.services(patience); });
+  start_table(kGroups, cloud_.groups, [this, patience] { return sources_.nova.groups(patience); });
   start_servers();
   start_providers();
+  start_compute_nodes();
 }
 
 Result<void> Sync::check_nova() {
   if (nova_checked_) return {};
-  auto fits = nova_.check(options_.patience);
+  auto fits = sources_.nova.check(options_.patience);
   nova_checked_ = fits.has_value();
   return fits;
 }
 
 Result<void> Sync::check_placement() {
   if (placement_checked_) return {};
-  auto fits = placement_.check(options_.patience);
+  auto fits = sources_.placement.check(options_.patience);
   placement_checked_ = fits.has_value();
   return fits;
 }
@@ -209,7 +217,7 @@ void Sync::start_hypervisors() {
   if (!is_ready(kHypervisors)) return;
   start(kHypervisors, [this] {
     auto told = std::make_shared<Result<Told<std::vector<Hypervisor>>>>(
-        check_nova().and_then([this] { return nova_.hypervisors(options_.patience); }));
+        check_nova().and_then([this] { return sources_.nova.hypervisors(options_.patience); }));
     return [this, told]() -> Result<void> {
       return *told ? merge_hypervisors(**std::move(told)) : tl::unexpected((*told).error());
     };
@@ -226,7 +234,7 @@ void Sync::start_servers() {
     pages_.began_us = doors_.now_us();
   }
   start(kServers, [this] {
-    const auto read = check_nova().and_then([this] { return nova_.servers(pages_, options_.patience); });
+    const auto read = check_nova().and_then([this] { return sources_.nova.servers(pages_, options_.patience); });
     return [this, read]() -> Result<void> { return read ? merge_servers() : read; };
   });
 }
@@ -239,12 +247,31 @@ void Sync::start_providers() {
   start(kProviders, [this, all] {
     const std::map<Uuid, Provider> none;
     auto told = std::make_shared<Result<Told<std::map<Uuid, Provider>>>>(check_placement().and_then(
-        [&] { return placement_.providers(all ? none : cloud_.providers.rows, providers_, options_.patience); }));
+        [&] { return sources_.placement.providers(all ? none : cloud_.providers.rows, providers_, options_.patience); }));
     return [this, told, all]() -> Result<void> {
       if (!*told) return tl::unexpected(told->error());
       if (all) all_providers_ = whole_begun_ = false;
       providers_.clear();
       cloud_.providers = {std::move((*told)->rows), attempts_[kProviders].began_us, std::move((*told)->notes), false};
+      return {};
+    };
+  });
+}
+
+void Sync::start_compute_nodes() {
+  if (!is_ready(kComputeNodes)) return;
+  start(kComputeNodes, [this, all = all_nodes_] {
+    auto told = std::make_shared<Result<ComputeNodes>>(sources_.database->read(all));
+    return [this, told, all]() -> Result<void> {
+      Reading<ComputeNodes>& known = cloud_.compute_nodes;
+      known.failed = !*told;
+      if (!*told) return tl::unexpected(told->error());
+      ComputeNodes& read = **told;
+      if (all) known.rows = {};
+      all_nodes_ = all_nodes_ && !all;
+      known.rows.cells = std::move(read.cells);
+      for (auto& [id, node] : read.rows) known.rows.rows.insert_or_assign(id, std::move(node));
+      known.read_at_us = attempts_[kComputeNodes].began_us;
       return {};
     };
   });
@@ -264,8 +291,8 @@ void Sync::merge_finished() {
     attempt.running = false;
     const auto merged = one.merge();
     settle(one.part, merged);
-    // That groups can't be read is news to who waits for them.
-    if (leads_ && (merged || one.part == kGroups) && news_us_ == 0) news_us_ = doors_.now_us();
+    // That something can't be read is news to who waits for it, and does without.
+    if (leads_ && (merged || !is_needed(one.part)) && news_us_ == 0) news_us_ = doors_.now_us();
   }
 }
 

@@ -1,7 +1,8 @@
 // Sync: keeps reading what Nova and Placement say and hands it over as rows. Each table ("hypervisors", "services",
-// "aggregates", "groups", "servers", "providers") is read on its own: one that fails is tried again with back-off,
-// keeps its last rows and says how old they are, and holds up no other. Everything is read at first; then servers by
-// what changed and providers by their generations, and everything again from time to time and after a brake.
+// "aggregates", "groups", "servers", "providers", and "compute_nodes" where Nova's database is read) is read on its own:
+// one that fails is tried again with back-off, keeps its last rows and says how old they are, and holds up no other.
+// Everything is read at first; then servers and compute nodes by what changed and providers by their generations, and
+// everything again from time to time and after a brake.
 //
 // A table that takes long loses nothing: providers that were read are kept by their generation, and a list of servers
 // goes on at the page where it failed. What changed since is asked by the cloud's own clock, as its answers tell it.
@@ -27,6 +28,7 @@
 
 #include "service/openstack/backoff.h"
 #include "service/openstack/cloud.h"
+#include "service/openstack/nova_database.h"
 #include "service/openstack/readers.h"
 #include "service/openstack/rows.h"
 
@@ -47,6 +49,7 @@ struct PartState {
   std::string error;            // one line; empty: the last try went well
   std::string code;             // of the error: "emplace.brake", or empty
   std::int64_t good_at_us = 0;  // when it last went well; 0: never
+  bool needed = true;           // false: where it was never read rules do without it
 };
 
 class Sync {
@@ -58,7 +61,13 @@ class Sync {
     Log log;
   };
 
-  Sync(NovaReader& nova, PlacementReader& placement, SyncOptions options, Doors doors);
+  struct Sources {
+    NovaReader& nova;
+    PlacementReader& placement;
+    NovaDatabase* database = nullptr;  // null: none is read
+  };
+
+  Sync(Sources sources, SyncOptions options, Doors doors);
   ~Sync();
   void stop();
   // Something changed at Nova: servers and providers are read now, whatever their next time was.
@@ -68,10 +77,10 @@ class Sync {
   std::int64_t rounds() const { return rounds_; }  // that were handed over
 
  private:
-  enum Part { kHypervisors, kServices, kAggregates, kGroups, kServers, kProviders, kPicture };
+  enum Part { kHypervisors, kServices, kAggregates, kGroups, kServers, kProviders, kComputeNodes, kPicture };
   static constexpr std::size_t kParts = kPicture + 1;
-  static constexpr std::array<Part, kParts> kAllParts = {kHypervisors, kServices,  kAggregates, kGroups,
-                                                         kServers,     kProviders, kPicture};
+  static constexpr std::array<Part, kParts> kAllParts = {kHypervisors, kServices,  kAggregates,   kGroups,
+                                                         kServers,     kProviders, kComputeNodes, kPicture};
   struct Attempt {
     int failures = 0;
     std::int64_t next_us = 0, began_us = 0;
@@ -88,6 +97,8 @@ class Sync {
   void run();
   bool wait();
   std::int64_t next_us() const;
+  bool is_there(Part part) const { return part != kComputeNodes || sources_.database != nullptr; }
+  static bool is_needed(Part part) { return part != kGroups && part != kComputeNodes; }
   bool waits_for_time(Part part) const;
   bool is_ready(Part part) const;
   bool is_any_ready() const;
@@ -98,6 +109,7 @@ class Sync {
   void start_hypervisors();
   void start_servers();
   void start_providers();
+  void start_compute_nodes();
   Result<void> check_nova();
   Result<void> check_placement();
   void merge_finished();
@@ -109,8 +121,7 @@ class Sync {
   void forget();
   bool runs() const;
 
-  NovaReader& nova_;
-  PlacementReader& placement_;
+  const Sources sources_;
   const SyncOptions options_;
   const Doors doors_;
 
@@ -123,7 +134,7 @@ class Sync {
   std::set<Uuid> deleted_;
   std::array<Attempt, kParts> attempts_;
   std::int64_t full_us_ = 0, news_us_ = 0;          // news: since when something new waits; 0: nothing does
-  bool all_servers_ = true, all_providers_ = true;  // read them all, whatever is known
+  bool all_servers_ = true, all_providers_ = true, all_nodes_ = true;  // read them all, whatever is known
   bool whole_begun_ = false;                        // all providers are being read, perhaps in several tries
   bool leads_ = false;
   std::vector<std::string> notes_;

@@ -17,10 +17,13 @@ objectives = {objectives}
 
 class CheckConfig(unittest.TestCase):
     def check(self, filters, objectives):
+        return self.check_text(PROFILE.format(name="mine", filters=filters, objectives=objectives))
+
+    def check_text(self, text):
         with tempfile.TemporaryDirectory() as directory:
             file = pathlib.Path(directory) / "emplaced.toml"
             data = pathlib.Path(directory) / "data"
-            file.write_text(f'[service]\ndata = "{data}"\n' + PROFILE.format(name="mine", filters=filters, objectives=objectives))
+            file.write_text(f'[service]\ndata = "{data}"\n' + text)
             done = subprocess.run([service.BINARY, "--config", file, "--check-config"], capture_output=True, text=True, timeout=60, check=False)
             self.assertFalse(data.exists())
         return done.returncode, done.stderr
@@ -38,6 +41,20 @@ class CheckConfig(unittest.TestCase):
             code, said = self.check(filters, objectives)
             self.assertEqual(code, 2, said)
             self.assertRegex(said, told)
+
+    def test_refuses_what_names_no_database_of_novas_and_shows_no_password(self):
+        cloud = '[openstack]\nauth_url = "http://k/v3"\nusername = "u"\npassword = "p"\nproject = "p"\n'
+        for line, told in (
+            ('nova_database = ["postgresql://nova:hunter2@db/nova"]', r"nova_database\[0\]: wanted mysql\+pymysql://.*, found postgresql://"),
+            ('nova_database = "mysql://nova:hunter2@db/nova"', r"openstack\.nova_database: wanted an array of strings, found something else"),
+            ('nova_database_file = "/nonexistent"', r"nova_database_file: wanted a file with a URL in each line"),
+            ('allocation_candidates = "sometimes"', r'allocation_candidates: wanted "never" or "granular" or "always"'),
+        ):
+            code, said = self.check_text(cloud + line)
+            self.assertEqual(code, 2, said)
+            self.assertRegex(said, told)
+            self.assertNotIn("hunter2", said)
+        self.assertEqual(self.check_text(cloud + 'nova_database = ["mysql+pymysql://nova:hunter2@db/nova?charset=utf8"]'), (0, ""))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 // What Keystone, Nova and Placement answer. The first byte chooses which answer the rest is.
+#include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 
 #include "service/core/json.h"
 #include "service/core/utf8.h"
+#include "service/openstack/candidates.h"
+#include "service/openstack/compute_nodes.h"
 #include "service/openstack/identity.h"
 #include "service/openstack/migration_json.h"
 #include "service/openstack/nova_json.h"
@@ -67,6 +72,22 @@ void token(std::string_view body) {
   if (known) read_of(openstack::find_endpoint(known->catalogue, {.type = "compute", .interface = "public"}));
 }
 
+// The columns of a row of Nova's database, one in a line.
+void compute_node(std::string_view body) {
+  std::array<std::optional<std::string_view>, 5> columns;
+  for (auto& column : columns) {
+    const std::size_t end = std::min(body.find('\n'), body.size());
+    column = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+  }
+  openstack::Cloud cloud;
+  const Uuid id = *parse_uuid("00000000-0001-4000-8000-000000000001");
+  cloud.hypervisors.rows = {{id, "node", "host"}};
+  cloud.compute_nodes.rows.rows[id] = openstack::compute_node_of(id, {columns[0], columns[1], columns[2], columns[3], columns[4]});
+  for (const std::string& note : cloud.compute_nodes.rows.rows[id].notes) require_told(note);
+  require_rows(std::move(cloud));
+}
+
 using Read = void (*)(std::string_view);
 const std::map<char, Read>& readers() {
   static const std::map<char, Read> all = {
@@ -88,6 +109,8 @@ const std::map<char, Read>& readers() {
       {'u', [](std::string_view body) { read_of(openstack::read_allocations(body)); }},
       {'t', [](std::string_view body) { read_of(openstack::read_traits(body)); }},
       {'e', [](std::string_view body) { read_of(openstack::read_provider_aggregates(body)); }},
+      {'d', compute_node},
+      {'q', [](std::string_view body) { read_of(openstack::read_candidates(body)); }},
       {'l', [](std::string_view body) { read_of(openstack::read_caller(body)); }},
   };
   return all;

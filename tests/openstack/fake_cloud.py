@@ -16,6 +16,8 @@ hide_hosts: the first N are gone, with their servers still listed; hide_provider
 Nova shows as services and servers with little but an id. extra: rows in front of the first page of a list; hide_keys: rows of Nova's lists lack
 them; behind_s: Nova's clock, in its Date and in what it notes of changes; fail_after: N more calls are answered, then all fail.
 
+candidates: hosts that are Placement's allocation candidates, by number; null: all.
+
 migration: how live migrations go from now on (MIGRATION below has the defaults). Each listing of os-migrations is one step of one.
 """
 
@@ -58,6 +60,7 @@ class Cloud:
         self.lock = threading.Lock()
         self.counts = {}
         self.fail, self.hang, self.truncate = {}, [], []
+        self.candidates, self.queries = None, []
         self.slow, self.extra, self.hide_keys, self.behind_s, self.fail_after = {}, {}, [], 0, {}
         self.password, self.token_s, self.tokens, self.issued = "secret", 3600, set(), 0
         self.users = {"admin-token": ["admin", "member"], "user-token": ["member"]}
@@ -79,7 +82,7 @@ class Cloud:
 
     def change(self, wanted):
         for name in ("fail", "hang", "truncate", "hide_hosts", "hide_providers", "down_cell", "token_s", "password",
-                     "slow", "extra", "hide_keys", "behind_s", "fail_after", "roots"):
+                     "candidates", "slow", "extra", "hide_keys", "behind_s", "fail_after", "roots"):
             setattr(self, name, wanted.get(name, getattr(self, name)))
         if "migration" in wanted:
             self.migration = {**MIGRATION, **wanted["migration"]}
@@ -320,10 +323,16 @@ class Cloud:
 
     # ---- Placement
 
-    def placement(self, path, _query):
+    def placement(self, path, query):
         if path == "/":
             least, most = self.versions["placement"]
             return {"versions": [{"id": "v1.0", "min_version": least, "max_version": most, "status": "CURRENT", "links": []}]}
+        if path == "/allocation_candidates":
+            self.queries.append(query)
+            some = [uuid(1, i) for i in self.hosts() if self.candidates is None or i in self.candidates]
+            return {"allocation_requests": [{"allocations": {one: {"resources": {"VCPU": 1}}}} for one in some],
+                    "provider_summaries": {one: {"resources": {}, "traits": [], "parent_provider_uuid": None, "root_provider_uuid": one}
+                                           for one in some}}
         if path == "/resource_providers":
             return {"resource_providers": [{"uuid": uuid(1, i), "name": f"n{i}", "generation": self.generations[i], "links": [],
                                             "parent_provider_uuid": None, "root_provider_uuid": uuid(1, i)}

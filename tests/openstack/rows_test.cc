@@ -44,6 +44,29 @@ std::string state_of(const HostRow& host, std::string_view key) {
   return found ? to_json(*found) : "";
 }
 
+TEST(HostRows, HaveWhatNovasDatabaseSays) {
+  Cloud cloud = small_cloud();
+  cloud.reads_compute_nodes = true;
+  EXPECT_FALSE(rows_of(cloud).report.hosts) << "they wait for it";
+  cloud.compute_nodes.failed = true;
+  EXPECT_EQ(state_of(only_host(cloud), "unread"), R"(["supported_instances","numa_topology","pci_stats","metrics","stats",)"
+                                                  R"("failed_builds","cell_uuid"])")
+      << "unless it can't be read";
+
+  ComputeNode node{{{"numa_topology", "null"}, {"pci_stats", "[]"}, {"metrics", "[]"}, {"stats", R"({"failed_builds":"2"})"}},
+                   {"supported_instances: odd"}};
+  cloud.compute_nodes = {{{{id_of(1), node}}, {{"c1", "cell"}}}, 1, {}, false};
+  const HostRow host = only_host(cloud);
+  EXPECT_EQ(state_of(host, "unread"), R"(["supported_instances"])");
+  EXPECT_EQ(state_of(host, "numa_topology"), "null");
+  EXPECT_EQ(state_of(host, "stats"), R"({"failed_builds":"2"})");
+  EXPECT_EQ(state_of(host, "cell_uuid"), R"("cell")");
+  EXPECT_EQ(rows_of(cloud).notes, (std::vector<std::string>{"supported_instances: odd"}));
+
+  cloud.compute_nodes.rows.rows.clear();
+  EXPECT_EQ(rows_of(cloud).notes.size(), 1u) << "a host that the database does not know";
+}
+
 TEST(HostRows, HaveWhatPlacementSays) {
   const HostRow host = only_host(small_cloud());
 

@@ -110,7 +110,8 @@ def picture(clouds):
     groups = clouds.service.call("GET", "/v1/groups")["groups"]
     assert [group["name"] for group in groups] == [fake_cloud.uuid(6, 1)] and groups[0]["max_per_host"] == 2, groups
     assert vms["vm-2"]["group"] == fake_cloud.uuid(6, 1)
-    assert clouds.ready()["ready"] is True, clouds.ready()
+    # The vms show a moment before the reading that brought them has ended.
+    clouds.service.wait_for("the first picture", lambda: clouds.ready()["ready"])
     found, failed = clouds.doctor()
     assert not failed and {"brake", "clock", "disk", "token", "openstack.servers", "openstack.providers"} <= set(found), found
     assert found["hosts"] == "10 openstack" and found["openstack.servers"].startswith("last read "), found
@@ -236,6 +237,36 @@ def destinations(clouds):
     # The reservation ends right after the vm is there, so that no one ever finds its room free.
     clouds.service.wait_for("it counts once", lambda: clouds.hosts()[name]["used"]["vcpus"] == before[name] + 2,
                             timeout=20)  # well before its time is up
+
+
+def candidates(clouds):
+    """Placement is asked which hosts have room for a request with groups of its own, and only for such a one."""
+    def ask(extra_specs):
+        flavor = {"vcpus": 1, "memory_mb": 512, "root_gb": 1, "extra_specs": extra_specs}
+        spec = {"nova_object.data": {"flavor": {"nova_object.data": flavor}}}
+        return clouds.service.call("POST", "/v1/select_destinations", {"request_spec": spec, "reserve": False, "alternates": 9})
+
+    granular = {"resources1:VCPU": "1", "trait1:CUSTOM_NET": "required"}
+    with clouds.cloud.lock:
+        clouds.cloud.change({"candidates": [3, 5]})
+    asked = len(clouds.cloud.queries)
+    plain = ask({})
+    assert len(clouds.cloud.queries) == asked and len(plain["selections"][0]) == 10, plain
+    answer = ask(granular)
+    assert {one["host"] for one in answer["selections"][0]} == {"n3", "n5"}, answer["selections"]
+    query = clouds.cloud.queries[-1]
+    assert query["resources1"] == ["VCPU:1"] and query["required1"] == ["CUSTOM_NET"] and query["resources"] == ["DISK_GB:1,MEMORY_MB:512"], query
+    assert not answer["not_considered"] and not answer["degraded"], answer
+    assert answer["decision"]["refused"]["by_filter"] == {"capacity": 8}, answer["decision"]
+
+    clouds.set(fail={"/placement/allocation_candidates": 503})
+    answer = ask(granular)
+    assert answer["degraded"][0]["plugin"] == "openstack" and "did not say" in answer["degraded"][0]["why"], answer["degraded"]
+    assert "request_spec.flavor.extra_specs.trait1:CUSTOM_NET" in answer["not_considered"], answer["not_considered"]
+    clouds.set(fail={"/placement/allocation_candidates": 400})
+    answer = ask(granular)
+    assert answer["selections"] == [] and "Placement has no allocation candidates" in answer["degraded"][0]["why"], answer
+    clouds.set(fail={}, candidates=None)
 
 
 def wrong_password(clouds):
@@ -442,7 +473,7 @@ def main():
     clouds = Clouds(build, 10, 40, away_s=away_s)
     with clouds.service:
         for step in (picture, tokens, changes, claims, brake, placement_forgets, placement_away, expired_tokens, keystone_away,
-                     destinations, wrong_password, restart_with_a_hanging_cloud, old_picture, no_secret, configuration, clouds_yaml):
+                     destinations, candidates, wrong_password, restart_with_a_hanging_cloud, old_picture, no_secret, configuration, clouds_yaml):
             step(clouds)
             print(f"ok {step.__name__}", flush=True)
     never_read(build)

@@ -52,7 +52,7 @@ class SyncTest : public ::testing::Test {
     options.backoff = {std::chrono::milliseconds(20), std::chrono::milliseconds(50)};
     options.full_interval = full_interval;
     options.together = std::chrono::milliseconds(20);
-    sync = std::make_unique<Sync>(*nova, *placement, options,
+    sync = std::make_unique<Sync>(Sync::Sources{*nova, *placement, database.get()}, options,
                                   Sync::Doors{[this](const CloudReport& report) { return taker.take(report); },
                                               [this] { return leads.load(); }, wall_us,
                                               [this](std::string_view, std::string_view line) {
@@ -94,6 +94,7 @@ class SyncTest : public ::testing::Test {
   std::unique_ptr<Keystone> keystone;
   std::unique_ptr<NovaReader> nova;
   std::unique_ptr<PlacementReader> placement;
+  std::unique_ptr<NovaDatabase> database;
   std::unique_ptr<Sync> sync;
 };
 
@@ -110,6 +111,15 @@ TEST_F(SyncTest, HandsOverEverythingPageByPage) {
   EXPECT_EQ(report.groups->size(), 1u);
   EXPECT_EQ(report.aggregates->size(), 1u);
   for (const PartState& state : sync->states()) EXPECT_EQ(state.error, "") << state.name;
+}
+
+TEST_F(SyncTest, DoesWithoutADatabaseThatIsAway) {
+  database = NovaDatabase::create({{"mysql://nova@127.0.0.1:1/nova"}, std::chrono::seconds(1)}).value();
+  start(4, 8);
+  ASSERT_TRUE(eventually([&] { return taker.vms() == 8; })) << errors();
+  EXPECT_NE(error("compute_nodes").find("nova_database nova on 127.0.0.1: "), std::string::npos);
+  EXPECT_NE(taker.last().hosts->at(0).nova_state.find(R"("unread":["supported_instances")"), std::string::npos);
+  for (const PartState& state : sync->states()) EXPECT_EQ(state.needed, state.name != "groups" && state.name != "compute_nodes");
 }
 
 constexpr const char* kOddRows = R"({"extra":{

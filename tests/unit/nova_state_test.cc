@@ -10,12 +10,23 @@ namespace {
 const std::string kRead = R"({"host":"c1","unread":["numa_topology","pci_stats"]})";
 
 TEST(PushedState, TakesThePlaceOfWhatWasPushedBefore) {
-  const std::string first = with_pushed(kRead, R"({"numa_topology":{"cells":[]},"failed_builds":null})").value();
+  const std::string first = with_pushed(kRead, R"({"numa_topology":{"cells":[]}})").value();
   EXPECT_EQ(first, R"({"host":"c1","numa_topology":{"cells":[]},"pushed":["numa_topology"],"unread":["pci_stats"]})");
   EXPECT_EQ(with_pushed(first, R"({"pci_stats":[]})").value(),
             R"({"host":"c1","pci_stats":[],"pushed":["pci_stats"],"unread":["numa_topology"]})");
   EXPECT_EQ(with_pushed(first, "{}").value(), R"({"host":"c1","pushed":[],"unread":["pci_stats","numa_topology"]})");
   EXPECT_EQ(with_pushed("", R"({"metrics":[]})").value(), R"({"metrics":[],"pushed":["metrics"],"unread":[]})");
+}
+
+TEST(PushedState, SaysWithNullThatThereIsNone) {
+  EXPECT_EQ(with_pushed(kRead, R"({"numa_topology":null})").value(),
+            R"({"host":"c1","numa_topology":null,"pushed":["numa_topology"],"unread":["pci_stats"]})");
+}
+
+TEST(PushedState, IsReadFromNovasTexts) {
+  EXPECT_EQ(with_pushed(kRead, R"({"numa_topology":"{\"cells\":[]}","pci_stats":"[]"})").value(),
+            R"({"host":"c1","numa_topology":{"cells":[]},"pci_stats":[],"pushed":["numa_topology","pci_stats"],"unread":[]})");
+  EXPECT_FALSE(with_pushed(kRead, R"({"num_io_ops":"10"})")) << "only what is no single value is a text in Nova";
 }
 
 TEST(PushedState, IsKeptOverReadings) {

@@ -208,7 +208,8 @@ TEST(Import, HasOnlyWhatDiffersFromNovasDefaults) {
 }
 
 const std::string kBlindNote = "note [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
-                               "[openstack] reads, and answers say so in `degraded`: ";
+                               "[openstack] reads, and answers say so in `degraded`, unless `nova_database` of [openstack] "
+                               "or PUT /v1/hosts/NAME/nova-state tells: ";
 
 TEST(Import, NamesTheRulesThatLackDataOfHostsReadFromNovasApis) {
   const Import import = import_of("[filter_scheduler]\nenabled_filters = ComputeFilter, NUMATopologyFilter\n"

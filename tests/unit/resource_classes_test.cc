@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -239,6 +240,48 @@ TEST(ResourceClasses, TakeDedicatedCoresOfVcpuOnlyWhereNoHostHasPcpu) {
   EXPECT_EQ(kept_by("capacity", both, pinned("4")).refused.at("shared").code, "capacity.pcpu");
   EXPECT_EQ(kept_by("capacity", both, pinned("16")).hosts, Names{"shared"});
   EXPECT_EQ(kept_by("capacity", both, pinned("65")).hosts, Names{});
+}
+
+TEST(AllocationCandidates, AreTheOnlyHostsOfTheCloud) {
+  HostRow in = cloud_host("in", {{"VCPU", {64}}}), out = in, ours = in, full = in;
+  out.name = "out", ours.name = "ours", full.name = "full";
+  in.nova_state = R"({"uuid":"00000000-0001-4000-8000-000000000001","placement":{"inventories":{}}})";
+  out.nova_state = R"({"uuid":"00000000-0001-4000-8000-000000000002","placement":{"inventories":{}}})";
+  full.nova_state = in.nova_state, full.vcpus = 1;
+  ours.nova_state.clear(), ours.source = "libvirt";
+  Cluster cluster({in, out, ours, full});
+  const auto request = parse_placement(R"({"vm":{"vcpus":4,"memory_mib":1},"allocation_candidates":[
+      "99999999-0001-4000-8000-000000000001","00000000-0001-4000-8000-000000000001"]})");
+  ASSERT_TRUE(request) << request.error().message;
+
+  const Kept kept = kept_by("capacity", cluster, request->vm);
+
+  EXPECT_EQ(kept.hosts, (Names{"in", "ours"}));
+  EXPECT_EQ(kept.refused.at("out").code, "capacity.allocation_candidates");
+  EXPECT_EQ(kept.refused.at("full").code, "capacity.vcpus") << "what Emplace has promised counts as well";
+  VmRequest none = request->vm;
+  none.allocation_candidates->clear();
+  EXPECT_EQ(kept_by("capacity", cluster, none).hosts, Names{"ours"});
+}
+
+TEST(AllocationCandidates, AreUuids) {
+  const auto error_of = [](const std::string& list) {
+    return parse_placement(R"({"vm":{"vcpus":4,"memory_mib":1},"allocation_candidates":)" + list + "}").error().message;
+  };
+  EXPECT_EQ(error_of(R"(["n1"])"), R"(allocation_candidates[0]: wanted the uuid of a resource provider, found "n1")");
+  EXPECT_NE(error_of("5").find("allocation_candidates: wanted"), std::string::npos);
+}
+
+TEST(AllocationCandidates, HaveReadWhatOnlyPlacementCan) {
+  const std::string spec = spec_with(R"("trait1:CUSTOM_NET":"required","group_policy":"none","hw:x":"1")");
+  const auto parts_of = [](const std::string& body) { return parse_placement(body).value().parts; };
+  const std::string key = "request_spec.flavor.extra_specs.";
+  const auto without = parts_of(spec);
+  EXPECT_EQ(std::ranges::count(without, key + "trait1:CUSTOM_NET"), 1);
+  const auto with = parts_of(spec.substr(0, spec.size() - 1) + R"(,"allocation_candidates":[]})");
+  EXPECT_EQ(std::ranges::count(with, key + "trait1:CUSTOM_NET"), 0);
+  EXPECT_EQ(std::ranges::count(with, key + "group_policy"), 0);
+  EXPECT_EQ(std::ranges::count(with, key + "hw:x"), 1);
 }
 
 TEST(ResourceClasses, AreNoVerdictWhereNobodyKnowsThem) {

@@ -120,6 +120,12 @@ struct Cloud {
   Reading<std::vector<ServerGroup>> groups;
   Reading<std::map<Uuid, Server>> servers;
   Reading<std::map<Uuid, Provider>> providers;
+  // Servers that are gone, and when that was found out: what Placement was last read to have given to them is theirs no
+  // more, until a later reading says it again.
+  std::map<Uuid, std::int64_t> departed = {};
+  // Consumers, none of them a server, that Placement's last reading was the first to name: perhaps a server that is newer
+  // than the list of servers.
+  std::set<Uuid> unfamiliar = {};
   bool reads_compute_nodes = false;
   Reading<ComputeNodes> compute_nodes;  // where they are read
 };

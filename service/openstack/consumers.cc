@@ -21,8 +21,8 @@ double amount_of(const ResourceAmounts& amounts, std::string_view name) {
   return found == amounts.end() ? 0 : found->second;
 }
 
-// By the flavor alone. Cores that Placement has given as dedicated are none of the shared ones, where the flavor does not
-// say so itself: an image may have asked for them.
+// By the flavor alone. Cores that Placement has given as dedicated are none of the shared ones, where the flavor does
+// not say so itself: an image may have asked for them.
 ResourceAmounts by_flavor(const Server& server, const ResourceAmounts* allocated) {
   ResourceAmounts amounts = server.resources;
   amounts.emplace("MEMORY_MB", server.memory_mib);
@@ -89,8 +89,8 @@ class Counting {
     if (const auto own = provider->allocations.find(server.id); own != provider->allocations.end()) return &own->second;
     if (!hosts_of_.contains(server.id)) return nullptr;
     for (const auto& [consumer, amounts] : provider->allocations) {
-      if (cloud_.servers.rows.contains(consumer) || !paired_.insert({host, consumer}).second) continue;
-      return &amounts;
+      if (cloud_.servers.rows.contains(consumer) || cloud_.departed.contains(consumer)) continue;
+      if (paired_.insert({host, consumer}).second) return &amounts;
     }
     return nullptr;
   }
@@ -109,9 +109,10 @@ class Counting {
     for (const auto& [consumer, amounts] : provider->allocations) {
       const auto server = all_.servers.find(consumer);
       const bool is_here = server != all_.servers.end() && server->second.host == host;
-      if (is_here || paired_.contains({host, consumer})) continue;
+      if (is_here || paired_.contains({host, consumer}) || cloud_.departed.contains(consumer)) continue;
       const bool is_server = cloud_.servers.rows.contains(consumer);
-      all_.others.push_back({mixed(consumer, host), is_server ? consumer : Uuid{}, host, amounts});
+      all_.others.push_back(
+          {mixed(consumer, host), is_server ? consumer : Uuid{}, host, amounts, !cloud_.unfamiliar.contains(consumer)});
     }
   }
 
@@ -150,6 +151,33 @@ std::map<Uuid, Provider> root_providers(const std::map<Uuid, Provider>& all) {
     if (one.id != one.root && root != roots.end()) add_child(root->second, one);
   }
   return roots;
+}
+
+std::set<Uuid> doubtful_providers(const Cloud& cloud) {
+  std::map<Uuid, const Hypervisor*> hypervisors;
+  for (const Hypervisor& one : cloud.hypervisors.rows) hypervisors.emplace(one.id, &one);
+  std::set<Uuid> doubtful;
+  for (const auto& [id, provider] : cloud.providers.rows) {
+    const auto hypervisor = hypervisors.find(provider.root.is_zero() ? id : provider.root);
+    const auto is_there = [&](const auto& allocation) {
+      const auto server = cloud.servers.rows.find(allocation.first);
+      if (server == cloud.servers.rows.end() || hypervisor == hypervisors.end()) return false;
+      const Server& one = server->second;
+      return one.host == hypervisor->second->host && (one.node.empty() || one.node == hypervisor->second->node);
+    };
+    if (!std::ranges::all_of(provider.allocations, is_there)) doubtful.insert(id);
+  }
+  return doubtful;
+}
+
+std::set<Uuid> other_consumers(const Cloud& cloud) {
+  std::set<Uuid> others;
+  for (const auto& [id, provider] : cloud.providers.rows) {
+    for (const auto& [consumer, amounts] : provider.allocations) {
+      if (!cloud.servers.rows.contains(consumer)) others.insert(consumer);
+    }
+  }
+  return others;
 }
 
 Consumptions consumptions(const Cloud& cloud, const std::map<Uuid, Provider>& providers,

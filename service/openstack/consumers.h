@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Consumption {
   Uuid server;         // zero: of no server that Nova lists
   Uuid host;           // the hypervisor that it counts at
   ResourceAmounts amounts;  // every class that it takes
+  bool is_familiar = true;  // not of Cloud::unfamiliar
 };
 
 // By server: what it counts for where it is. Servers on no host that Placement has given room are there already.
@@ -29,6 +31,12 @@ struct Consumptions {
 
 // Root providers, each with all below it as one: a device's provider stands below its host's.
 std::map<Uuid, Provider> root_providers(const std::map<Uuid, Provider>& all);
+
+// Providers with allocations that are not those of servers which are there: Placement does not tell when these go.
+std::set<Uuid> doubtful_providers(const Cloud& cloud);
+
+// Consumers that are no servers.
+std::set<Uuid> other_consumers(const Cloud& cloud);
 
 // `providers`: of hosts; `places`: the hypervisor of each server that is on one.
 Consumptions consumptions(const Cloud& cloud, const std::map<Uuid, Provider>& providers,

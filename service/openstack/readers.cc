@@ -213,6 +213,7 @@ Result<void> PlacementReader::fill(std::vector<Provider> some, std::map<Uuid, Pr
 }
 
 Result<Told<std::map<Uuid, Provider>>> PlacementReader::providers(const std::map<Uuid, Provider>& known,
+                                                                  const std::set<Uuid>& again,
                                                                   std::map<Uuid, Provider>& kept, Patience patience) {
   auto listed = keystone_.get({"placement", "/resource_providers", std::string(kPlacementVersion)}, in(patience))
                     .and_then(read_providers);
@@ -224,7 +225,8 @@ Result<Told<std::map<Uuid, Provider>>> PlacementReader::providers(const std::map
   std::vector<Provider> wanted;
   for (std::size_t i = 0; i < listed->rows.size(); ++i) {
     const Provider& one = listed->rows[i];
-    if (!same(known, one) && !same(kept, one)) wanted.push_back(one);
+    const bool is_known = same(known, one) && !again.contains(one.id);
+    if (!is_known && !same(kept, one)) wanted.push_back(one);
     if (wanted.size() < kProvidersAtOnce && i + 1 < listed->rows.size()) continue;
     if (auto filled = fill(std::exchange(wanted, {}), kept, patience); !filled) return tl::unexpected(filled.error());
   }

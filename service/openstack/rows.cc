@@ -358,7 +358,7 @@ class Vms {
   void find_orphans() {
     std::map<std::string, ResourceAmounts> by_host;
     for (const Consumption& one : all_.others) {
-      if (!one.server.is_zero() || !nodes_.names.contains(one.host)) continue;
+      if (!one.server.is_zero() || !one.is_familiar || !nodes_.names.contains(one.host)) continue;
       for (const auto& [name, amount] : one.amounts) by_host[nodes_.names.at(one.host)][name] += amount;
     }
     for (const auto& [host, amounts] : by_host) {

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "service/core/json.h"
 #include "service/core/shown_text.h"
+#include "service/openstack/consumers.h"
 
 namespace emplace::openstack {
 namespace {
@@ -131,6 +133,7 @@ void Sync::forget() {
   pages_ = {};
   providers_.clear();
   deleted_.clear();
+  others_.clear();
   all_servers_ = all_providers_ = all_nodes_ = true;
 }
 
@@ -244,15 +247,16 @@ void Sync::start_providers() {
   if (!is_ready(kProviders)) return;
   const bool all = all_providers_;
   if (all && !std::exchange(whole_begun_, true)) providers_.clear();
-  start(kProviders, [this, all] {
+  start(kProviders, [this, all, again = doubtful_providers(cloud_)] {
     const std::map<Uuid, Provider> none;
-    auto told = std::make_shared<Result<Told<std::map<Uuid, Provider>>>>(check_placement().and_then(
-        [&] { return sources_.placement.providers(all ? none : cloud_.providers.rows, providers_, options_.patience); }));
+    auto told = std::make_shared<Result<Told<std::map<Uuid, Provider>>>>(check_placement().and_then([&] {
+      return sources_.placement.providers(all ? none : cloud_.providers.rows, again, providers_, options_.patience);
+    }));
     return [this, told, all]() -> Result<void> {
       if (!*told) return tl::unexpected(told->error());
       if (all) all_providers_ = whole_begun_ = false;
       providers_.clear();
-      cloud_.providers = {std::move((*told)->rows), attempts_[kProviders].began_us, std::move((*told)->notes), false};
+      merge_providers(**std::move(told));
       return {};
     };
   });
@@ -343,6 +347,10 @@ Result<void> Sync::merge_servers() {
       all.insert_or_assign(server.id, before->second);
     }
   }
+  for (const auto& [id, server] : known.rows) {
+    if (!all.contains(id)) cloud_.departed.emplace(id, doors_.now_us());
+  }
+  std::erase_if(cloud_.departed, [&](const auto& one) { return all.contains(one.first); });
   std::vector<std::string> notes = whole ? std::vector<std::string>() : known.notes;
   for (const std::string& note : pages.notes) {
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
@@ -351,6 +359,17 @@ Result<void> Sync::merge_servers() {
   servers_at_us_ = pages.cloud_at_us != 0 ? pages.cloud_at_us : pages.began_us;
   cloud_.servers = {std::move(all), pages.began_us, std::move(notes), false};
   return {};
+}
+
+// What was given to servers that had gone before is given to them still; of others a second reading makes sure.
+void Sync::merge_providers(Told<std::map<Uuid, Provider>> told) {
+  const std::int64_t began_us = attempts_[kProviders].began_us;
+  cloud_.providers = {std::move(told.rows), began_us, std::move(told.notes), false};
+  std::erase_if(cloud_.departed, [&](const auto& one) { return one.second < began_us; });
+  std::set<Uuid> others = other_consumers(cloud_);
+  cloud_.unfamiliar.clear();
+  std::ranges::set_difference(others, others_, std::inserter(cloud_.unfamiliar, cloud_.unfamiliar.end()));
+  others_ = std::move(others);
 }
 
 // ---- handing over

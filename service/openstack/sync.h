@@ -116,6 +116,7 @@ class Sync {
   Result<void> merge_hypervisors(Told<std::vector<Hypervisor>> told);
   bool stays_without_word(const std::string& host);
   Result<void> merge_servers();
+  void merge_providers(Told<std::map<Uuid, Provider>> told);
   void hand_over();
   void settle(Part part, const Result<void>& outcome);
   void forget();
@@ -132,6 +133,7 @@ class Sync {
   std::map<Uuid, Provider> providers_;          // likewise
   std::int64_t servers_at_us_ = 0;              // by the cloud's clock: what changed since then is not known
   std::set<Uuid> deleted_;
+  std::set<Uuid> others_;  // consumers that were no servers when Placement was last read
   std::array<Attempt, kParts> attempts_;
   std::int64_t full_us_ = 0, news_us_ = 0;          // news: since when something new waits; 0: nothing does
   bool all_servers_ = true, all_providers_ = true, all_nodes_ = true;  // read them all, whatever is known

@@ -153,5 +153,40 @@ TEST_F(ConsumersTest, SeeDevicesBelowTheirHosts) {
   EXPECT_EQ(count().servers.at(kServer).amounts.at("VGPU"), 2);
 }
 
+// ---- allocations that go without a word
+
+TEST_F(ConsumersTest, OfADepartedServerCountNothingUntilPlacementNamesThemAgain) {
+  add_host(provider(kA, {{kServer, taken(8)}}));
+  EXPECT_EQ(vcpus_on(kA), 8);
+  cloud_.departed.emplace(kServer, 1);
+  EXPECT_EQ(vcpus_on(kA), 0);
+}
+
+TEST_F(ConsumersTest, AreUnfamiliarAtFirst) {
+  add_host(provider(kA, {{kOrphan, taken(8)}}));
+  EXPECT_TRUE(count().others.at(0).is_familiar);
+  cloud_.unfamiliar.insert(kOrphan);
+  EXPECT_FALSE(count().others.at(0).is_familiar);
+  EXPECT_EQ(vcpus_on(kA), 8) << "they count all the same";
+}
+
+TEST_F(ConsumersTest, MakeAProviderDoubtfulThatAreNotWhereTheirServersAre) {
+  const auto is_doubtful = [&](const Uuid& id) { return doubtful_providers(cloud_).contains(id); };
+  add_host(provider(kA, {{kServer, taken(8)}}));
+  EXPECT_TRUE(is_doubtful(kA)) << "of no server that is known";
+  Server& server = add_server(kServer, kA, 8);
+  EXPECT_FALSE(is_doubtful(kA));
+  server.node = "another";
+  EXPECT_TRUE(is_doubtful(kA));
+  server.node = "n", server.host = "other";
+  EXPECT_TRUE(is_doubtful(kA)) << "it has moved away";
+  server.host = "h";
+  Provider device = provider(kB, {{kServer, taken(0)}});
+  device.root = kA;
+  cloud_.providers.rows[kB] = device;
+  EXPECT_FALSE(is_doubtful(kB)) << "a device is where its host is";
+  EXPECT_EQ(other_consumers(cloud_), std::set<Uuid>());
+}
+
 }  // namespace
 }  // namespace emplace::openstack

@@ -91,12 +91,11 @@ class Cloud:
         self.endpoints.update(wanted.get("endpoints", {}))
         if wanted.get("revoke"):
             self.tokens.clear()
+        # As in Placement, an allocation that goes raises no generation.
         for i in wanted.get("delete", []):
             self.servers[i].update(deleted=True, updated=self.now())
-            self.generations[self.servers[i]["host"]] += 1
         for i, host in wanted.get("move", {}).items():
-            for changed in (self.servers[int(i)]["host"], host):
-                self.generations[changed] += 1
+            self.generations[host] += 1
             self.servers[int(i)].update(host=host, updated=self.now())
         for _ in range(wanted.get("boot", 0)):
             self.boot()

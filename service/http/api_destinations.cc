@@ -127,9 +127,11 @@ Result<Call> read_call(const ApiRoom& room, const std::string& body) {
   if (!rules) return tl::unexpected(rules.error());
   const JsonValue spec = *document->root().find("request_spec");
   const Intent intent = intent_of(spec);
-  call.rules = std::make_shared<const Rules>(rules_for(intent, forces_hosts(spec), **rules));
-  call.reserve &= intent != Intent::kRebuild;
   if (intent != Intent::kRebuild) ask_placement(room, *request);
+  Rules asked = rules_for(intent, forces_hosts(spec), **rules);
+  if (request->vm.allocation_candidates) asked = with_candidates(std::move(asked));
+  call.rules = std::make_shared<const Rules>(std::move(asked));
+  call.reserve &= intent != Intent::kRebuild;
   count_instances(std::move(ids), *request, call.wish);
   call.wish.request = std::make_shared<const PlacementRequest>(*std::move(request));
   return call;

@@ -7,6 +7,7 @@
 #include "service/http/api_route.h"
 #include "service/http/listing.h"
 #include "service/http/metrics.h"
+#include "service/http/nova_request.h"
 #include "service/http/placing.h"
 #include "service/http/project.h"
 
@@ -115,6 +116,11 @@ Result<Order> order_of(const ApiRoom& room, const Exchange& exchange) {
   if (auto startable = check_start(room, *request, *picture); !startable) return tl::unexpected(startable.error());
   auto rules = room.parts.rule_book.find(request->options.profile);
   if (!rules) return tl::unexpected(rules.error());
+  if (request->vm.allocation_candidates && !hears_candidates(**rules)) {
+    return fail(ErrorCode::kInvalid,
+                "allocation_candidates: wanted a profile with the filter \"capacity\", found profile " +
+                    json_text(request->options.profile));
+  }
   auto key = idempotency_key(exchange);
   if (!key) return tl::unexpected(key.error());
   return Order{std::make_shared<const PlacementRequest>(*std::move(request)), *std::move(rules), *std::move(key)};

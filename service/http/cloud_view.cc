@@ -1,26 +1,47 @@
 #include "service/http/cloud_view.h"
 
-#include <algorithm>
+#include "service/core/change.h"
 
 namespace emplace::http {
 namespace {
 
-bool has_hosts(const Picture& picture) {
-  for (std::uint32_t host = 0; host < picture.rows(Table::kHosts); ++host) {
-    if (picture[hosts::alive][host] != 0) return true;
+// The cloud's own hosts are in the picture before their vms, while the first reading is being written.
+bool is_of_cloud(const Picture& picture, std::uint32_t host) {
+  const std::uint32_t cloud = picture.find_code(kCloudSource);
+  return cloud != kNoRow && picture[hosts::source].get(host) == cloud;
+}
+
+// Of the hosts that are asked about.
+struct Known {
+  bool all = true, some = false, cloud = false;
+};
+Known known_of(const Picture& picture, const std::vector<std::string>* named) {
+  Known known;
+  const auto count = [&](std::uint32_t host) {
+    known.some = true;
+    known.cloud |= is_of_cloud(picture, host);
+  };
+  if (!named) {
+    known.all = false;
+    for (std::uint32_t host = 0; host < picture.rows(Table::kHosts); ++host) {
+      if (picture[hosts::alive][host] != 0) count(host);
+    }
+    return known;
   }
-  return false;
+  for (const std::string& name : *named) {
+    const std::uint32_t host = picture.find_host(name);
+    host == kNoRow ? void(known.all = false) : count(host);
+  }
+  return known;
 }
 
 }  // namespace
 
 Result<std::string> unread_cloud(const std::optional<CloudView>& cloud, const Picture& picture, AskedHosts asked) {
   if (!cloud || cloud->read_at_us != 0) return std::string();
-  const auto is_known = [&](const std::string& name) { return picture.find_host(name) != kNoRow; };
-  const auto* const named = asked.named;
-  if (named && std::ranges::all_of(*named, is_known)) return std::string();
-  const bool some_known = named ? std::ranges::any_of(*named, is_known) : has_hosts(picture);
-  if (some_known && !(named && asked.must_be_known)) {
+  const Known known = known_of(picture, asked.named);
+  if (known.all && !known.cloud) return std::string();
+  if (known.some && !known.cloud && !(asked.named && asked.must_be_known)) {
     return "hosts of the cloud are not among the candidates, since it was never read: " + cloud->missing;
   }
   return fail(ErrorCode::kUnavailable,

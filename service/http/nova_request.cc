@@ -5,13 +5,14 @@
 #include <optional>
 #include <string>
 
+#include "service/core/built_in_rules.h"
 #include "service/core/request_json.h"
 
 namespace emplace::http {
 namespace {
 
 constexpr std::string_view kSpec = "request_spec";
-constexpr std::string_view kNovaPlugin = "nova";
+constexpr std::string_view kNovaPlugin = "nova", kCapacity = "capacity";
 constexpr std::array<std::string_view, 3> kAskedOnRebuild{"AggregateImagePropertiesIsolation", "ImagePropertiesFilter",
                                                           "IsolatedHostsFilter"};
 constexpr std::array<std::string_view, 4> kNotAskedOfForced{"state", "zone", "group", "spread"};
@@ -96,6 +97,18 @@ bool forces_hosts(JsonValue spec) {
 Rules rules_for(Intent intent, bool forces_hosts, const Rules& rules) {
   if (intent == Intent::kRebuild) return rules_for_rebuild(rules);
   return intent == Intent::kCreate && forces_hosts ? rules_for_forced(rules) : rules;
+}
+
+bool hears_candidates(const Rules& rules) {
+  return std::ranges::any_of(rules.filters, [](const auto& filter) { return filter->traits().id == kCapacity; });
+}
+
+Rules with_candidates(Rules rules) {
+  if (hears_candidates(rules)) return rules;
+  for (auto& filter : built_in_filters()) {
+    if (filter->traits().id == kCapacity) rules.filters.insert(rules.filters.begin(), std::move(filter));
+  }
+  return rules;
 }
 
 }  // namespace emplace::http

@@ -28,4 +28,9 @@ Result<PlacementRequest> request_of_spec(JsonValue spec, std::string_view path);
 Rules rules_for(Intent intent, bool forces_hosts, const Rules& rules);
 bool forces_hosts(JsonValue spec);
 
+// The filter that hears Placement's allocation candidates, among these rules.
+bool hears_candidates(const Rules& rules);
+// These rules and, where they lack it, that filter: profiles that were made of a nova.conf leave Placement's part to it.
+Rules with_candidates(Rules rules);
+
 }  // namespace emplace::http

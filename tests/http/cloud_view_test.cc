@@ -42,6 +42,18 @@ TEST(UnreadCloud, MattersOnlyForHostsThatAreAskedAbout) {
   EXPECT_FALSE(asked({"cmp0", "cmp1"}, false));
 }
 
+TEST(UnreadCloud, IsNotKnownByItsHostsThatAreBeingWritten) {
+  HostRow written = host("cmp0");
+  written.source = kCloudSource;
+  const Cluster cluster({host("a"), written});
+  const auto asked = [&](const Names& names) { return unread_cloud(kUnread, cluster.picture(), {&names}); };
+
+  EXPECT_FALSE(unread_cloud(kUnread, cluster.picture(), {}));
+  EXPECT_FALSE(asked({"cmp0"}));
+  EXPECT_FALSE(asked({"a", "cmp0"}));
+  EXPECT_EQ(asked({"a"}).value(), "");
+}
+
 TEST(UnreadCloud, IsNoneWithoutACloudOrOnceItWasRead) {
   EXPECT_EQ(unread_cloud(std::nullopt, Cluster().picture(), {}).value(), "");
   EXPECT_EQ(unread_cloud(kRead, Cluster().picture(), {}).value(), "");

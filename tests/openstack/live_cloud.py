@@ -4,6 +4,7 @@ nova-scheduler configured and started again with the filter and weigher of clien
 RUN of a test bed that is up already is used as it is and left up; else one is brought up, and down again.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -161,13 +162,21 @@ class Cloud:
 class Bed:
     """A cloud and an emplaced that reads it, every two seconds or as seldom as wanted, always at the same address."""
 
-    def __init__(self, build, cloud, sync_s=2):
-        self.cloud = cloud
-        self.service = Service(build, config=CONFIG.format(**os.environ).replace("sync_s = 2", f"sync_s = {sync_s}"))
+    def __init__(self, build, cloud, sync_s=2, more="", database=True):
+        """`more`: of [openstack]; `database`: Nova's databases are read, too."""
+        self.build, self.cloud = build, cloud
+        urls = [url for url in re.findall(r"^connection = (.*)$", cloud.plain, re.MULTILINE) if database]
+        config = CONFIG.format(**os.environ).replace("sync_s = 2", f"sync_s = {sync_s}")
+        self.service = Service(build, config=f"{config}nova_database = {json.dumps(urls)}\n{more}\n{self.imported(build)}")
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         config = pathlib.Path(self.service.config)
         config.write_text(config.read_text().replace('"127.0.0.1:0"', f'"127.0.0.1:{port}"'))
+
+    def imported(self, build):
+        """Nova's own filters and weighers as the profile nova."""
+        command = [os.path.join(build, "bin/emplace"), "config", "import", self.cloud.conf]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def __enter__(self):
         self.service.__enter__()

@@ -107,6 +107,18 @@ class Selections(Destinations):
         self.assertEqual(names(self.ask(spec(force_hosts=["h1"]), hosts=["h3"])), [])
         self.assertEqual(names(self.ask(spec(ignore_hosts=["h0"]), alternates=0, profile="load")), [["h1"]])
 
+    def test_keep_to_the_group_of_the_spec_by_the_default_profile(self):
+        self.load(8, 8, 8)
+        ask = lambda policy, **more: self.ask(spec(instance_group=group(policy, **more)), reserve=False)
+        for at in ("h0", "h1", "h2"):
+            apart = ask("anti-affinity", at=[at])
+            self.assertEqual(sorted(names(apart)[0]), sorted({"h0", "h1", "h2"} - {at}))
+            self.assertEqual(apart.json["not_considered"], [])
+            self.assertEqual(names(ask("affinity", at=[at])), [[at]])
+        batch = lambda policy: names(self.ask(spec(instance_group=group(policy, IDS[1:4])), instance_uuids=IDS[1:4], alternates=0, reserve=False))
+        self.assertEqual(len({first for first, in batch("anti-affinity")}), 3)
+        self.assertEqual(len({first for first, in batch("affinity")}), 1)
+
     def test_name_what_no_rule_read(self):
         self.load(64)
         answer = self.ask(spec(novelty_of_a_later_release=["n1"]))

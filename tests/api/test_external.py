@@ -146,6 +146,14 @@ class Order(External):
         self.assertEqual(self.ask({**forced, "spec": spec(availability_zone="z2")}).json["hosts"], [])
         self.assertEqual(self.ask({**forced, "spec": spec(vcpus=9, force_hosts=["h0"])}).json["hosts"], [], "Placement is asked")
 
+    def test_keeps_to_the_group_of_the_spec(self):
+        self.load(hosts(3))
+        group = lambda policy: {"nova_object.data": {"uuid": ID.format(9), "policy": policy, "policies": [policy], "_rules": {},
+                                                     "members": [], "hosts": ["h1"]}}
+        ask = lambda policy: self.order(spec=spec(instance_group=group(policy)), hosts=named("h0", "h1", "h2"))
+        self.assertEqual(sorted(ask("anti-affinity")), ["h0", "h2"])
+        self.assertEqual(ask("affinity"), ["h1"])
+
     def test_is_a_subset_without_repetitions_and_empty_only_when_all_are_refused(self):
         rng = random.Random(20)
         for case in range(30):

@@ -231,6 +231,7 @@ class Doctor(WithFiles):
         for about, text in (
             ("[filter_scheduler] enabled_filters: VmwareFilter", "warning none of Nova's own filters"),
             ("[filter_scheduler] weight_classes: nova.scheduler.weights.bcpc.BcpcWeigher", "warning none of Nova's own weighers"),
+            ("[filter_scheduler]", "note Nova's APIs do not tell what these need, so they judge no host that [openstack] reads"),
             ("[DEFAULT] service_down_time", "note 60 is not above report_interval 100: Nova takes 2.5 times that, 250"),
         ):
             self.assertIn(text, findings[about][0])

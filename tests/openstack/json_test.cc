@@ -198,16 +198,18 @@ TEST(ServerGroups, AreLeftOutAloneWhereNobodyKnowsTheirPolicy) {
     {"id":"00000000-0000-4000-8000-000000000002","policy":"legacy","members":[]},
     {"id":"00000000-0000-4000-8000-000000000003","policy":"affinity","members":["x"]},
     {"id":"00000000-0000-4000-8000-000000000004","policy":"affinity","members":[null]},
-    {"id":"00000000-0000-4000-8000-000000000005","policy":"affinity","members":[]}, 7]})");
+    {"id":"00000000-0000-4000-8000-000000000005","policy":"affinity","members":[]}, 7,
+    {"id":"00000000-0000-4000-8000-000000000006","policy":"close-to-the-lift","members":[]}]})");
 
   ASSERT_TRUE(page) << page.error().message;
   ASSERT_EQ(page->rows.size(), 1u);
-  EXPECT_EQ(page->listed, 6u);
-  ASSERT_EQ(page->notes.size(), 5u);
+  EXPECT_EQ(page->listed, 7u);
+  ASSERT_EQ(page->notes.size(), 6u);
   EXPECT_NE(
       page->notes[0].find("server_groups[0].policy: wanted a value, found none, in 00000000-0000-4000-8000-0000000"),
       std::string::npos);
   EXPECT_NE(page->notes[1].find(R"(found "legacy")"), std::string::npos);
+  EXPECT_NE(page->notes[5].find(R"(found "close-to-the-lift")"), std::string::npos);
 }
 
 TEST(Rows, AreLeftOutAloneInEveryTable) {

@@ -85,6 +85,21 @@ TEST(HostRows, HaveWhatPlacementSays) {
   EXPECT_EQ(state_of(host, "service"), "");
 }
 
+TEST(HostRows, SayWhatNovasApisDoNotTell) {
+  Cloud cloud = small_cloud();
+  const auto is_unread = [&](const std::string& attribute) {
+    return state_of(only_host(cloud), "unread").find('"' + attribute + '"') != std::string::npos;
+  };
+  for (const char* attribute :
+       {"supported_instances", "numa_topology", "pci_stats", "metrics", "failed_builds", "cell_uuid", "stats"}) {
+    EXPECT_TRUE(is_unread(attribute)) << attribute;
+  }
+  EXPECT_FALSE(is_unread("cpu_info"));
+
+  cloud.hypervisors.rows[0].cpu_info.clear();  // as from microversion 2.88 on
+  EXPECT_TRUE(is_unread("cpu_info"));
+}
+
 TEST(HostRows, AreNamedAfterTheirNodeWhereAServiceHasSeveral) {
   Cloud cloud = small_cloud();
   cloud.hypervisors.rows.push_back({id_of(2), "n2", "c1"});

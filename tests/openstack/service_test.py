@@ -1,10 +1,12 @@
 """The real emplaced against fake_cloud.py: its picture follows Nova and Placement, the brake holds, Keystone's users get in by
 their roles, an operator is told what is wrong, and no secret is in the log.
 
-usage: service_test.py BUILD_DIRECTORY [--away SECONDS]             Keystone and Placement stay away that long (0)
-       service_test.py BUILD_DIRECTORY --figures [HOSTS SERVERS]    CPU seconds of the first and of later syncs
+usage: service_test.py BUILD_DIRECTORY [--away SECONDS] [SECTION...]    all sections, or these; Keystone and Placement stay away
+                                                                        that long (0)
+       service_test.py BUILD_DIRECTORY --figures [HOSTS SERVERS]        CPU seconds of the first and of later syncs
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -292,6 +294,8 @@ def old_picture(clouds):
     vm = {"name": "late", "vcpus": 1, "memory_mib": 1, "disk_gib": 0}
     placed = clouds.service.call("POST", "/v1/placements", {"vm": vm})
     assert placed["stale"] is True and placed["age_s"] > 0 and placed["ranking"], placed
+    selected = clouds.service.call("POST", *questions()[1])
+    assert selected["decision"]["stale"] is True and selected["selections"], selected
     judged = clouds.service.call("POST", "/v1/filter", {"vm": vm, "hosts": ["n1"]})
     assert judged["stale"] is True and judged["passed"] == ["n1"], judged
     assert clouds.ready()["ready"] is True, clouds.ready()
@@ -381,8 +385,8 @@ def questions():
 
 def is_not_empty(clouds, table):
     """One of the tables that hosts are made of was never read: there is no answer, and who asks is told of the table."""
-    ready = clouds.ready()
-    assert ready["ready"] is False and any(f"openstack.{table}: last read never" in one for one in ready["reasons"]), (table, ready)
+    status, ready = clouds.service.ask("GET", "/readyz")
+    assert status == 503 and any(f"openstack.{table}: last read never" in one for one in ready["reasons"]), (table, ready)
     for path, body in questions():
         status, answer = clouds.service.ask("POST", path, body)
         assert status == 503 and answer["code"] == "emplace.cloud.unread" and f"openstack.{table}" in answer["detail"], (path, answer)
@@ -403,22 +407,28 @@ def other_hosts(clouds, table):
     assert clouds.service.ask("POST", "/v1/placements", {"vm": {**vm, "only_hosts": ["n1"]}})[0] == 503
 
 
+# The table that is missing, what the cloud does, and what it is told by.
+NEVER = (("servers", {"fail": {"/compute/v2.1/servers": 500}}, "500"), ("providers", {"fail": {"/placement": 403}}, "403"),
+         ("hypervisors", {"fail": {"/compute/v2.1/os-hypervisors": 403}}, "403"),
+         ("servers", {"hang": ["/compute/v2.1/servers"]}, "no whole answer within"),
+         ("servers", {"hang": ["/identity"]}, "no whole answer within"), ("servers", {"fail": {"/identity": 503}}, "503"))
+
+
 def never_read(build):
-    for table, prefix, status in (("servers", "/compute/v2.1/servers", 500), ("providers", "/placement", 403),
-                                  ("hypervisors", "/compute/v2.1/os-hypervisors", 403), ("servers", "/identity", 503)):
+    for table, fault, word in NEVER:
         clouds = Clouds(build, 4, 8)
-        clouds.set(fail={prefix: status})
+        clouds.set(**fault)
         with clouds.service as service:
             service.wait_for(f"a reason that names {table}",
-                             lambda: any(f"openstack.{table}" in one and str(status) in one for one in clouds.ready()["reasons"]))
+                             lambda: any(f"openstack.{table}" in one and word in one for one in clouds.ready()["reasons"]))
             is_not_empty(clouds, table)
-            if prefix == "/identity":
+            if word == "503":
                 other_hosts(clouds, table)
-            clouds.set(fail={})
+            clouds.set(fail={}, hang=[])
             service.wait_for("hosts and vms", lambda: clouds.ready()["ready"], timeout=180)
             seen = [name for name in clouds.vms() if name.startswith("vm-")]  # besides what other_hosts() reserved
             assert len(seen) == 8 and len([one for one in clouds.hosts() if one != "own"]) == 4
-        print(f"ok never_read {prefix} {status}", flush=True)
+        print(f"ok never_read {fault}", flush=True)
 
 
 def forbidden_groups(build):
@@ -432,7 +442,97 @@ def forbidden_groups(build):
         placed = service.call("POST", "/v1/placements", {"vm": vm})
         assert placed["ranking"] and any(one["plugin"] == "group" for one in placed["degraded"]), placed
         assert "vm.group" in placed["not_considered"], placed
-    print("ok forbidden_groups", flush=True)
+        assert {host["used"]["vcpus"] for host in clouds.hosts().values()} == {4}, clouds.hosts()
+
+
+def odd_group(number, policy, members):
+    return {"id": fake_cloud.uuid(6, number), "name": "odd", "policy": policy, "rules": {}, "metadata": {}, "project_id": "p1",
+            "user_id": "u1", "members": [fake_cloud.server_id(i) for i in members]}
+
+
+def odd_groups_later(build):
+    """Groups that nobody understands come up while it runs, and it starts again on what it had: they alone are missing."""
+    clouds = Clouds(build, 4, 8)
+    with clouds.service as service:
+        service.wait_for("hosts and vms", lambda: clouds.ready()["ready"] and len(clouds.vms()) == 8)
+        clouds.set(extra={"server_groups": [odd_group(7, None, [4]), odd_group(8, "legacy", [5]), odd_group(9, "close-to-the-lift", [6]),
+                                            odd_group(10, "anti-affinity", [7])]}, boot=1)
+        service.wait_for("the good one among them", lambda: clouds.vms()["vm-7"]["group"] == fake_cloud.uuid(6, 10))
+        for fresh in (False, True):
+            if fresh:
+                service.stop()
+                clouds.set(boot=2)
+                service.start()
+            service.wait_for("Nova's news", lambda: len(clouds.vms()) == len(clouds.cloud.servers))
+            service.wait_for("a new picture", lambda: not clouds.ready()["warnings"])
+            groups = {group["name"] for group in service.call("GET", "/v1/groups")["groups"]}
+            assert groups == {fake_cloud.uuid(6, 1), fake_cloud.uuid(6, 10)}, groups
+            assert [clouds.vms()[f"vm-{i}"]["group"] for i in range(4, 8)] == [None, None, None, fake_cloud.uuid(6, 10)], clouds.vms()
+            placed = service.call("POST", "/v1/placements", {"vm": {"name": "a", "vcpus": 1, "memory_mib": 1, "disk_gib": 0}})
+            assert placed["stale"] is False and placed["degraded"] == [], placed
+            odd = service.logged("event=openstack_odd")
+            assert all(any(word in line for line in odd) for word in ("found none, in " + fake_cloud.uuid(6, 7), "legacy", "close-to-the-lift"))
+
+
+# What a RequestSpec asks for, and the filter of Nova's that cannot tell from what Nova's APIs say.
+UNREAD = (({"image": {"nova_object.data": {"properties": {"nova_object.data": {"hw_architecture": "x86_64", "img_hv_type": "kvm",
+                                                                               "hw_vm_mode": "hvm"}}}}}, "ImagePropertiesFilter"),
+          ({"numa_topology": {"nova_object.data": {"cells": [{"nova_object.data": {
+              "id": 0, "cpuset": [0, 1], "pcpuset": [], "memory": 1024, "cpu_policy": None}}]}}}, "NUMATopologyFilter"),
+          ({"pci_requests": {"nova_object.data": {"requests": [{"nova_object.data": {
+              "count": 1, "spec": [{"vendor_id": "8086"}]}}]}}}, "PciPassthroughFilter"))
+
+
+def unread_attributes(build):
+    """What Nova's APIs do not tell of a host refuses none: the rule is left out, and the answer says so."""
+    clouds = Clouds(build, 4, 8)
+    with clouds.service as service:
+        service.wait_for("hosts and vms", lambda: clouds.ready()["ready"] and len(clouds.vms()) == 8)
+        filters = ["ComputeFilter", "ComputeCapabilitiesFilter", *(filter for _, filter in UNREAD)]
+        service.call("PUT", "/v1/profiles/nova", {"method": "nova", "filters": filters, "weighers": [{"id": "RAMWeigher"}]})
+        names = [f"n{i}" for i in range(4)]
+        flavor = {"nova_object.data": {"vcpus": 2, "memory_mb": 1024, "root_gb": 1}}
+        for wish, rule in UNREAD:
+            spec = {"nova_object.data": {"instance_uuid": fake_cloud.server_id(900), "flavor": flavor, **wish}}
+            selected = service.call("POST", "/v1/select_destinations", {"request_spec": spec, "profile": "nova", "reserve": False})
+            assert selected["selections"] and [one["plugin"] for one in selected["degraded"]] == [rule], (rule, selected)
+            judged = service.call("POST", "/v1/filter", {"request_spec": spec, "hosts": names, "profile": "nova"})
+            assert judged["passed"] == names and [one["plugin"] for one in judged["degraded"]] == [rule], (rule, judged)
+            body = {"spec": spec, "hosts": [{"host": name, "hypervisor_hostname": name} for name in names], "pipeline": "nova"}
+            assert sorted(service.call("POST", "/compat/nova/external", body)["hosts"]) == names, rule
+
+
+def renamed_host(build):
+    """A host was renamed, and its old node is still listed: it is found by its name, and what is left over is told."""
+    clouds = Clouds(build, 4, 8)
+    old = {"id": fake_cloud.uuid(1, 99), "hypervisor_hostname": "n1.old", "hypervisor_type": "QEMU", "hypervisor_version": 1,
+           "host_ip": "10.0.0.1", "state": "up", "status": "enabled", "service": {"host": "n1", "id": "s", "disabled_reason": None}}
+    clouds.set(extra={"hypervisors": [old]})
+    with clouds.service as service:
+        service.wait_for("hosts and vms", lambda: clouds.ready()["ready"] and len(clouds.vms()) == 8)
+        hosts = clouds.hosts()
+        assert sorted(hosts) == ["n0", "n1", "n1/n1.old", "n2", "n3"] and hosts["n1/n1.old"]["state"] == "down", hosts
+        assert (hosts["n1"]["state"], hosts["n1"]["vm_count"]) == ("enabled", 2), hosts["n1"]
+        assert clouds.warned("host n1/n1.old: leftover_node: node n1.old of n1"), clouds.ready()
+        assert service.logged("leftover_node"), "no line of the log"
+        found, failed = clouds.doctor()
+        assert "leftover_node" in failed and "n1.old" in found["leftover_node"], found
+        flavor = {"nova_object.data": {"vcpus": 2, "memory_mb": 1024, "root_gb": 1}}
+        spec = {"nova_object.data": {"instance_uuid": fake_cloud.server_id(900), "flavor": flavor}}
+        full = {"nova_object.data": {"instance_uuid": fake_cloud.server_id(900),
+                                     "flavor": {"nova_object.data": {"vcpus": 2, "memory_mb": 1024, "root_gb": 1_000_000}}}}
+        for asked, passed in ((spec, ["n1"]), (full, [])):
+            judged = service.call("POST", "/v1/filter", {"request_spec": asked, "hosts": ["n1"], "unknown_hosts": "pass"})
+            assert judged["passed"] == passed and judged["degraded"] == [], judged
+            for node in ("n1", "n1.example.com"):
+                body = {"spec": asked, "hosts": [{"host": "n1", "hypervisor_hostname": node}]}
+                assert service.call("POST", "/compat/nova/external", body)["hosts"] == passed, (node, passed)
+        vm = f"/v1/vms/{fake_cloud.server_id(0)}:migrate"
+        status, refused = service.ask("POST", vm, {"host": "n1/n1.old"})
+        assert status == 409 and "several nodes" in refused["detail"], refused
+        status, moving = service.ask("POST", f"/v1/vms/{fake_cloud.server_id(1)}:migrate", {"host": "n2"})
+        assert status == 202 and moving["from"] == "n1", moving
+        service.wait_for("the move", lambda: clouds.vms()["vm-1"]["host"] == "n2")
 
 
 # ---- figures
@@ -465,19 +565,31 @@ def figures(build, hosts, servers):
         print(f"a sync with 200 changes: {cpu_s(service.process.pid) - before:.3f} s of CPU")
 
 
+# In this order on one cloud; what comes after the first may be left out.
+STEPS = (picture, tokens, changes, claims, brake, placement_forgets, placement_away, expired_tokens, keystone_away, destinations, candidates,
+         wrong_password, restart_with_a_hanging_cloud, old_picture, no_secret, configuration, clouds_yaml)
+# Each on clouds of its own.
+ALONE = (never_read, forbidden_groups, odd_groups_later, unread_attributes, renamed_host)
+
+
 def main():
-    build = os.path.abspath(sys.argv[1])
     if "--figures" in sys.argv:
-        return figures(build, *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
-    away_s = float(sys.argv[3]) if sys.argv[2:3] == ["--away"] else 0
-    clouds = Clouds(build, 10, 40, away_s=away_s)
-    with clouds.service:
-        for step in (picture, tokens, changes, claims, brake, placement_forgets, placement_away, expired_tokens, keystone_away,
-                     destinations, candidates, wrong_password, restart_with_a_hanging_cloud, old_picture, no_secret, configuration, clouds_yaml):
-            step(clouds)
-            print(f"ok {step.__name__}", flush=True)
-    never_read(build)
-    forbidden_groups(build)
+        return figures(os.path.abspath(sys.argv[1]), *([int(text) for text in sys.argv[3:5]] or (1000, 15000)))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=os.path.abspath)
+    parser.add_argument("--away", type=float, default=0)
+    parser.add_argument("sections", nargs="*", choices=[*(one.__name__ for one in STEPS + ALONE), []])
+    chosen = parser.parse_args()
+    steps, alone = ([one for one in all_of if not chosen.sections or one.__name__ in chosen.sections] for all_of in (STEPS, ALONE))
+    if steps:
+        clouds = Clouds(chosen.build, 10, 40, away_s=chosen.away)
+        with clouds.service:
+            for step in dict.fromkeys([picture, *steps]):
+                step(clouds)
+                print(f"ok {step.__name__}", flush=True)
+    for one in alone:
+        one(chosen.build)
+        print(f"ok {one.__name__}", flush=True)
 
 
 if __name__ == "__main__":

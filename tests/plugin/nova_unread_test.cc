@@ -69,6 +69,18 @@ TEST(NovaUnread, IsNotJudged) {
   }
 }
 
+TEST(NovaUnread, IsNotJudgedByADefaultArchitecture) {
+  const Loaded arm("nova", R"({"filter_scheduler":{"image_properties_default_architecture":"aarch64"}})",
+                   asking::settings(EMPLACE_BUILT_PLUGINS));
+  const Asked asked(unread_hosts(), from_nova(R"("image":null)"));
+
+  const Screened screened = screen(rules_with(arm, "ImagePropertiesFilter"), *asked.query);
+
+  EXPECT_TRUE(screened.kept.has(0) && !screened.kept.has(1) && screened.kept.has(2));
+  ASSERT_EQ(screened.unjudged.size(), 1u);
+  EXPECT_EQ(screened.unjudged[0].hosts, 2u);
+}
+
 TEST(NovaUnread, DoesNotHideWhatIsKnown) {
   const Asked asked(unread_hosts(), from_nova(kWantsCapability));
 

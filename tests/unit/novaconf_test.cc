@@ -216,6 +216,10 @@ TEST(Import, NamesTheRulesThatLackDataOfHostsReadFromNovasApis) {
                                   "weight_classes = nova.scheduler.weights.pci.PCIWeigher\n");
 
   EXPECT_EQ(lines(import.findings), Texts{kBlindNote + "NUMATopologyFilter (numa_topology), PCIWeigher (pci_stats)"});
+  const Texts defaults = lines(import_of("[metrics]\nrequired = true\n").findings);
+  ASSERT_EQ(defaults.size(), 1u);
+  EXPECT_TRUE(defaults[0].starts_with(kBlindNote + "ComputeCapabilitiesFilter (stats), ImagePropertiesFilter (supported_instances), "))
+      << defaults[0];
   EXPECT_TRUE(import_of("[filter_scheduler]\nenabled_filters = ComputeFilter\n"
                         "weight_classes = nova.scheduler.weights.ram.RAMWeigher\n")
                   .findings.empty());

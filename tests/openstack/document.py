@@ -1,6 +1,7 @@
 """docs/openstack.md as something that can be run and checked: its blocks by kind, its messages beside the sources that say them.
 
-usage: document.py        prints each message that no source says; exits with 1 when there is one
+usage: document.py        prints each message that no source says, and each table of the cloud that is not named, or named otherwise;
+                          exits with 1 when there is one
 """
 
 import pathlib
@@ -9,9 +10,10 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/openstack.md"
+DOCTOR = ROOT / "tests/cli/doctor_test.cc"
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SOURCES = ("service/openstack/*.cc", "service/openstack/*.h", "service/clouds.cc", "service/observe/mirror.cc", "service/http/api_filter.cc",
-           "service/http/api_operations.cc", "service/http/auth.cc", "service/http/cloud_view.cc", "clients/nova/emplace_nova/*.py")
+SOURCES = ("service/openstack/*.cc", "service/openstack/*.h", "service/clouds.cc", "service/states.cc", "service/observe/mirror.cc", "service/http/api_filter.cc",
+           "service/http/api_operations.cc", "service/http/auth.cc", "service/http/cloud_view.cc", "cli/doctor.cc", "clients/nova/emplace_nova/*.py")
 # Said by Python, Qt and Nova, or put together from a number; tests show them (test_client.py, test_client_tls.py, web_test.cc).
 OTHERS = {"answered 403", "Connection refused", "certificate verify failed", "No such file or directory", "status 401", "status 403"}
 
@@ -46,11 +48,21 @@ def said():
     return re.sub(r'"\s*\n\s*"', "", text)
 
 
+def wrong_tables():
+    """Tables of the cloud: this document has them all, and neither it nor the test of doctor has others."""
+    tables = set(re.findall(r'"(\w+)"', re.search(r"kNames = \{([^}]+)\}", (ROOT / "service/openstack/sync.cc").read_text())[1]))
+    named = set(re.findall(r"`openstack\.(\w+)`", DOCUMENT.read_text()))
+    yield from (f"{DOCUMENT.name}: does not name the table openstack.{one}" for one in sorted(tables - named))
+    for place, names in ((DOCUMENT, named), (DOCTOR, set(re.findall(r"openstack\.(\w+)", DOCTOR.read_text())))):
+        yield from (f"{place.name}: there is no table openstack.{one}" for one in sorted(names - tables))
+
+
 def main():
     sources = said()
-    unsaid = [piece for piece in messages() if piece not in OTHERS and piece not in sources]
-    print("\n".join(f"{DOCUMENT.name}: no source says {piece!r}" for piece in unsaid) or "the messages are those of the sources")
-    return 1 if unsaid or not list(messages()) else 0
+    wrong = [f"{DOCUMENT.name}: no source says {piece!r}" for piece in messages() if piece not in OTHERS and piece not in sources]
+    wrong += wrong_tables()
+    print("\n".join(wrong) or "the messages and tables are those of the sources")
+    return 1 if wrong or not list(messages()) else 0
 
 
 if __name__ == "__main__":

@@ -431,6 +431,25 @@ def never_read(build):
         print(f"ok never_read {fault}", flush=True)
 
 
+def first_picture(build):
+    """Hosts are there with all their vms or not at all: from the first answer on what has no room has none."""
+    clouds = Clouds(build, 100, 4000)
+    vm = {"name": "a", "vcpus": 1, "memory_mib": 1, "disk_gib": 1500}  # fits every host as long as it is empty
+    answers = set()
+
+    def answered():
+        status, answer = clouds.service.ask("POST", "/v1/placements", {"vm": vm})
+        answers.add((status, answer["code"] if status == 503 else bool(answer["ranking"])))
+        named_status, named = clouds.service.ask("POST", "/v1/filter", {"vm": vm, "hosts": ["n1"], "unknown_hosts": "pass"})
+        answers.add((named_status, named["code"] if named_status == 503 else bool(named["passed"])))
+        return clouds.ready()["ready"]
+
+    with clouds.service as service:
+        service.wait_for("hosts and vms", answered, timeout=180)
+        answered()
+    assert answers == {(503, "emplace.cloud.unread"), (200, False)}, answers
+
+
 def forbidden_groups(build):
     """The rules that need server groups do without them, and say so."""
     clouds = Clouds(build, 4, 8)
@@ -569,7 +588,7 @@ def figures(build, hosts, servers):
 STEPS = (picture, tokens, changes, claims, brake, placement_forgets, placement_away, expired_tokens, keystone_away, destinations, candidates,
          wrong_password, restart_with_a_hanging_cloud, old_picture, no_secret, configuration, clouds_yaml)
 # Each on clouds of its own.
-ALONE = (never_read, forbidden_groups, odd_groups_later, unread_attributes, renamed_host)
+ALONE = (never_read, first_picture, forbidden_groups, odd_groups_later, unread_attributes, renamed_host)
 
 
 def main():

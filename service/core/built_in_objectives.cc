@@ -6,6 +6,7 @@
 #include "service/core/cells.h"
 #include "service/core/clones.h"
 #include "service/core/numbers.h"
+#include "service/core/resource_classes.h"
 
 namespace emplace {
 namespace {
@@ -47,10 +48,22 @@ struct Resource {
   double wanted;
 };
 
-std::array<Resource, 3> resources_of(const VmRequest& vm) {
-  return {{{hosts::vcpus_capacity, hosts::vcpus_free, vm.vcpus},
-           {hosts::memory_capacity_mib, hosts::memory_free_mib, vm.memory_mib},
-           {hosts::disk_capacity_gib, hosts::disk_free_gib, vm.disk_gib}}};
+// Classes that the vm names stand in the place of its amounts. Dedicated cores are VCPU where hosts have no PCPU; of the
+// hosts that the filter of capacity keeps all have it, or none.
+std::array<Resource, 3> resources_of(const Query& query, Rows hosts) {
+  const VmRequest& vm = query.vm;
+  double vcpus = vm.vcpus, memory_mib = vm.memory_mib, disk_gib = vm.disk_gib;
+  const auto take = [&](std::string_view name, double& amount) {
+    const auto named = vm.resources.find(name);
+    if (named != vm.resources.end()) amount = named->second;
+  };
+  const bool is_dedicated = vm.resources.contains("PCPU") && !hosts.empty();
+  if (!is_dedicated || has_resource(query.picture, hosts.front(), "PCPU")) take("VCPU", vcpus);
+  take("MEMORY_MB", memory_mib);
+  take("DISK_GB", disk_gib);
+  return {{{hosts::vcpus_capacity, hosts::vcpus_free, vcpus},
+           {hosts::memory_capacity_mib, hosts::memory_free_mib, memory_mib},
+           {hosts::disk_capacity_gib, hosts::disk_free_gib, disk_gib}}};
 }
 
 class BuiltInObjective : public Objective {
@@ -93,7 +106,7 @@ class LoadObjective final : public BuiltInObjective {
     Lanes capacity, free;
     for_each_block(hosts.size(), [&](std::size_t first, std::size_t count) {
       const Rows block = hosts.subspan(first, count);
-      for (const Resource& resource : resources_of(query.vm)) {
+      for (const Resource& resource : resources_of(query, hosts)) {
         gather(query.picture, resource.capacity, block, capacity.data(), &costs.quality[first]);
         gather(query.picture, resource.free, block, free.data(), &costs.quality[first]);
         raise_to_load(capacity, free, resource.wanted, &costs.values[first], count);
@@ -170,7 +183,7 @@ class StrandingObjective final : public BuiltInObjective {
     for_each_block(hosts.size(), [&](std::size_t first, std::size_t count) {
       const Rows block = hosts.subspan(first, count);
       start(shares);
-      for (const Resource& resource : resources_of(query.vm)) {
+      for (const Resource& resource : resources_of(query, hosts)) {
         gather(query.picture, resource.capacity, block, capacity.data(), &costs.quality[first]);
         gather(query.picture, resource.free, block, free.data(), &costs.quality[first]);
         add_free_share(capacity, free, resource.wanted, shares);
@@ -305,7 +318,7 @@ class GroupFitObjective final : public BuiltInObjective {
   static Amounts missing_room(const Query& query, Rows hosts, std::vector<Quality>& quality) {
     Amounts room(hosts.size(), kMostVms);
     Amounts free(hosts.size());
-    for (const Resource& resource : resources_of(query.vm)) {
+    for (const Resource& resource : resources_of(query, hosts)) {
       if (resource.wanted <= 0) continue;
       gather(query.picture, resource.free, hosts, free.data(), quality.data());
       for (std::size_t i = 0; i < hosts.size(); ++i) room[i] = std::min(room[i], std::floor(free[i] / resource.wanted));

@@ -242,6 +242,19 @@ TEST(ResourceClasses, TakeDedicatedCoresOfVcpuOnlyWhereNoHostHasPcpu) {
   EXPECT_EQ(kept_by("capacity", both, pinned("65")).hosts, Names{});
 }
 
+TEST(ResourceClasses, CountInCostsToo) {
+  Cluster cluster({cloud_host("a", {{"VCPU", {8}}})}), dedicating({cloud_host("a", {{"VCPU", {8}}, {"PCPU", {8}}})});
+  const auto load_of = [](Cluster& of, const VmRequest& vm) {
+    for (const auto& one : built_in_objectives()) {
+      if (one->traits().id == "resource.load") return one->evaluate(of.query(vm), std::vector<std::uint32_t>{0})->values.at(0);
+    }
+    return -1.0;
+  };
+  EXPECT_EQ(load_of(cluster, asked(R"("resources:VCPU":"4")", "", "200")), 50);
+  EXPECT_EQ(load_of(cluster, pinned("4")), 50) << "of VCPU, where there is no PCPU";
+  EXPECT_LT(load_of(dedicating, pinned("4")), 5) << "only memory and disk";
+}
+
 TEST(AllocationCandidates, AreTheOnlyHostsOfTheCloud) {
   HostRow in = cloud_host("in", {{"VCPU", {64}}}), out = in, ours = in, full = in;
   out.name = "out", ours.name = "ours", full.name = "full";

@@ -255,7 +255,7 @@ void add_blind(Import& import) {
   }
   if (blind.empty()) return;
   import.findings.push_back(
-      {Level::kNote, "[filter_scheduler]",
+      {Level::kWarning, "[filter_scheduler]",
        fmt::format("Nova's APIs do not tell what these need, so they judge no host that [openstack] reads, and answers say so"
                    " in `degraded`, unless `nova_database` of [openstack] or PUT /v1/hosts/NAME/nova-state tells: {}", blind)});
 }

@@ -207,7 +207,7 @@ TEST(Import, HasOnlyWhatDiffersFromNovasDefaults) {
       R"("metrics":{"required":false}})");
 }
 
-const std::string kBlindNote = "note [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
+const std::string kBlindNote = "warning [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
                                "[openstack] reads, and answers say so in `degraded`, unless `nova_database` of [openstack] "
                                "or PUT /v1/hosts/NAME/nova-state tells: ";
 

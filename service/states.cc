@@ -21,7 +21,7 @@ std::vector<http::SourceState> source_states(const openstack::Openstack* cloud, 
     states.push_back(
         {"openstack." + part.name, part.error, is_missing || part.code == "emplace.brake", part.good_at_us});
   }
-  if (cloud && !was_read && !is_said) states.push_back({"openstack", "another replica reads it, and has not yet", true, 0});
+  if (cloud && !was_read && !is_said) states.push_back({"openstack", "its first reading is not written yet, by this replica or another", true, 0});
   return states;
 }
 

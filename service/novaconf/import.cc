@@ -249,13 +249,15 @@ constexpr Blind kBlind[] = {
 
 void add_blind(Import& import) {
   std::string blind;
+  bool is_filter = false;  // of weighers nothing is refused, or let through
   for (const auto& [rule, attribute] : kBlind) {
+    is_filter |= has(import.filters, rule);
     const bool is_weigher = std::ranges::find(import.weighers, rule, &ImportedWeigher::id) != import.weighers.end();
     if (has(import.filters, rule) || is_weigher) blind += fmt::format("{}{} ({})", blind.empty() ? "" : ", ", rule, attribute);
   }
   if (blind.empty()) return;
   import.findings.push_back(
-      {Level::kWarning, "[filter_scheduler]",
+      {is_filter ? Level::kWarning : Level::kNote, "[filter_scheduler]",
        fmt::format("Nova's APIs do not tell what these need, so they judge no host that [openstack] reads, and answers say so"
                    " in `degraded`, unless `nova_database` of [openstack] or PUT /v1/hosts/NAME/nova-state tells: {}", blind)});
 }

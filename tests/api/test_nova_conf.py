@@ -74,7 +74,7 @@ class Import(WithFiles):
     def test_makes_a_configuration_that_runs(self):
         code, toml, said = run("config", "import", self.conf)
         self.assertEqual(code, 0)
-        self.assertRegex(said, r"^warning: \[filter_scheduler\]: Nova's APIs do not tell .*PCIWeigher \(pci_stats\)\n$")
+        self.assertRegex(said, r"^note: \[filter_scheduler\]: Nova's APIs do not tell .*PCIWeigher \(pci_stats\)\n$")
         self.assertEqual(self.check_config(toml), (0, ""))
         emplace = self.start(toml)
         self.assertEqual(configuration(emplace), {
@@ -231,7 +231,7 @@ class Doctor(WithFiles):
         for about, text in (
             ("[filter_scheduler] enabled_filters: VmwareFilter", "warning none of Nova's own filters"),
             ("[filter_scheduler] weight_classes: nova.scheduler.weights.bcpc.BcpcWeigher", "warning none of Nova's own weighers"),
-            ("[filter_scheduler]", "warning Nova's APIs do not tell what these need, so they judge no host that [openstack] reads"),
+            ("[filter_scheduler]", "note Nova's APIs do not tell what these need, so they judge no host that [openstack] reads"),
             ("[DEFAULT] service_down_time", "note 60 is not above report_interval 100: Nova takes 2.5 times that, 250"),
         ):
             self.assertIn(text, findings[about][0])

@@ -207,7 +207,7 @@ TEST(Import, HasOnlyWhatDiffersFromNovasDefaults) {
       R"("metrics":{"required":false}})");
 }
 
-const std::string kBlindNote = "warning [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
+const std::string kBlind = " [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
                                "[openstack] reads, and answers say so in `degraded`, unless `nova_database` of [openstack] "
                                "or PUT /v1/hosts/NAME/nova-state tells: ";
 
@@ -215,10 +215,10 @@ TEST(Import, NamesTheRulesThatLackDataOfHostsReadFromNovasApis) {
   const Import import = import_of("[filter_scheduler]\nenabled_filters = ComputeFilter, NUMATopologyFilter\n"
                                   "weight_classes = nova.scheduler.weights.pci.PCIWeigher\n");
 
-  EXPECT_EQ(lines(import.findings), Texts{kBlindNote + "NUMATopologyFilter (numa_topology), PCIWeigher (pci_stats)"});
+  EXPECT_EQ(lines(import.findings), Texts{"warning" + kBlind + "NUMATopologyFilter (numa_topology), PCIWeigher (pci_stats)"});
   const Texts defaults = lines(import_of("[metrics]\nrequired = true\n").findings);
   ASSERT_EQ(defaults.size(), 1u);
-  EXPECT_TRUE(defaults[0].starts_with(kBlindNote + "ComputeCapabilitiesFilter (stats), ImagePropertiesFilter (supported_instances), "))
+  EXPECT_TRUE(defaults[0].starts_with("warning" + kBlind + "ComputeCapabilitiesFilter (stats), ImagePropertiesFilter (supported_instances), "))
       << defaults[0];
   EXPECT_TRUE(import_of("[filter_scheduler]\nenabled_filters = ComputeFilter\n"
                         "weight_classes = nova.scheduler.weights.ram.RAMWeigher\n")
@@ -239,7 +239,7 @@ TEST(Import, LeavesOutFiltersThatAreNotNovas) {
                                            "none of Nova's own filters: left out",
                                            "warning [filter_scheduler] enabled_filters: RamFilter: none of Nova's own "
                                            "filters (release zed): left out; a Nova without it does not start",
-                                           kBlindNote + "BuildFailureWeigher (failed_builds), CrossCellWeigher "
+                                           "note" + kBlind + "BuildFailureWeigher (failed_builds), CrossCellWeigher "
                                                         "(cell_uuid), MetricsWeigher (metrics), PCIWeigher (pci_stats)"}));
 }
 

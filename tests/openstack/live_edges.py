@@ -169,7 +169,7 @@ def slowly(bed, delay_s=12):
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     began = time.monotonic()
     more = f'proxy = "http://127.0.0.1:{proxy.server_address[1]}"\ntimeout_s = 600\n'
-    with Bed(bed.build, bed.cloud, more=more) as slow:
+    with Bed(bed.build, bed.cloud, sync_s=600, more=more) as slow:
         def status():
             return slow.service.ask("POST", "/v1/select_destinations", {"request_spec": {"nova_object.data": {
                 "flavor": {"nova_object.data": {"vcpus": 1, "memory_mb": 64, "root_gb": 1}}}}, "reserve": False})[0]

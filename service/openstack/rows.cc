@@ -364,7 +364,8 @@ class Vms {
     for (const auto& [host, amounts] : by_host) {
       findings_.push_back({host, "orphan_allocations",
                            "Placement has given " + to_text(amounts) +
-                               " to consumers that are none of its servers; they count (nova-manage placement audit)"});
+                               " to consumers that are none of its servers: orphans, or resizes that wait for their"
+                               " confirmation; they count (nova-manage placement audit)"});
     }
   }
 

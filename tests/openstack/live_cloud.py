@@ -209,8 +209,8 @@ class Bed:
         return {host["name"]: host for host in self.service.call("GET", "/v1/hosts?limit=1000")["hosts"]}
 
     def vms(self):
-        """Without what is only claimed or reserved, which has the same id."""
-        return {vm["id"]: vm for vm in self.service.vms() if vm["state"] != "claimed"}
+        """Without what is only claimed or reserved, which has the same id, and without what Placement has given to others."""
+        return {vm["id"]: vm for vm in self.service.vms() if vm["state"] != "claimed" and vm["source"] != "placement"}
 
     def picture_agrees(self):
         """Emplace's picture has the cloud's servers where they are."""

@@ -382,7 +382,10 @@ void read_root(Section& root, Config& config) {
   root.tables("host", [&](Section& s) { read_host(s, config.hosts.emplace_back()); });
   config.plugins_given = root.find("plugin") != nullptr;
   root.tables("plugin", [&](Section& s) { read_plugin(s, config.plugins.emplace_back()); });
-  root.tables("profile", [&](Section& s) { read_profile(s, config.profiles.emplace_back()); });
+  root.tables("profile", [&](Section& s) {
+    config.profiles.emplace_back().front_limit = config.front_limit;
+    read_profile(s, config.profiles.back());
+  });
 }
 
 Result<void> check_unique(const Config& config) {

@@ -227,7 +227,7 @@ Result<void> take_config(const Config& config, const PluginSettings& settings, C
   const auto changed = changed_profiles(store);
   if (!changed) return tl::unexpected(changed.error());
   auto rules = rules_of(*plugins, config, *changed);
-  if (const auto replaced = book.replace(std::move(rules), config.profiles, *changed); !replaced) return replaced;
+  if (const auto replaced = book.replace(std::move(rules), config.profiles, *changed, {config.profile, config.front_limit}); !replaced) return replaced;
   current.put(*std::move(plugins));
   return {};
 }
@@ -337,7 +337,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
   const auto changed = changed_profiles(store);
   if (!changed) return tl::unexpected(changed.error());
   auto rules = rules_of(*plugins.get(), config, *changed);
-  if (const auto filled = rule_book.replace(std::move(rules), config.profiles, *changed); !filled) return filled;
+  if (const auto filled = rule_book.replace(std::move(rules), config.profiles, *changed, {config.profile, config.front_limit}); !filled) return filled;
 
   std::unique_ptr<observe::History> history;
   if (config.history_mib > 0) {
@@ -483,7 +483,7 @@ Result<void> check_rules(const Config& config) {
     append_names(named, checked->manifest);
   }
   auto rules = with_stand_ins(built_in_rules(), std::span(&named, 1), "not loaded");
-  return RuleBook({}).replace(std::move(rules), config.profiles, {});
+  return RuleBook({}).replace(std::move(rules), config.profiles, {}, {config.profile, config.front_limit});
 }
 
 // Everything that can be said about a configuration without starting anything.

@@ -73,18 +73,29 @@ std::string identity(const RuleTraits& traits) {
   return traits.id + '\n' + traits.plugin + '\n' + traits.version + '\n';
 }
 
+constexpr std::string_view kDefault = "default";
+
+template <typename Book>
+tl::unexpected<Error> no_profile(std::string_view what, const Book& book, std::string_view name) {
+  std::string names;
+  for (const auto& [known, rules] : book) names += (names.empty() ? "" : ", ") + known;
+  return fail(ErrorCode::kInvalid, std::string(what) + ": wanted one of " + names + ", found " + json_text(name));
+}
+
 }  // namespace
 
 // The default profile names only what the catalogue has.
 RuleBook::RuleBook(Catalogue catalogue) : catalogue_(std::move(catalogue)) {
-  if (auto book = make_book(catalogue_, {}, {})) book_ = *std::move(book);
+  if (auto book = make_book(catalogue_, {}, {}, {})) book_ = *std::move(book);
 }
 
 Result<RuleBook::Book> RuleBook::make_book(const Catalogue& catalogue, const std::vector<Profile>& configured,
-                                           const std::vector<Profile>& changed) {
+                                           const std::vector<Profile>& changed, const Defaults& defaults) {
   Book book;
-  if (auto rules = resolve(default_profile(catalogue), catalogue)) {
-    book.emplace("default", std::make_shared<const Rules>(*std::move(rules)));
+  Profile built_in = default_profile(catalogue);
+  built_in.front_limit = defaults.front_limit;
+  if (auto rules = resolve(built_in, catalogue)) {
+    book.emplace(kDefault, std::make_shared<const Rules>(*std::move(rules)));
   }
   std::map<std::string, const Profile*> profiles;
   for (const auto* const list : {&configured, &changed})
@@ -94,6 +105,7 @@ Result<RuleBook::Book> RuleBook::make_book(const Catalogue& catalogue, const std
     if (!rules) return tl::unexpected(rules.error());
     book.insert_or_assign(name, std::make_shared<const Rules>(*std::move(rules)));
   }
+  if (!book.contains(defaults.profile)) return no_profile("[decision] profile", book, defaults.profile);
   return book;
 }
 
@@ -106,10 +118,8 @@ Result<std::shared_ptr<const Rules>> RuleBook::resolve_once(const Profile& profi
 
 Result<std::shared_ptr<const Rules>> RuleBook::find(std::string_view name) const {
   const std::lock_guard lock(mutex_);
-  if (const auto found = book_.find(name); found != book_.end()) return found->second;
-  std::string names;
-  for (const auto& [known, rules] : book_) names += (names.empty() ? "" : ", ") + known;
-  return fail(ErrorCode::kInvalid, "profile: wanted one of " + names + ", found " + json_text(name));
+  const auto found = book_.find(name == kDefault ? std::string_view(defaults_.profile) : name);
+  return found != book_.end() ? found->second : Result<std::shared_ptr<const Rules>>(no_profile("profile", book_, name));
 }
 
 Result<void> RuleBook::put(const Profile& profile) {
@@ -122,7 +132,7 @@ Result<void> RuleBook::put(const Profile& profile) {
 
 Result<void> RuleBook::forget(std::string_view name) {
   const std::lock_guard lock(mutex_);
-  const auto book = make_book(catalogue_, configured_, {});
+  const auto book = make_book(catalogue_, configured_, {}, defaults_);
   if (!book) return tl::unexpected(book.error());
   const auto known = book_.find(name);
   if (known == book_.end()) return {};
@@ -136,20 +146,21 @@ Result<void> RuleBook::forget(std::string_view name) {
 
 Result<void> RuleBook::replace(std::vector<Profile> configured, const std::vector<Profile>& changed) {
   const std::lock_guard lock(mutex_);
-  auto book = make_book(catalogue_, configured, changed);
+  auto book = make_book(catalogue_, configured, changed, defaults_);
   if (!book) return tl::unexpected(book.error());
   configured_ = std::move(configured);
   book_ = *std::move(book);
   return {};
 }
 
-Result<void> RuleBook::replace(Catalogue catalogue, std::vector<Profile> configured,
-                               const std::vector<Profile>& changed) {
-  auto book = make_book(catalogue, configured, changed);
+Result<void> RuleBook::replace(Catalogue catalogue, std::vector<Profile> configured, const std::vector<Profile>& changed,
+                               Defaults defaults) {
+  auto book = make_book(catalogue, configured, changed, defaults);
   if (!book) return tl::unexpected(book.error());
   // The old rules go after the lock: with the last of them goes a plugin that is not used any more.
   const std::lock_guard lock(mutex_);
   std::swap(catalogue_, catalogue);
+  defaults_ = std::move(defaults);
   configured_ = std::move(configured);
   std::swap(book_, *book);
   return {};

@@ -19,6 +19,11 @@ namespace emplace {
 
 class RuleBook {
  public:
+  struct Defaults {
+    std::string profile = "default";  // what "default" stands for, and with it every request that names none
+    double front_limit = 0.25;        // of the built-in profile
+  };
+
   // Knows the default profile from the start. `catalogue`: all that profiles may name.
   explicit RuleBook(Catalogue catalogue);
 
@@ -31,8 +36,13 @@ class RuleBook {
   // All of them or none: what a reload of the configuration does. `changed` comes on top of `configured`; a profile
   // that is in neither is gone, except default.
   Result<void> replace(std::vector<Profile> configured, const std::vector<Profile>& changed);
-  // Likewise, with other rules to name: what a reload of plugins does.
-  Result<void> replace(Catalogue catalogue, std::vector<Profile> configured, const std::vector<Profile>& changed);
+  // Likewise, with other rules to name: what a reload of plugins does. kInvalid, too, when there is no profile that
+  // "default" is to stand for.
+  Result<void> replace(Catalogue catalogue, std::vector<Profile> configured, const std::vector<Profile>& changed,
+                       Defaults defaults);
+  Result<void> replace(Catalogue catalogue, std::vector<Profile> configured, const std::vector<Profile>& changed) {
+    return replace(std::move(catalogue), std::move(configured), changed, Defaults());
+  }
   // A profile that has no name here: a replay's, a /v1/filter call's.
   Result<std::shared_ptr<const Rules>> resolve_once(const Profile& profile) const;
 
@@ -41,10 +51,11 @@ class RuleBook {
  private:
   using Book = std::map<std::string, std::shared_ptr<const Rules>, std::less<>>;
   static Result<Book> make_book(const Catalogue& catalogue, const std::vector<Profile>& configured,
-                                const std::vector<Profile>& changed);
+                                const std::vector<Profile>& changed, const Defaults& defaults);
   mutable std::mutex mutex_;  // guards all that follows
   Catalogue catalogue_;
   std::vector<Profile> configured_;
+  Defaults defaults_;
   Book book_;
 };
 

@@ -42,6 +42,12 @@ class CheckConfig(unittest.TestCase):
             self.assertEqual(code, 2, said)
             self.assertRegex(said, told)
 
+    def test_refuses_a_default_profile_that_is_not_there(self):
+        code, said = self.check_text('[decision]\nprofile = "nope"\n' + PROFILE.format(name="mine", filters='["capacity"]', objectives="[]"))
+        self.assertEqual(code, 2, said)
+        self.assertIn('[decision] profile: wanted one of default, mine, found "nope"', said)
+        self.assertEqual(self.check_text('[decision]\nprofile = "mine"\n' + PROFILE.format(name="mine", filters='["capacity"]', objectives="[]")), (0, ""))
+
     def test_refuses_what_names_no_database_of_novas_and_shows_no_password(self):
         cloud = '[openstack]\nauth_url = "http://k/v3"\nusername = "u"\npassword = "p"\nproject = "p"\n'
         for line, told in (

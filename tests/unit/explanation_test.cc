@@ -208,6 +208,24 @@ TEST(RuleBook, ForgetsWhatWasPutButNotWhatIsConfigured) {
   EXPECT_EQ(filters("fresh"), 99u);
 }
 
+TEST(RuleBook, LetsDefaultStandForAnotherProfile) {
+  RuleBook book(built_in_rules());
+  Profile other;
+  other.name = "other", other.filters = {"capacity"}, other.objectives = {{"resource.load"}};
+
+  ASSERT_TRUE(book.replace(built_in_rules(), {other}, {}, {"other", 0.25}));
+  EXPECT_EQ(book.find("default").value()->profile.name, "other");
+  ASSERT_TRUE(book.replace({other}, {})) << "what it stands for is kept";
+  EXPECT_EQ(book.find("default").value()->profile.name, "other");
+
+  const auto none = book.replace(built_in_rules(), {other}, {}, {"nope", 0.25});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().message, "[decision] profile: wanted one of default, other, found \"nope\"");
+  EXPECT_EQ(book.find("default").value()->profile.name, "other") << "nothing changed";
+  ASSERT_TRUE(book.replace(built_in_rules(), {}, {}, {"default", 1}));
+  EXPECT_EQ(book.find("default").value()->profile.front_limit, 1);
+}
+
 TEST(RuleBook, NamesTheProfilesThereAre) {
   const auto missing = RuleBook(built_in_rules()).find("golden");
   ASSERT_FALSE(missing);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -22,6 +23,10 @@ Client& Session::client() {
     const std::string path = token_path();
     std::string token = path.empty() ? std::string() : read_file(path);
     while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
+    const auto is_of_word = [](char c) { return c > ' ' && c < 127; };
+    if (!std::all_of(token.begin(), token.end(), is_of_word)) {
+      throw Failure(kNotAllowed, fmt::format("{}: wanted a token, one word of ASCII, and nothing else in the file", path));
+    }
     client_ = std::make_unique<Client>(url, token);
   }
   return *client_;

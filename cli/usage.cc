@@ -66,7 +66,7 @@ const std::map<std::string, const char*>& examples() {
       {"plugin new", "emplace plugin new heat --directory ~/heat"},
       {"plugin check",
        "emplace plugin check heat/build/libemplace_heat.so --seed 7 --junit report.xml\n"
-       "emplace plugin check heat.json --config '{\"limit\": 3}' --only determinism"},
+       "emplace plugin check heat.json --config '{\"limit\": 3}' --only repeat"},
       {"groups", "emplace groups\nemplace groups put web anti-affinity"},
       {"groups put", "emplace groups put web anti-affinity --max-per-host 2\nemplace groups put db affinity"},
       {"groups delete", "emplace groups delete web"},

@@ -1,7 +1,10 @@
 // MetricsFilter: the host has every metric that is weighed. MetricsWeigher: the sum of those metrics, each times its
 // ratio; where one is missing, an error or a value of its own, as configured.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
+#include "multipliers.h"
 #include "weighing.h"
 
 namespace emplace::nova {
@@ -64,15 +67,21 @@ class MetricsWeigher : public plugin::Weigher {
     const auto candidates = call.candidates();
     if (options->metrics_weight_setting.empty()) return weights.set_all(0);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const bool counts = weights.multipliers()[i] != 0;  // NaN: the profile's
       const HostState* host = snapshot.hosts.find(candidates[i]);
-      if (!is_unread(host, "metrics")) weights.set(i, value_of(host, *options, counts));
+      if (!is_unread(host, "metrics")) weights.set(i, value_of(host, *options, weights.multipliers()[i]));
     }
   }
 
  private:
-  // A missing metric that would not count anyway changes nothing.
-  static double value_of(const HostState* host, const Options& options, bool counts) {
+  // A missing metric changes nothing where it would not count anyway. Nothing of an infinite multiplier is no number in
+  // Python, which is not 0. `multiplier`: NaN where it is the profile's.
+  static bool counts(double ratio, double multiplier) {
+    if (std::isnan(multiplier)) return ratio != 0;
+    const bool is_infinite = std::abs(multiplier) >= kMostMultiplier;
+    return ratio * (is_infinite ? std::copysign(std::numeric_limits<double>::infinity(), multiplier) : multiplier) != 0;
+  }
+
+  static double value_of(const HostState* host, const Options& options, double multiplier) {
     double sum = 0;
     for (const auto& [name, ratio] : options.metrics_weight_setting) {
       if (const auto* value = find_metric(host, name)) {
@@ -80,7 +89,7 @@ class MetricsWeigher : public plugin::Weigher {
         sum += **value * ratio;
       } else if (options.metrics_required) {
         throw plugin::Error("[metrics]weight_setting: wanted the metric " + name + " of each host, found one without");
-      } else if (ratio != 0 && counts) {
+      } else if (counts(ratio, multiplier)) {
         return options.metrics_weight_of_unavailable;
       }
     }

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::string_view kSuffix = "_weight_multiplier";
 constexpr double kProfiles = std::numeric_limits<double>::quiet_NaN();
-constexpr double kMost = 1e300;  // a sum of many is still finite
 
 // One that is no number sends Nova to its configuration. Where all are infinite Nova multiplies by that, and has
 // weights that are no numbers; here it is much, and still a number.
@@ -23,7 +22,7 @@ double least(const std::vector<std::optional<double>>& by_aggregate, std::span<c
     least = std::min(least.value_or(*by_aggregate[row]), *by_aggregate[row]);
   }
   if (!least) return kProfiles;
-  return std::isinf(*least) ? std::copysign(kMost, *least) : *least;
+  return std::isinf(*least) ? std::copysign(kMostMultiplier, *least) : *least;
 }
 
 }  // namespace

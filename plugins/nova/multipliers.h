@@ -17,6 +17,9 @@
 
 namespace emplace::nova {
 
+// What an infinite multiplier becomes: a sum of many is still finite.
+inline constexpr double kMostMultiplier = 1e300;
+
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 class Multipliers {

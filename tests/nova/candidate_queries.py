@@ -15,12 +15,7 @@ import subprocess
 import sys
 from urllib.parse import parse_qsl
 
-sys.dont_write_bytecode = True
-try:
-    import nova  # noqa: F401
-except ImportError:
-    print("skipped: python3-nova is not installed for this Python (apt-get install --no-install-recommends python3-nova)")
-    sys.exit(77)
+import debian_nova  # noqa: F401
 
 import cases
 import codec

@@ -15,12 +15,7 @@ import random
 import subprocess
 import sys
 
-sys.dont_write_bytecode = True
-try:
-    import nova  # noqa: F401
-except ImportError:
-    print("skipped: python3-nova is not installed for this Python (apt-get install --no-install-recommends python3-nova)")
-    sys.exit(77)
+import debian_nova  # noqa: F401
 
 import codec
 import numa_cases

@@ -8,17 +8,11 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import sys
 import tempfile
 import unittest
 import uuid
 
-os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "1"
-try:
-    import nova  # noqa: F401
-except ImportError as error:
-    print(f"skipped: {error} (apt-get install --no-install-recommends python3-nova)")
-    sys.exit(77)
+import debian_nova  # noqa: F401
 
 import ask
 import cases

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <QtCore/QUrl>
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -14,15 +15,8 @@ namespace {
 constexpr char kCandidatesVersion[] = "1.36";  // groups that share a subtree
 constexpr std::size_t kMostRequests = 1000;    // Nova's [scheduler]max_placement_results
 
-std::string encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool stays = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-                       std::string_view("_-.,:!").find(c) != std::string_view::npos;
-    stays ? out.push_back(c) : void(out += fmt::format("%{:02X}", byte));
-  }
-  return out;
+std::string encoded(const std::string& text) {
+  return QUrl::toPercentEncoding(QString::fromStdString(text), ",:!").toStdString();
 }
 
 template <typename Texts>

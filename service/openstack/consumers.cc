@@ -154,6 +154,7 @@ std::map<Uuid, Provider> root_providers(const std::map<Uuid, Provider>& all) {
 }
 
 std::set<Uuid> doubtful_providers(const Cloud& cloud) {
+  if (!cloud.servers.known() || !cloud.hypervisors.known()) return {};
   std::map<Uuid, const Hypervisor*> hypervisors;
   for (const Hypervisor& one : cloud.hypervisors.rows) hypervisors.emplace(one.id, &one);
   std::set<Uuid> doubtful;

@@ -32,7 +32,8 @@ struct Consumptions {
 // Root providers, each with all below it as one: a device's provider stands below its host's.
 std::map<Uuid, Provider> root_providers(const std::map<Uuid, Provider>& all);
 
-// Providers with allocations that are not those of servers which are there: Placement does not tell when these go.
+// Providers with allocations that are not those of servers which are there: Placement does not tell when these go. None
+// until servers and hypervisors are known.
 std::set<Uuid> doubtful_providers(const Cloud& cloud);
 
 // Consumers that are no servers.

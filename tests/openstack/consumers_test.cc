@@ -173,6 +173,8 @@ TEST_F(ConsumersTest, AreUnfamiliarAtFirst) {
 TEST_F(ConsumersTest, MakeAProviderDoubtfulThatAreNotWhereTheirServersAre) {
   const auto is_doubtful = [&](const Uuid& id) { return doubtful_providers(cloud_).contains(id); };
   add_host(provider(kA, {{kServer, taken(8)}}));
+  EXPECT_FALSE(is_doubtful(kA)) << "servers were not read yet";
+  cloud_.servers.read_at_us = cloud_.hypervisors.read_at_us = 1;
   EXPECT_TRUE(is_doubtful(kA)) << "of no server that is known";
   Server& server = add_server(kServer, kA, 8);
   EXPECT_FALSE(is_doubtful(kA));

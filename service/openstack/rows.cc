@@ -422,8 +422,6 @@ VmState vm_state_of(const Server& server) {
 CloudRows rows_of(const Cloud& cloud) {
   CloudRows rows;
   rows.notes = notes_of(cloud);
-  const Providers providers = root_providers(cloud.providers.rows);
-  const Nodes nodes = nodes_of(cloud, providers, rows.report.findings);
   if (cloud.aggregates.known()) {
     auto& all = rows.report.aggregates.emplace();
     for (const NovaAggregate& one : cloud.aggregates.rows) all.push_back({one.name, one.metadata});
@@ -434,6 +432,8 @@ CloudRows rows_of(const Cloud& cloud) {
   }
   rows.report.read_at_us = whole_since_us(cloud);
   if (rows.report.read_at_us == 0) return rows;
+  const Providers providers = root_providers(cloud.providers.rows);
+  const Nodes nodes = nodes_of(cloud, providers, rows.report.findings);
   const Hosts hosts(cloud, providers, nodes, rows.notes);
   auto& all = rows.report.hosts.emplace();
   for (const Hypervisor& one : cloud.hypervisors.rows) all.push_back(hosts.row(one));

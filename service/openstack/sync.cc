@@ -330,34 +330,37 @@ bool Sync::stays_without_word(const std::string& host) {
 
 // What the pages say, put over what is known. A server whose cell is away is still there.
 Result<void> Sync::merge_servers() {
-  const ServerPages pages = std::exchange(pages_, {});
-  const auto& known = cloud_.servers;
-  const bool whole = pages.since_us == 0;
-  std::map<Uuid, Server> all = whole ? std::map<Uuid, Server>() : known.rows;
+  ServerPages pages = std::exchange(pages_, {});
+  Reading<std::map<Uuid, Server>>& servers = cloud_.servers;
   for (const Server& server : pages.rows) {
+    if (server.deleted || !server.unreachable || servers.rows.contains(server.id)) continue;
+    return fail(ErrorCode::kUnavailable, fmt::format("vm {}: its cell does not answer", to_string(server.id)));
+  }
+  const bool whole = pages.since_us == 0;
+  std::map<Uuid, Server> before;
+  if (whole) before.swap(servers.rows);
+  const auto depart = [&](const Uuid& id) { cloud_.departed.emplace(id, doors_.now_us()); };
+  for (Server& server : pages.rows) {
+    const Uuid id = server.id;
     if (server.deleted) {
-      if (all.erase(server.id) > 0) deleted_.insert(server.id);
+      if (servers.rows.erase(id) > 0) deleted_.insert(id), depart(id);
     } else if (!server.unreachable) {
-      all.insert_or_assign(server.id, server);
-    } else {
-      const auto before = known.rows.find(server.id);
-      if (before == known.rows.end()) {
-        return fail(ErrorCode::kUnavailable, fmt::format("vm {}: its cell does not answer", to_string(server.id)));
-      }
-      all.insert_or_assign(server.id, before->second);
+      servers.rows.insert_or_assign(id, std::move(server));
+    } else if (whole) {
+      servers.rows.insert_or_assign(id, before.at(id));
     }
   }
-  for (const auto& [id, server] : known.rows) {
-    if (!all.contains(id)) cloud_.departed.emplace(id, doors_.now_us());
+  for (const auto& [id, server] : before) {
+    if (!servers.rows.contains(id)) depart(id);
   }
-  std::erase_if(cloud_.departed, [&](const auto& one) { return all.contains(one.first); });
-  std::vector<std::string> notes = whole ? std::vector<std::string>() : known.notes;
+  std::erase_if(cloud_.departed, [&](const auto& one) { return servers.rows.contains(one.first); });
+  if (whole) servers.notes.clear();
   for (const std::string& note : pages.notes) {
-    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
+    if (std::ranges::find(servers.notes, note) == servers.notes.end()) servers.notes.push_back(note);
   }
-  if (whole) all_servers_ = false;
+  servers.read_at_us = pages.began_us;
+  all_servers_ = all_servers_ && !whole;
   servers_at_us_ = pages.cloud_at_us != 0 ? pages.cloud_at_us : pages.began_us;
-  cloud_.servers = {std::move(all), pages.began_us, std::move(notes), false};
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <map>
 
 #include "cli/commands.h"
 #include "cli/numbers.h"
@@ -50,6 +51,19 @@ std::vector<Json> held_claims(Session& session, const ReleaseOptions& options) {
   return claims;
 }
 
+// A name is its project's: one that several have means none of them.
+void check_one_project(const std::string& name, const std::vector<Json>& claims) {
+  std::map<std::string, std::string> vms;  // by project
+  for (const Json& claim : claims) vms.try_emplace(claim["project"].string(""), claim["vm"].string());
+  if (vms.size() < 2) return;
+  std::string told;
+  for (const auto& [project, vm] : vms) {
+    told += fmt::format("{} {} ({})", told.empty() ? "" : ",", vm,
+                        project.empty() ? "no project" : "project " + printable(project));
+  }
+  throw Failure(kBadInput, fmt::format("vms of {} projects are called {}; give the id of one:{}", vms.size(), printable(name), told));
+}
+
 // False: it was gone already.
 bool release(Session& session, const std::string& id) {
   const Answer answer = session.client().send({.method = "DELETE", .target = path_of("claims", id)});
@@ -84,6 +98,7 @@ void release_claims(Session& session, const ReleaseOptions& options) {
   if (claims.empty() && options.all_of) {
     throw Failure(kNotFound, fmt::format("no claim is held for {}", printable(*options.all_of)));
   }
+  if (options.all_of) check_one_project(*options.all_of, claims);
   std::erase_if(claims, [&](const Json& claim) { return !release(session, claim.need("id").string()); });
   print_released(session, claims);
 }

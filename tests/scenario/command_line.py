@@ -114,6 +114,12 @@ def releases(service):
     service.emplace("claims", "release", "--older-than", "5", status=BAD_INPUT)
     service.emplace("claims", "release", "--all-of", "nobody", status=NOT_FOUND)
     assert "0 released" in service.emplace("claims", "release", "--older-than", "1h")
+    other = ("place", "--name", "once", "--project", "p2", "--vcpus", "1", "--memory", "1GiB", "--claim", "--ttl", "600")
+    theirs = json.loads(service.emplace("--json", *other))["claim"]
+    told = service.complaint("claims", "release", "--all-of", "once")
+    assert "2 projects are called once" in told and theirs["vm"] in told and "project p2" in told, told
+    assert held().count("once") == 3
+    service.emplace("claims", "release", "--all-of", theirs["vm"])
     assert "2 released" in service.emplace("claims", "release", "--all-of", "once")
     assert "once" not in held() and "many-1" in held()
     service.emplace("claims", "release", "--all-of", "many-1", "--older-than", "1h", status=NOT_FOUND)

@@ -74,7 +74,13 @@ std::string_view class_of(std::string_view path) {
 bool is_novas(std::string_view path, std::string_view package) {
   return path.size() > package.size() + 1 && path.starts_with(package) && path[package.size()] == '.';
 }
+constexpr std::string_view kOurFilter = "EmplaceFilter", kOurWeigher = "EmplaceWeigher";
+
+// Of the package emplace_nova, which has one filter and one weigher.
 bool is_ours(std::string_view path) { return path.starts_with("emplace_nova."); }
+Finding not_ours(const std::string& about, std::string_view wanted) {
+  return {Level::kError, about, fmt::format("emplace_nova has only {}: nova-scheduler does not start; left out", wanted)};
+}
 
 template <typename Item>
 bool has(const std::vector<Item>& all, std::string_view item) {
@@ -102,6 +108,11 @@ bool is_function(std::string_view path) {
 // Of a filter that none of available_filters is known to have: a fork of Nova has filters of its own among its own, and
 // a function may give any.
 Finding unknown_filter(const std::string& about, std::string_view filter, const Options& options) {
+  if (filter == kOurFilter) {
+    return {Level::kError, about,
+            "wanted emplace_nova.EmplaceFilter in a line of its own of available_filters: nova-scheduler does not start;"
+            " left out"};
+  }
   const bool fork = !is_filter(filter, options.release);
   const bool may_be = std::ranges::any_of(options.texts("filter_scheduler", "available_filters"), [&](const std::string& path) {
     return is_function(path) && (fork || path != kAllFilters);
@@ -118,7 +129,7 @@ void add_filter(const std::string& name, const Options& options, Import& import)
   if (source.empty()) {
     import.findings.push_back(unknown_filter(about, name, options));
   } else if (is_ours(source)) {
-    import.asks = true;
+    name == kOurFilter ? void(import.asks = true) : import.findings.push_back(not_ours(about, kOurFilter));
   } else if (!is_novas(source, "nova.scheduler.filters") || !is_filter(name, options.release)) {
     import.findings.push_back(
         {Level::kWarning, about, fmt::format("{} is none of Nova's own filters: left out", shortened(source))});
@@ -147,7 +158,7 @@ void add_weigher_class(const std::string& path, const Options& options, Import& 
       if (find_weigher(weigher.weigher, options.release)) add_weigher(weigher, options, import);
     }
   } else if (is_ours(path)) {
-    import.weighs = true;
+    class_of(path) == kOurWeigher ? void(import.weighs = true) : import.findings.push_back(not_ours(about, kOurWeigher));
   } else if (!is_novas(path, "nova.scheduler.weights")) {
     import.findings.push_back({Level::kWarning, about, "none of Nova's own weighers: left out"});
   } else if (const auto* const weigher = find_weigher(class_of(path), options.release)) {

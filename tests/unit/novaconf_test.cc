@@ -225,6 +225,22 @@ TEST(Import, NamesTheRulesThatLackDataOfHostsReadFromNovasApis) {
                   .findings.empty());
 }
 
+TEST(Import, KnowsWhatOurOwnPackageHas) {
+  const auto found = [](const std::string& text) { return lines(import_of("[filter_scheduler]\n" + text).findings); };
+  const std::string ours = "available_filters = nova.scheduler.filters.all_filters\nweight_classes = nova.scheduler.weights.ram.RAMWeigher";
+  const std::string no_filter =
+      "error [filter_scheduler] enabled_filters: EmplaceFilter: wanted emplace_nova.EmplaceFilter in a line of its own of "
+      "available_filters: nova-scheduler does not start; left out";
+  EXPECT_EQ(found("enabled_filters = ComputeFilter, EmplaceFilter\n" + ours + "\n"), Texts{no_filter});
+  EXPECT_EQ(found("enabled_filters = ComputeFilter, EmplaceFilter\navailable_filters = emplace_nova.EmplaceFiltr\n" + ours + "\n"),
+            Texts{no_filter});
+  EXPECT_EQ(found("enabled_filters = ComputeFilter\n" + ours + ", emplace_nova.EmplaceWeiger\n"),
+            Texts{"error [filter_scheduler] weight_classes: emplace_nova.EmplaceWeiger: emplace_nova has only EmplaceWeigher: "
+                  "nova-scheduler does not start; left out"});
+  EXPECT_TRUE(found("enabled_filters = ComputeFilter, EmplaceFilter\navailable_filters = emplace_nova.EmplaceFilter\n" + ours +
+                    ", emplace_nova.EmplaceWeigher\n").empty());
+}
+
 TEST(Import, LeavesOutFiltersThatAreNotNovas) {
   const Import import = import_of(
       "[filter_scheduler]\nenabled_filters = ComputeFilter, AcmeFilter, JsonFilter, RamFilter, EmplaceFilter\n"

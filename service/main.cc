@@ -22,6 +22,7 @@
 #include "service/core/rule_book.h"
 #include "service/core/scheduler.h"
 #include "service/core/shown_text.h"
+#include "service/http/acceptor.h"
 #include "service/http/api.h"
 #include "service/http/auth.h"
 #include "service/http/line_pool.h"
@@ -210,6 +211,13 @@ Result<http::Tokens> tokens_of(const Config& config, const fs::path& data) {
   return tokens;
 }
 
+Result<http::Policy> policy_of(const Config& config) {
+  http::Policy policy;
+  http::Api::fill(policy);
+  if (config.policy_file.empty()) return policy;
+  return policy.override_from(config.policy_file).map([&] { return std::move(policy); });
+}
+
 // All that profiles may name; for what they name of a plugin that was refused, something that says so.
 Catalogue rules_of(const Plugins& plugins, const Config& config, std::span<const Profile> changed) {
   std::vector<Profile> profiles = config.profiles;
@@ -321,11 +329,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
   if (!options) return tl::unexpected(options.error());
   const auto tokens = tokens_of(config, data);
   if (!tokens) return tl::unexpected(tokens.error());
-  http::Policy policy;
-  http::Api::fill(policy);
-  if (!config.policy_file.empty()) {
-    if (const auto read = policy.override_from(config.policy_file); !read) return read;
-  }
+  const auto policy = policy_of(config);
+  if (!policy) return tl::unexpected(policy.error());
 
   PostgresStore store({.connection = connection,
                        .replica = config.replica,
@@ -401,7 +406,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
                  .rule_book = rule_book,
                  .lines = lines,
                  .tokens = *tokens,
-                 .policy = policy,
+                 .policy = *policy,
                  .rate = rate,
                  .ambient = ambient(),
                  .replica = config.replica,
@@ -452,6 +457,7 @@ Result<void> serve(const Config& config, const std::string& connection) {
 int run(int argc, char** argv, const Config& config, bool migrate_only) {
   Signals::block();
   const QCoreApplication application(argc, argv);
+  if (const auto listen = http::Acceptor::check(config.listen); !listen) return complain(listen.error());
   std::unique_ptr<EmbeddedPostgres> database;
   const auto connection = connection_of(config, database);
   if (!connection) return complain(connection.error());
@@ -488,6 +494,8 @@ Result<void> check_rules(const Config& config) {
 
 // Everything that can be said about a configuration without starting anything.
 int check(const Config& config) {
+  if (const auto checked = http::Acceptor::check(config.listen); !checked) return complain(checked.error());
+  if (const auto policy = policy_of(config); !policy) return complain(policy.error());
   if (const auto checked = check_rules(config); !checked) return complain(checked.error());
   if (const auto options = hypervisor_options(config); !options) return complain(options.error());
   if (!config.tokens_file.empty()) {

@@ -74,12 +74,17 @@ void remove_stale(const sockaddr_un& address) {
   ::close(fd);
 }
 
+constexpr std::string_view kUnix = "unix:";
+
+Result<std::string> socket_path(const std::string& address) {
+  std::string path = address.substr(kUnix.size());
+  if (!path.empty() && path.size() < sizeof sockaddr_un().sun_path) return path;
+  return fail(ErrorCode::kInvalid, "listen: wanted a socket path of 1 to 107 bytes, found \"" + path + "\"");
+}
+
 Result<int> unix_socket(const std::string& path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return fail(ErrorCode::kInvalid, "listen: wanted a socket path of 1 to 107 bytes, found \"" + path + "\"");
-  }
   path.copy(address.sun_path, path.size());
   remove_stale(address);
   addrinfo info = {};
@@ -109,12 +114,18 @@ Result<int> tcp_socket(const std::string& address, const HostAndPort& at) {
 
 }  // namespace
 
+Result<void> Acceptor::check(const std::string& address) {
+  if (address.starts_with(kUnix)) return socket_path(address).map([](const std::string&) {});
+  return host_and_port(address).map([](const HostAndPort&) {});
+}
+
 Result<std::unique_ptr<Acceptor>> Acceptor::listen(const std::string& address) {
-  if (address.starts_with("unix:")) {
-    const std::string path = address.substr(5);
-    const auto fd = unix_socket(path);
+  if (address.starts_with(kUnix)) {
+    const auto path = socket_path(address);
+    if (!path) return tl::unexpected(path.error());
+    const auto fd = unix_socket(*path);
     if (!fd) return tl::unexpected(fd.error());
-    return std::unique_ptr<Acceptor>(new Acceptor(*fd, address, 0, path));
+    return std::unique_ptr<Acceptor>(new Acceptor(*fd, address, 0, *path));
   }
   const auto at = host_and_port(address);
   if (!at) return tl::unexpected(at.error());

@@ -20,6 +20,8 @@ namespace emplace::http {
 
 class Acceptor {
  public:
+  // Whether it is an address at all; kInvalid as in listen().
+  static Result<void> check(const std::string& address);
   // Addresses and errors as in Server::start.
   static Result<std::unique_ptr<Acceptor>> listen(const std::string& address);
   ~Acceptor();

@@ -42,6 +42,20 @@ class CheckConfig(unittest.TestCase):
             self.assertEqual(code, 2, said)
             self.assertRegex(said, told)
 
+    def test_refuses_an_address_and_a_policy_that_are_none(self):
+        for address in ("127.0.0.1", "127.0.0.1:99999", ":8791", "", "unix:"):
+            code, said = self.check_text(f'listen = "{address}"')
+            self.assertEqual(code, 2, said)
+            self.assertIn("listen: wanted", said)
+        for address in ("127.0.0.1:8790", "[::1]:0", "unix:/run/emplace"):
+            self.assertEqual(self.check_text(f'listen = "{address}"'), (0, ""))
+        with tempfile.NamedTemporaryFile("w") as policy:
+            policy.write("GET /v1/hots operator\n")
+            policy.flush()
+            code, said = self.check_text(f'[auth]\npolicy_file = "{policy.name}"')
+            self.assertEqual(code, 2, said)
+            self.assertIn("/v1/hots", said)
+
     def test_refuses_a_default_profile_that_is_not_there(self):
         code, said = self.check_text('[decision]\nprofile = "nope"\n' + PROFILE.format(name="mine", filters='["capacity"]', objectives="[]"))
         self.assertEqual(code, 2, said)

@@ -43,6 +43,31 @@ class Section {
     const toml::node* const node = table_.get(key);
     if (node != nullptr && has_hidden(value)) wrong(key, *node, "a name without control or invisible characters");
   }
+  // A name that something is known by: not empty either.
+  void own_name(const char* key, std::string& value) {
+    name(key, value);
+    if (find(key) == nullptr) return required(key);
+    if (value.find_first_not_of(" \t") == std::string::npos) wrong(key, *find(key), "a name that is not blank");
+  }
+  // One that has to be given, and says something.
+  void needed(const char* key, std::string& value) {
+    text(key, value);
+    if (find(key) == nullptr) return required(key);
+    if (value.empty()) wrong(key, *find(key), "a value that is not empty");
+  }
+  // "" is none.
+  void uri(const char* key, std::string& value, std::string_view example) {
+    text(key, value);
+    const std::size_t scheme = value.find("://");
+    const auto ends = [&] { return scheme == 0 || scheme == std::string::npos || value.find_first_of(" \t\n") != std::string::npos; };
+    if (!value.empty() && ends()) wrong(key, *find(key), fmt::format("a URI such as \"{}\"", example));
+  }
+  void readable_file(const char* key, std::string& path) {
+    text(key, path);
+    std::error_code ignored;
+    if (path.empty() || (!std::filesystem::is_directory(path, ignored) && std::ifstream(path))) return;
+    wrong(key, *find(key), "a file that can be read");
+  }
   void one_of(const char* key, std::string& value, std::initializer_list<std::string_view> allowed) {
     const toml::node* const node = find(key);
     if (node == nullptr) return;
@@ -164,14 +189,14 @@ class Section {
 };
 
 void read_host(Section& section, HostEntry& host) {
-  section.required("name");
+  section.own_name("name", host.name);
   section.required("uri");
-  section.name("name", host.name);
-  section.text("uri", host.uri);
+  section.uri("uri", host.uri, "qemu+tls://h1/system");
+  if (section.find("uri") != nullptr && host.uri.empty()) section.wrong("uri", *section.find("uri"), "a URI, not an empty one");
   section.name("zone", host.zone);
   section.name("rack", host.rack);
-  section.text("peer_uri", host.peer_uri);
-  section.text("migration_uri", host.migration_uri);
+  section.uri("peer_uri", host.peer_uri, "qemu+tls://h1/system");
+  section.uri("migration_uri", host.migration_uri, "tcp://10.0.0.2");
   double disk_gib = std::nan("");
   section.number("disk_gib", disk_gib, 0, 1e12);
   if (!std::isnan(disk_gib)) host.disk_gib = disk_gib;
@@ -186,8 +211,7 @@ void read_host(Section& section, HostEntry& host) {
 }
 
 void read_plugin(Section& section, PluginEntry& plugin) {
-  section.required("path");
-  section.text("path", plugin.path);
+  section.needed("path", plugin.path);
   section.one_of("isolation", plugin.isolation, {"worker", "in-process"});
   section.one_of("confinement", plugin.confinement, {"available", "required"});
   section.whole("deadline_ms", plugin.deadline_ms, 1, 60'000);
@@ -201,8 +225,7 @@ void read_on_error(Section& section, OnError& on_error) {
 }
 
 void read_profile(Section& section, Profile& profile) {
-  section.required("name");
-  section.name("name", profile.name);
+  section.own_name("name", profile.name);
   if (const toml::node* const node = section.find("method")) {
     const auto method = parse_rank_method(node->value<std::string>().value_or(""));
     if (method) {
@@ -215,8 +238,7 @@ void read_profile(Section& section, Profile& profile) {
   section.number("front_limit", profile.front_limit, 0, 1);
   section.tables("objectives", [&](Section& entry) {
     ObjectiveChoice choice;
-    entry.required("id");
-    entry.text("id", choice.id);
+    entry.needed("id", choice.id);
     entry.number("weight", choice.weight, 0, 1e9);
     entry.number("resolution", choice.resolution, 1e-12, 1e12);
     read_on_error(entry, choice.on_error);
@@ -225,8 +247,7 @@ void read_profile(Section& section, Profile& profile) {
   });
   section.tables("weighers", [&](Section& entry) {
     WeigherChoice choice;
-    entry.required("id");
-    entry.text("id", choice.id);
+    entry.needed("id", choice.id);
     entry.number("multiplier", choice.multiplier, -1e12, 1e12);
     profile.weighers.push_back(std::move(choice));
   });
@@ -262,22 +283,23 @@ void read_openstack_login(Section& section, OpenstackEntry& to) {
   }
   const std::string_view path = std::string_view(to.auth_url).substr(0, to.auth_url.find_last_not_of('/') + 1);
   if (path.ends_with("/v2.0")) section.wrong_secret("auth_url", "Keystone's v3");
-  section.text("username", to.username);
   read_secret(section, "password", "password_file", to.password);
   section.text("user_domain", to.user_domain);
-  section.text("project", to.project);
   section.text("project_domain", to.project_domain);
   section.text("application_credential_id", to.application_credential_id);
   read_secret(section, "application_credential_secret", "application_credential_secret_file",
               to.application_credential_secret);
   section.one_of("interface", to.interface, {"public", "internal", "admin"});
   section.text("region", to.region);
-  section.text("ca_file", to.ca_file);
+  section.readable_file("ca_file", to.ca_file);
   if (!to.application_credential_id.empty()) {
+    section.text("username", to.username);
+    section.text("project", to.project);
     if (to.application_credential_secret.empty()) section.required("application_credential_secret");
     return;
   }
-  for (const char* key : {"username", "project"}) section.required(key);
+  section.needed("username", to.username);
+  section.needed("project", to.project);
   if (to.password.empty()) section.required("password");
 }
 
@@ -310,6 +332,9 @@ void read_openstack(Section& section, OpenstackEntry& to) {
   read_nova_database(section, to.nova_database);
   section.whole("sync_s", to.sync_s, 1, 86'400);
   section.whole("full_sync_s", to.full_sync_s, 1, 604'800);
+  if (section.find("full_sync_s") != nullptr && to.full_sync_s < to.sync_s) {
+    section.wrong("full_sync_s", *section.find("full_sync_s"), fmt::format("sync_s, {}, or more", to.sync_s));
+  }
   section.whole("timeout_s", to.timeout_s, 1, 600);
   to.timeout_given = section.find("timeout_s") != nullptr;
   section.whole("token_cache_s", to.token_cache_s, 0, 300);

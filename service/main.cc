@@ -454,10 +454,19 @@ Result<void> serve(const Config& config, const std::string& connection) {
   return {};
 }
 
+// Where to listen, and where the database is, as far as that can be said without trying.
+Result<void> check_addresses(const Config& config) {
+  if (const auto checked = http::Acceptor::check(config.listen); !checked) return checked;
+  return check_connection_string(config.database_url).map_error([](Error error) {
+    error.message = "database.url: " + error.message;
+    return error;
+  });
+}
+
 int run(int argc, char** argv, const Config& config, bool migrate_only) {
   Signals::block();
   const QCoreApplication application(argc, argv);
-  if (const auto listen = http::Acceptor::check(config.listen); !listen) return complain(listen.error());
+  if (const auto addresses = check_addresses(config); !addresses) return complain(addresses.error());
   std::unique_ptr<EmbeddedPostgres> database;
   const auto connection = connection_of(config, database);
   if (!connection) return complain(connection.error());
@@ -494,7 +503,7 @@ Result<void> check_rules(const Config& config) {
 
 // Everything that can be said about a configuration without starting anything.
 int check(const Config& config) {
-  if (const auto checked = http::Acceptor::check(config.listen); !checked) return complain(checked.error());
+  if (const auto addresses = check_addresses(config); !addresses) return complain(addresses.error());
   if (const auto policy = policy_of(config); !policy) return complain(policy.error());
   if (const auto checked = check_rules(config); !checked) return complain(checked.error());
   if (const auto options = hypervisor_options(config); !options) return complain(options.error());

@@ -125,6 +125,12 @@ std::string connection_string(const Address& address, Purpose purpose) {
   return text;
 }
 
+Result<void> check_connection_string(const std::string& text) {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> given(PQconninfoParse(text.c_str(), nullptr), PQconninfoFree);
+  if (given) return {};
+  return fail(ErrorCode::kInvalid, "wanted postgresql://USER@HOST/DATABASE or what else libpq reads as a connection string");
+}
+
 std::string settings(const Address& address, Purpose purpose, int server_version) {
   std::string text = fmt::format("SET search_path = {}, pg_temp;", identifier(address.schema));
   for (const auto& setting : kSettings)

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "service/core/result.h"
+
 namespace emplace {
 
 inline constexpr char kDefaultSchema[] = "public";
@@ -28,6 +30,9 @@ enum class Purpose { kClaims, kWork, kEvents, kMigration };
 // With timeouts for a server that is gone, a name that tells replica and purpose, and the primary among several hosts.
 // A string that libpq can't read is returned as it is: connecting says what is wrong with it.
 std::string connection_string(const Address& address, Purpose purpose);
+
+// Whether libpq can read it at all: kInvalid. Nothing of it is shown, since a password may be in it.
+Result<void> check_connection_string(const std::string& text);
 
 // SET statements for one query, which answers with the backend's process id; `server_version` as in 150004.
 std::string settings(const Address& address, Purpose purpose, int server_version);

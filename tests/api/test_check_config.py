@@ -56,6 +56,32 @@ class CheckConfig(unittest.TestCase):
             self.assertEqual(code, 2, said)
             self.assertIn("/v1/hots", said)
 
+    def test_refuses_values_that_a_start_would_fail_on_later(self):
+        host = '[[host]]\nname = "h1"\nuri = "test:///default"\n'
+        cloud = '[openstack]\nauth_url = "http://127.0.0.1:9/v3"\nusername = "u"\nproject = "p"\npassword = "s"\n'
+        self.assertEqual(self.check_text(host + cloud), (0, ""))
+        for text, told in (
+            (host.replace("test:///default", ""), r'host\[0\]\.uri: wanted a URI'),
+            (host.replace("test:///default", "h1"), r'host\[0\]\.uri: wanted a URI such as "qemu\+tls://h1/system", found'),
+            (host + 'peer_uri = "h1"', r'host\[0\]\.peer_uri: wanted a URI'),
+            (host + 'migration_uri = "10.0.0.2"', r'host\[0\]\.migration_uri: wanted a URI such as "tcp://10\.0\.0\.2"'),
+            (host.replace("h1", ""), r'host\[0\]\.name: wanted a name that is not blank'),
+            (host.replace("h1", " "), r'host\[0\]\.name: wanted a name that is not blank'),
+            (PROFILE.format(name="", filters="[]", objectives="[]"), r'profile\[0\]\.name: wanted a name that is not blank'),
+            (PROFILE.format(name="x", filters="[]", objectives='[{ id = "" }]'), r"objectives\[0\]\.id: wanted a value"),
+            ('[[plugin]]\npath = ""', r"plugin\[0\]\.path: wanted a value"),
+            (cloud + 'ca_file = "/nowhere.pem"', r"openstack\.ca_file: wanted a file that can be read"),
+            (cloud + 'ca_file = "/tmp"', r"openstack\.ca_file: wanted a file that can be read"),
+            (cloud.replace('"u"', '""'), r"openstack\.username: wanted a value"),
+            (cloud.replace('"p"', '""'), r"openstack\.project: wanted a value"),
+            (cloud + "sync_s = 60\nfull_sync_s = 30", r"openstack\.full_sync_s: wanted sync_s, 60, or more, found 30"),
+            ('[database]\nurl = "mysql//u:secret@h/d"', r"database\.url: wanted postgresql://"),
+        ):
+            code, said = self.check_text(text)
+            self.assertEqual(code, 2, (text, said))
+            self.assertRegex(said, told)
+            self.assertNotIn("secret", said)
+
     def test_refuses_a_default_profile_that_is_not_there(self):
         code, said = self.check_text('[decision]\nprofile = "nope"\n' + PROFILE.format(name="mine", filters='["capacity"]', objectives="[]"))
         self.assertEqual(code, 2, said)

@@ -1,6 +1,10 @@
 #include "cli/arguments.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <limits>
 
 #include "cli/arguments_changes.h"
 #include "cli/commands.h"
@@ -17,6 +21,14 @@ void add_status(CLI::App& app, Session& session) {
   });
   app.add_subcommand("doctor", "checks the service, the token, the plugins and each host; says what to do")
       ->callback([&session] { examine(session); });
+}
+
+// What would have no effect is refused.
+void refuse_options(const CLI::App& command, const std::string& place) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_positional() || option->count() == 0) continue;
+    throw Failure(kBadInput, fmt::format("{}: wanted none, since it is {}", option->get_name(), place));
+  }
 }
 
 // By the first of `orders`, if nothing else is said.
@@ -57,7 +69,9 @@ void add_hosts(CLI::App& app, Session& session) {
   add_host_changes(*command, session);
   command->callback([&session, options, command] {
     if (!command->get_subcommands().empty()) return;
-    options->name.empty() ? list_hosts(session, options->list) : show_host(session, options->name);
+    if (options->name.empty()) return list_hosts(session, options->list);
+    refuse_options(*command, "of a list of hosts");
+    show_host(session, options->name);
   });
 }
 
@@ -91,7 +105,9 @@ void add_vms(CLI::App& app, Session& session) {
   removing->callback([&session, options] { delete_vm(session, *options); });
   command->callback([&session, options, command] {
     if (!command->get_subcommands().empty()) return;
-    options->vm.empty() ? list_vms(session, *options) : show_vm(session, options->vm);
+    if (options->vm.empty()) return list_vms(session, *options);
+    refuse_options(*command, "of a list of vms");
+    show_vm(session, options->vm);
   });
 }
 
@@ -103,16 +119,25 @@ void add_plugin_new(CLI::App& plugin) {
   command->callback([options] { new_plugin(*options); });
 }
 
+std::string is_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error == std::errc() && end == text.data() + text.size()) return {};
+  return fmt::format("wanted a whole number from 0 to {}, found '{}'", std::numeric_limits<std::uint64_t>::max(), printable(text));
+}
+
 void add_plugin_check(CLI::App& plugin) {
   auto options = std::make_shared<CheckPluginOptions>();
   CLI::App* command =
       plugin.add_subcommand("check", "holds a plugin against the contract, each test in its own process");
   command->add_option("FILE", options->plugin, "its library or its manifest")->required();
   command->add_option("--config", options->config, "JSON object; the schema's defaults when left out");
-  command->add_option("--seed", options->seed, "of all that is random; printed, so that a run can be repeated");
+  command->add_option("--seed", options->seed, "of all that is random; printed, so that a run can be repeated")
+      ->check(is_seed);
   command->add_option("--json", options->json, "write the report to this file as JSON");
   command->add_option("--junit", options->junit, "write the report to this file as JUnit XML");
-  command->add_option("--budget-us", options->budget_us, "median time that a call with 20,000 hosts may take");
+  command->add_option("--budget-us", options->budget_us, "median time that a call with 20,000 hosts may take")
+      ->check(whole_from(1, 3'600'000'000));
   command->add_option("--only", options->only, "run this test alone");
   command->callback([options] { check_plugin(*options); });
 }
@@ -198,10 +223,10 @@ void add_simulate(CLI::App& app, Session& session) {
   command->add_option("--profile", options->replay.profile, "the service's profile");
   command->add_option("--profile-file", options->profile_file, "a profile as JSON, for in-process");
   command->add_option("--clients", options->replay.clients, "requests on their way at once")
-      ->check(CLI::Range(1, 256))
+      ->check(whole_from(1, 256))
       ->capture_default_str();
   command->add_option("--ttl", options->replay.ttl_s, "seconds that the claims hold")
-      ->check(CLI::Range(1, 86400))
+      ->check(whole_from(1, 86400))
       ->capture_default_str();
   command->add_flag("--keep", options->replay.keep, "leave the claims in the service");
   command->callback([&session, options] { simulate(session, *options); });

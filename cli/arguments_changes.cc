@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 
 #include "cli/commands.h"
 #include "cli/numbers.h"
@@ -77,7 +78,7 @@ void add_drain(CLI::App& hosts, Session& session) {
   command->add_option("HOST", options->host, "its name")->required();
   command->add_option("--profile", options->profile, "how to choose their hosts");
   command->add_option("--at-once", options->at_once, "vms on their way at a time")
-      ->check(CLI::Range(1, 100))
+      ->check(whole_from(1, 100))
       ->capture_default_str();
   command->add_flag("--wait", options->wait, "until all that can move have moved");
   add_timeout(*command, options->timeout_s);
@@ -85,6 +86,16 @@ void add_drain(CLI::App& hosts, Session& session) {
 }
 
 }  // namespace
+
+std::function<std::string(const std::string&)> whole_from(std::int64_t least, std::int64_t most) {
+  // Not CLI::Range, which says of 1.5 that it is not from 1 to 256.
+  return [least, most](const std::string& text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most) return std::string();
+    return fmt::format("wanted a whole number from {} to {}, found '{}'", least, most, printable(text));
+  };
+}
 
 void add_timeout(CLI::App& command, double& timeout_s) {
   // Not CLI::PositiveNumber, which names the largest double by its 309 digits.

@@ -2,6 +2,10 @@
 // besides lists. As in arguments.cc, a command that is parsed runs.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <string>
+
 namespace CLI {
 class App;
 }
@@ -9,6 +13,9 @@ class App;
 namespace emplace::cli {
 
 struct Session;
+
+// For Option::check().
+std::function<std::string(const std::string&)> whole_from(std::int64_t least, std::int64_t most);
 
 void add_timeout(CLI::App& command, double& timeout_s);  // --timeout
 void add_place(CLI::App& app, Session& session);

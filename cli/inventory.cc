@@ -28,7 +28,7 @@ void export_inventory(Session& session, const std::string& path) {
   std::ofstream file(path, std::ios::binary);
   file << answer.body << "\n";
   if (!file.flush()) {
-    throw Failure(kBadInput, fmt::format("can't write {}: {}", printable(path), std::strerror(errno)));
+    throw Failure(kFailed, fmt::format("can't write {}: {}", printable(path), std::strerror(errno)));
   }
 }
 

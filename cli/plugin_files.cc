@@ -83,10 +83,12 @@ void new_plugin(const NewPluginOptions& options) {
     const files::path path = target / with_name(file.path().filename().string(), options.name);
     write_file(path, with_name(read_file(file.path().string()), options.name));
   }
+  const files::path prefix = files::weakly_canonical(beside_this_program(".."));
+  const bool found_by_cmake = prefix == "/usr" || prefix == "/usr/local";
   fmt::print(
-      "{} is a plugin with a filter and an objective. Next:\n  cd {} && cmake -B build && cmake --build build && "
+      "{} is a plugin with a filter and an objective. Next:\n  cd {} && cmake -B build{} && cmake --build build && "
       "ctest --test-dir build --output-on-failure\n",
-      target.string(), target.string());
+      target.string(), target.string(), found_by_cmake ? "" : " -DCMAKE_PREFIX_PATH=" + prefix.string());
 }
 
 void list_columns() { become_checker({"--columns"}); }

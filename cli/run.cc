@@ -100,23 +100,36 @@ Parsed innermost(const CLI::App& app) {
   return parsed;
 }
 
-// The words that no part of the command line has a place for. Where a command has no room for another word, the parser
-// offers it to the command above: in "vms delete a b" b is the VM of "vms".
+// The words and options that no part of the command line has a place for. What a command does not know the parser
+// offers to the command above: in "vms delete a b" b is the VM of "vms". The options of the program itself, such as
+// --url, are every command's.
 std::vector<std::string> words_too_many(const CLI::App& app, const Parsed& parsed) {
   std::vector<std::string> words = app.remaining(true);
   for (const CLI::App* above = parsed.command->get_parent(); above; above = above->get_parent()) {
     for (const CLI::Option* option : above->get_options()) {
       if (option->get_positional()) words.insert(words.end(), option->results().begin(), option->results().end());
+      else if (above->get_parent() && option->count() > 0) words.push_back(option->get_name());
     }
   }
   return words;
 }
 
-// A command that changes something must not end well when it has left a word aside.
+// A command that changes something must not end well when it has left a word or an option aside.
 void refuse_words_of_parents(CLI::App& command) {
-  if (!command.get_parent()) return;
+  const CLI::App* const above = command.get_parent();
+  if (!above) return;
   for (CLI::Option* option : command.get_parent()->get_options()) {
-    if (option->get_positional()) command.excludes(option);
+    if (option->get_positional() || above->get_parent()) command.excludes(option);
+  }
+}
+
+void refuse_blank_words(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (!option->get_positional()) continue;
+    option->check([](const std::string& text) {
+      const bool blank = text.find_first_not_of(" \t") == std::string::npos;
+      return blank ? fmt::format("wanted a word, found '{}'", printable(text)) : std::string();
+    });
   }
 }
 
@@ -190,6 +203,7 @@ int run(int argc, char** argv) {
   walk(app, "", [](CLI::App& command, const std::string& path) {
     command.footer(examples_of(path));
     refuse_words_of_parents(command);
+    refuse_blank_words(command);
   });
   try {
     const int code = parse(app, session, argc, argv);

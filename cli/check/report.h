@@ -23,6 +23,7 @@ struct Report {
   std::string library;
   std::string configuration;  // as given
   std::uint64_t seed = 0;
+  std::int64_t budget_us = 0;
   std::vector<TestReport> tests;
 
   std::size_t count(Outcome outcome) const;

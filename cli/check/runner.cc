@@ -229,7 +229,7 @@ Findings run_code(const Test& test, Setting& setting) {
 
 Report run_all(const Setting& setting, const std::string& only, const std::function<void(const TestReport&)>& ended) {
   using std::chrono::steady_clock;
-  Report report{setting.files.library.string(), setting.configuration, setting.seed, {}};
+  Report report{setting.files.library.string(), setting.configuration, setting.seed, setting.budget_us, {}};
   std::set<std::string_view> unmet;
   for (const Test& test : all_tests()) {
     if (!only.empty() && only != test.name) continue;

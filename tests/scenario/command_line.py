@@ -261,6 +261,16 @@ def words_too_many(service):
                         (["hosts", "h1", "set", "maintenance"], "unexpected word 'h1' of 'hosts set'"),
                         (["claims", "confirm", "a", "b"], "unexpected word 'b' of 'claims confirm'")):
         assert told in service.complaint(*words), (words, service.complaint(*words))
+    for words, told in ((["vms", "--host", "h1", "delete", first], "unknown option '--host' of 'vms delete'"),
+                        (["hosts", "--state", "enabled", "set", "h1", "maintenance"], "unknown option '--state' of 'hosts set'"),
+                        (["vms", first, "--host", "h4"], "--host: wanted none"),
+                        (["vms", first, "--verify"], "--verify: wanted none"),
+                        (["hosts", "h1", "--state", "disabled"], "--state: wanted none"),
+                        (["vms", ""], "VM: wanted a word"), (["hosts", " "], "NAME: wanted a word"), (["explain", ""], "wanted a word"),
+                        (["hosts", "drain", "h1", "--at-once", "1.5"], "--at-once: wanted a whole number from 1 to 100, found '1.5'"),
+                        (["plugin", "check", "x", "--seed", "-7"], "--seed: wanted a whole number from 0 to"),
+                        (["plugin", "check", "x", "--budget-us", "0"], "--budget-us: wanted a whole number from 1 to")):
+        assert told in service.complaint(*words), (words, service.complaint(*words))
     assert (service.vms(), service.call("GET", "/v1/hosts")["hosts"]) == before
     for name in (first, second):
         service.emplace("vms", "delete", name)

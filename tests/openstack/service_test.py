@@ -563,16 +563,31 @@ def cpu_s(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def quiet_clouds(build, hosts, servers, sync_s):
+    clouds = Clouds(build, hosts, servers, sync_s=sync_s)
+    for server in clouds.cloud.servers.values():
+        server["updated"] -= 3600  # else all of them have changed within the overlap of two readings
+    return clouds
+
+
+def wait_for_all(clouds):
+    # Tables are handed over as they come: it is over when the service says that it knows the cloud.
+    clouds.service.wait_for("the first sync", lambda: clouds.ready()["ready"], timeout=1800)
+
+
 def figures(build, hosts, servers):
-    clouds = Clouds(build, hosts, servers, sync_s=5)
+    # At a slow pace: at a fast one the tables that are read already are read again while the others are waited for.
+    clouds = quiet_clouds(build, hosts, servers, sync_s=60)
     with clouds.service as service:
         began = time.monotonic()
-        # Tables are handed over as they come: it is over when the service says that it knows the cloud.
-        service.wait_for("the first sync", lambda: clouds.ready()["ready"], timeout=1800)
+        wait_for_all(clouds)
         took, first = time.monotonic() - began, cpu_s(service.process.pid)
         print(f"{hosts} hosts, {servers} vms: first sync {took:.1f} s, {first:.2f} s of CPU since the start of emplaced")
         with open(f"/proc/{service.process.pid}/status", encoding="ascii") as file:
             print(next(line.strip() for line in file if line.startswith("VmHWM")))
+    clouds = quiet_clouds(build, hosts, servers, sync_s=5)
+    with clouds.service as service:
+        wait_for_all(clouds)
         counts = clouds.cloud.counts
         rounds, key = 6, "GET /compute/v2.1/os-aggregates"
         time.sleep(1)

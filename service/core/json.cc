@@ -193,7 +193,8 @@ std::string JsonValue::number_text() const {
 
 std::size_t JsonValue::size() const {
   const auto& value = tree_of(value_);
-  return value.IsArray() ? value.Size() : value.MemberCount();
+  if (value.IsArray()) return value.Size();
+  return value.IsObject() ? value.MemberCount() : 0;
 }
 
 JsonValue JsonValue::item(std::size_t i) const {
@@ -207,6 +208,7 @@ JsonValue JsonValue::member(std::size_t i) const {
 }
 
 std::optional<JsonValue> JsonValue::find(std::string_view key) const {
+  if (!is_object()) return std::nullopt;
   for (const auto& member : tree_of(value_).GetObject()) {
     if (text_of(member.name) == key) return JsonValue(&member.value);
   }

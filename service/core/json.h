@@ -39,17 +39,17 @@ class JsonValue {
   bool is_text() const { return kind() == Kind::kText; }
   bool is_number() const { return kind() == Kind::kNumber; }
 
-  // Each is defined for its own kind only.
+  // Each is defined for its own kind only, but for size() and find().
   bool boolean() const;
   double number() const;
   std::string number_text() const;            // 1.0 stays "1.0", 1 stays "1"
   std::optional<std::int64_t> whole() const;  // a number without a fraction that fits; 1e3 is one
   std::string_view text() const;
-  std::size_t size() const;                   // of an array or object
+  std::size_t size() const;                   // of an array or object; 0 of anything else
   JsonValue item(std::size_t i) const;        // of an array
   std::string_view key(std::size_t i) const;  // of an object, in the order of the text
   JsonValue member(std::size_t i) const;
-  std::optional<JsonValue> find(std::string_view key) const;
+  std::optional<JsonValue> find(std::string_view key) const;  // nothing in what is no object
 
   std::string found() const;  // for a message: the value, or what kind of thing it is, in at most 60 characters
 

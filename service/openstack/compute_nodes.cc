@@ -38,6 +38,7 @@ Result<std::string> metrics_of(JsonValue listed) {
   if (!metrics) return metrics;
   const auto document = JsonDocument::parse(*metrics, "metrics");
   if (!document) return tl::unexpected(document.error());
+  if (!document->root().is_array()) return metrics;  // null: none are known
   JsonWriter writer;
   writer.open_list();
   for (std::size_t i = 0; i < document->root().size(); ++i) write_metric(writer, document->root().item(i));

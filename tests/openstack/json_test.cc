@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "service/openstack/compute_nodes.h"
 #include "service/openstack/identity.h"
 #include "service/openstack/nova_json.h"
 #include "service/openstack/placement_json.h"
@@ -280,6 +281,15 @@ TEST(Placement, SaysWhatAProviderHas) {
   EXPECT_FALSE(read_allocations("{}"));
   EXPECT_FALSE(read_providers(R"({"resource_providers":[{"uuid":"00000000-0000-4000-8000-000000000001"}]})"));
   EXPECT_FALSE(read_inventories(R"({"inventories":[]})"));
+}
+
+TEST(ComputeNodes, HaveColumnsOfAnyShape) {
+  for (const std::string_view text : {"null", "[]", "{}", "7", "\"x\"", "true", "[null]", "[[]]", "[{}]", "[7]", "", "{"}) {
+    const ComputeNode node = compute_node_of(Uuid(), {text, text, text, text, text});
+    EXPECT_EQ(node.attributes.size() + node.notes.size(), 5u) << text;
+  }
+  const ComputeNode node = compute_node_of(Uuid(), {.metrics = "null"});
+  EXPECT_EQ(*node.find("metrics"), "null");
 }
 
 }  // namespace

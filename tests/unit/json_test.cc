@@ -25,6 +25,15 @@ TEST(JsonDocument, ReadsWhatItWrites) {
   EXPECT_EQ(to_json(document->root()), text);
 }
 
+TEST(JsonValue, HasNothingInItWhereItIsNoContainer) {
+  for (const std::string_view text : {"null", "true", "7", "\"x\""}) {
+    const auto document = JsonDocument::parse(text, "document");
+    ASSERT_TRUE(document);
+    EXPECT_EQ(document->root().size(), 0u) << text;
+    EXPECT_FALSE(document->root().find("x")) << text;
+  }
+}
+
 TEST(JsonDocument, RefusesAMillionOpenBrackets) {
   EXPECT_TRUE(mentions(fault_of(std::string(1'000'000, '[')), "at most 64 deep"));
   std::string objects;

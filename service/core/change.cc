@@ -5,7 +5,7 @@
 #include <bit>
 
 #include "service/core/change_steps.h"
-#include "service/core/resource_classes.h"
+#include "service/core/placement_told.h"
 #include "service/core/takes.h"
 
 namespace emplace {

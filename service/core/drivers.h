@@ -8,7 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/claims.h"
+#include "service/core/deadline.h"
+#include "service/core/hypervisors.h"
+#include "service/core/result.h"
+#include "service/core/sightings.h"
 
 namespace emplace {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "service/core/json.h"
-#include "service/core/scheduler.h"
+#include "service/core/placement.h"
 
 namespace emplace {
 

@@ -3,7 +3,10 @@
 // Scheduler::recover().
 #pragma once
 
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
+#include "service/core/hypervisors.h"
+#include "service/core/result.h"
+#include "service/core/store.h"
 
 namespace emplace {
 

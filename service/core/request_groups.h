@@ -1,7 +1,7 @@
 // What a RequestSpec asks of Placement, group by group, as nova/scheduler/utils.py makes it of flavor, image and the
 // resources that ports and devices ask for: what one provider must have together has a suffix ("resources1:",
 // "trait1:"), the rest may come from any of a host's providers. The picture has a host's providers in one, so that only
-// Placement can say which of them has room; see AllocationCandidates in doors.h.
+// Placement can say which of them has room; see AllocationCandidates in cloud.h.
 //
 // Threads: pure functions.
 #pragma once

@@ -4,22 +4,22 @@
 #include <array>
 #include <map>
 
-#include "service/core/json.h"
+#include "service/core/placement_told.h"
 #include "service/core/takes.h"
 
 namespace emplace {
 namespace {
 
-constexpr std::string_view kVcpu = "VCPU", kPcpu = "PCPU";
+constexpr std::string_view kPcpu = "PCPU";
 
 struct Budget {
   std::string_view name;
   Column<double> capacity, free;
   double VmRequest::* amount;
 };
-constexpr std::array kBudgets{Budget{kVcpu, hosts::vcpus_capacity, hosts::vcpus_free, &VmRequest::vcpus},
-                              Budget{"MEMORY_MB", hosts::memory_capacity_mib, hosts::memory_free_mib, &VmRequest::memory_mib},
-                              Budget{"DISK_GB", hosts::disk_capacity_gib, hosts::disk_free_gib, &VmRequest::disk_gib}};
+constexpr std::array kBudgets{Budget{kVcpuClass, hosts::vcpus_capacity, hosts::vcpus_free, &VmRequest::vcpus},
+                              Budget{kMemoryClass, hosts::memory_capacity_mib, hosts::memory_free_mib, &VmRequest::memory_mib},
+                              Budget{kDiskClass, hosts::disk_capacity_gib, hosts::disk_free_gib, &VmRequest::disk_gib}};
 
 const Budget* find_budget(std::string_view name) {
   const auto found = std::ranges::find(kBudgets, name, &Budget::name);
@@ -32,11 +32,6 @@ using Inventories = std::optional<ResourceAmounts>;
 Inventories inventories_of(const Picture& picture, std::uint32_t host) {
   const auto text = picture[hosts::resources_capacity].get(host);
   return text ? Inventories(resource_amounts(*text)) : std::nullopt;
-}
-
-double number_of(JsonValue object, std::string_view key, double otherwise) {
-  const auto value = object.find(key);
-  return value && value->is_number() ? value->number() : otherwise;
 }
 
 std::optional<double> free_of(const Query& query, std::uint32_t host, const Inventories& inventories,
@@ -55,29 +50,11 @@ ResourceAmounts wanted_of(const VmRequest& vm, const Inventories& inventories) {
   ResourceAmounts wanted = vm.resources;
   for (const Budget& budget : kBudgets) wanted.emplace(budget.name, vm.*budget.amount);
   const bool has_pcpu = inventories && inventories->contains(kPcpu);
-  if (!has_pcpu && wanted.erase(std::string(kPcpu)) > 0) wanted[std::string(kVcpu)] = vm.vcpus;
+  if (!has_pcpu && wanted.erase(std::string(kPcpu)) > 0) wanted[std::string(kVcpuClass)] = vm.vcpus;
   return wanted;
 }
 
 }  // namespace
-
-std::optional<PlacementTold> placement_told(std::string_view nova_state) {
-  if (nova_state.find("\"placement\"") == std::string_view::npos) return std::nullopt;
-  const auto document = JsonDocument::parse(nova_state, "nova_state");
-  if (!document || !document->root().is_object()) return std::nullopt;
-  const auto placement = document->root().find("placement");
-  const auto all = placement && placement->is_object() ? placement->find("inventories") : std::nullopt;
-  if (!all || !all->is_object()) return std::nullopt;
-  ResourceAmounts capacities;
-  for (std::size_t i = 0; i < all->size(); ++i) {
-    const JsonValue one = all->member(i);
-    if (!one.is_object() || find_budget(all->key(i))) continue;
-    const double total = number_of(one, "total", 0) - number_of(one, "reserved", 0);
-    capacities.emplace(all->key(i), total * number_of(one, "allocation_ratio", 1));
-  }
-  const auto id = document->root().find("uuid");
-  return PlacementTold{id && id->is_text() ? parse_uuid(id->text()) : std::nullopt, to_text(capacities)};
-}
 
 std::vector<ResourceNeed> resource_needs(const Query& query, std::uint32_t host) {
   const auto inventories = inventories_of(query.picture, host);

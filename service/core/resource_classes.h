@@ -15,14 +15,6 @@
 
 namespace emplace {
 
-// What a host's nova_state says of Placement, as the picture's columns provider and resources_capacity have it: without
-// VCPU, MEMORY_MB and DISK_GB, which have columns of their own. Nothing: nobody asked Placement about this host.
-struct PlacementTold {
-  std::optional<Uuid> provider = {};
-  std::string capacities = {};
-};
-std::optional<PlacementTold> placement_told(std::string_view nova_state);
-
 struct ResourceNeed {
   std::string name;            // of the class
   double wanted = 0;           // > 0

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "service/core/cells.h"
 #include "service/core/explanation.h"
 #include "service/core/failpoint.h"
 #include "service/core/recovery.h"
@@ -19,11 +18,6 @@ constexpr std::chrono::seconds kSeenWithin{1};  // mostly a few ms
 constexpr std::chrono::seconds kReportDeadline{30};
 
 bool no_host_fits(const Placement& placement) { return placement.instances.back().decision->ranking.order.empty(); }
-
-std::string host_name(const Instance& instance, std::size_t i) {
-  const std::uint32_t row = instance.decision->costs.hosts[instance.decision->ranking.order[i].index];
-  return std::string((*instance.picture)[hosts::name][row]);
-}
 
 std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>& picture, std::span<const Change> changes) {
   PictureBuilder builder(picture);
@@ -81,37 +75,6 @@ void attach(Placement& placement, std::span<const Claim> claims) {
 }
 
 }  // namespace
-
-Uuid id_of_instance(std::uint32_t number) {
-  Uuid id;
-  for (std::size_t i = 0; i < 4; ++i) id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
-  return id;
-}
-
-VmRow placed_row(const Picture& picture, const VmRequest& vm, const std::string& host, std::string takes) {
-  VmRow row;
-  row.id = vm.id;
-  row.name = vm.name;
-  row.host = host;
-  row.state = VmState::kClaimed;
-  row.project = vm.project;
-  row.group = group_name(vm, picture);
-  row.vcpus = vm.vcpus;
-  row.memory_mib = vm.memory_mib;
-  row.disk_gib = vm.disk_gib;
-  row.numa_nodes = vm.numa_nodes;
-  row.spread = vm.spread;
-  row.takes = std::move(takes);
-  if (const std::uint32_t row_of_host = picture.find_host(host); row_of_host != kNoRow && vm.numa_nodes > 0) {
-    row.cells = cells_for(picture, row_of_host, vm).value_or(std::vector<std::uint32_t>());
-  }
-  return row;
-}
-
-std::string chosen_host(const Instance& instance) {
-  if (instance.claim) return instance.claim->host;
-  return instance.decision->ranking.order.empty() ? "" : host_name(instance, 0);
-}
 
 DecisionRecord record_of(const Placement& placement, std::string document) {
   const Instance& first = placement.instances.front();
@@ -183,7 +146,7 @@ Result<Placement> Scheduler::decide_on(std::shared_ptr<const PlacementRequest> r
     placement.instances.push_back({std::move(vm), std::move(decision), picture});
     if (no_host_fits(placement)) break;
     const Instance& instance = placement.instances.back();
-    const std::string chosen = i < pinned.size() && !pinned[i].host.empty() ? pinned[i].host : host_name(instance, 0);
+    const std::string chosen = i < pinned.size() && !pinned[i].host.empty() ? pinned[i].host : host_at(instance, 0);
     if (i + 1 == request->options.count) break;
     auto next = with_last(placement, chosen);
     if (!next) return tl::unexpected(next.error());
@@ -213,7 +176,7 @@ Result<std::vector<ClaimOrder>> Scheduler::orders_for(const Placement& placement
   std::vector<ClaimOrder> orders;
   for (std::size_t i = 0; i < choice.size(); ++i) {
     const Instance& instance = placement.instances[i];
-    ClaimOrder order = order_for(*placement.request, i, instance.vm, host_name(instance, choice[i]));
+    ClaimOrder order = order_for(*placement.request, i, instance.vm, host_at(instance, choice[i]));
     order.vm.group = group_name(instance.vm, *instance.picture);
     auto takes = takes_of(placement, instance, order.host);
     if (!takes) return tl::unexpected(takes.error());

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/sightings.h"
 
 namespace emplace {
 

@@ -19,10 +19,15 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/cloud.h"
 #include "service/core/finding.h"
+#include "service/core/hypervisors.h"
+#include "service/core/pictures.h"
+#include "service/core/reservations.h"
+#include "service/core/result.h"
 #include "service/core/rule_book.h"
 #include "service/core/scheduler.h"
+#include "service/core/store.h"
 #include "service/http/auth.h"
 #include "service/http/cloud_view.h"
 #include "service/http/line_pool.h"

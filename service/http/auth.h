@@ -27,7 +27,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "service/core/doors.h"
+#include "service/core/cloud.h"
 #include "service/core/result.h"
 #include "service/http/message.h"
 

@@ -8,7 +8,7 @@
 //   same alternates.
 // * All or nothing: when one instance finds no host, there are no selections.
 //
-// A pure function; the room that it counts is taken by nobody (see Reservations in doors.h).
+// A pure function; the room that it counts is taken by nobody (see Reservations).
 #pragma once
 
 #include <memory>

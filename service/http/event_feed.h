@@ -27,7 +27,9 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/picture.h"
+#include "service/core/pictures.h"
+#include "service/core/store.h"
 #include "service/http/reply.h"
 
 namespace emplace::http {

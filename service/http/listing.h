@@ -16,7 +16,9 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/lists.h"
+#include "service/core/picture.h"
+#include "service/core/result.h"
 #include "service/http/api_route.h"
 
 namespace emplace::http {

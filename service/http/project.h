@@ -17,7 +17,10 @@
 #include <string>
 #include <string_view>
 
-#include "service/core/doors.h"
+#include "service/core/picture.h"
+#include "service/core/request.h"
+#include "service/core/result.h"
+#include "service/core/store.h"
 #include "service/http/auth.h"
 
 namespace emplace::http {

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
 
 namespace emplace {
 

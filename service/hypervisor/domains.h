@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/claims.h"
+#include "service/core/result.h"
+#include "service/core/sightings.h"
 #include "service/hypervisor/session.h"
 #include "service/hypervisor/storage.h"
 

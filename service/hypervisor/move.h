@@ -13,7 +13,8 @@
 #include <optional>
 #include <string>
 
-#include "service/core/doors.h"
+#include "service/core/hypervisors.h"
+#include "service/core/result.h"
 #include "service/hypervisor/host_config.h"
 
 namespace emplace {

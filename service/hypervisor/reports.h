@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "service/core/change.h"
-#include "service/core/doors.h"
+#include "service/core/sightings.h"
 
 namespace emplace {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "service/core/change.h"
-#include "service/core/doors.h"
+#include "service/core/result.h"
 #include "service/hypervisor/host_config.h"
 #include "service/hypervisor/libvirt.h"
 #include "service/hypervisor/xml.h"

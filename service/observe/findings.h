@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/cloud.h"
 #include "service/core/finding.h"
 
 namespace emplace::observe {

@@ -21,7 +21,13 @@
 #include <vector>
 
 #include "service/core/change.h"
-#include "service/core/doors.h"
+#include "service/core/claims.h"
+#include "service/core/hypervisors.h"
+#include "service/core/picture.h"
+#include "service/core/pictures.h"
+#include "service/core/result.h"
+#include "service/core/sightings.h"
+#include "service/core/store.h"
 #include "service/observe/findings.h"
 #include "service/observe/roster.h"
 

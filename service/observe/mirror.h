@@ -22,7 +22,11 @@
 #include <vector>
 
 #include "service/core/change.h"
-#include "service/core/doors.h"
+#include "service/core/cloud.h"
+#include "service/core/picture.h"
+#include "service/core/pictures.h"
+#include "service/core/result.h"
+#include "service/core/store.h"
 
 namespace emplace::observe {
 

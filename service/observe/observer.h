@@ -16,7 +16,11 @@
 #include <vector>
 
 #include "service/core/change.h"
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
+#include "service/core/picture.h"
+#include "service/core/pictures.h"
+#include "service/core/result.h"
+#include "service/core/store.h"
 #include "service/observe/history.h"
 
 namespace emplace::observe {

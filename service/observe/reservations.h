@@ -16,7 +16,10 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/reservations.h"
+#include "service/core/result.h"
+#include "service/core/store.h"
 #include "service/observe/observer.h"
 
 namespace emplace::observe {

@@ -17,7 +17,8 @@
 #include <tuple>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/picture.h"
+#include "service/core/sightings.h"
 
 namespace emplace::observe {
 

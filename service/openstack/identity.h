@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/cloud.h"
 #include "service/core/result.h"
 
 namespace emplace::openstack {

@@ -10,7 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/claims.h"
+#include "service/core/deadline.h"
+#include "service/core/hypervisors.h"
+#include "service/core/result.h"
+#include "service/core/sightings.h"
 #include "service/openstack/live_migration.h"
 #include "service/openstack/readers.h"
 

@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/cloud.h"
 #include "service/openstack/cloud.h"
 
 namespace emplace::openstack {

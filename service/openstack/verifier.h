@@ -16,7 +16,9 @@
 #include <mutex>
 #include <string>
 
-#include "service/core/doors.h"
+#include "service/core/cloud.h"
+#include "service/core/deadline.h"
+#include "service/core/result.h"
 #include "service/openstack/keystone.h"
 
 namespace emplace::openstack {

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
 #include "service/core/result.h"
 
 namespace emplace::openstack {

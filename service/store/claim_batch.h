@@ -13,7 +13,10 @@
 #include <vector>
 
 #include "service/core/actor.h"
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/claim.h"
+#include "service/core/claims.h"
+#include "service/core/result.h"
 
 namespace emplace {
 

@@ -20,7 +20,8 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
+#include "service/core/store.h"
 #include "service/store/log.h"
 
 namespace emplace {

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/store.h"
 
 namespace emplace {
 

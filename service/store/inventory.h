@@ -11,7 +11,8 @@
 #include <optional>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/result.h"
 
 namespace emplace {
 

@@ -19,7 +19,9 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/claims.h"
+#include "service/core/rules.h"
 #include "service/core/takes.h"
 
 namespace emplace {

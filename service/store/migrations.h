@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
 #include "service/core/result.h"
 #include "service/store/address.h"
 

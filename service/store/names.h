@@ -15,7 +15,11 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/claim.h"
+#include "service/core/claims.h"
+#include "service/core/request.h"
+#include "service/core/result.h"
 
 namespace emplace {
 

@@ -6,7 +6,7 @@
 #include <exception>
 #include <stdexcept>
 
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
 #include "service/core/result.h"
 #include "service/store/address.h"
 

@@ -18,7 +18,17 @@
 #include <span>
 #include <string>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/claim.h"
+#include "service/core/claims.h"
+#include "service/core/deadline.h"
+#include "service/core/decisions.h"
+#include "service/core/lists.h"
+#include "service/core/operations.h"
+#include "service/core/reservations.h"
+#include "service/core/result.h"
+#include "service/core/sightings.h"
+#include "service/core/store.h"
 #include "service/store/address.h"
 #include "service/store/event_tail.h"
 #include "service/store/log.h"

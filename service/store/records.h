@@ -4,7 +4,9 @@
 #include <pqxx/pqxx>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/decisions.h"
+#include "service/core/lists.h"
+#include "service/core/result.h"
 
 namespace emplace {
 

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/deadline.h"
 #include "service/store/address.h"
 
 namespace emplace {

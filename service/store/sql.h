@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/lists.h"
 #include "service/core/uuid.h"
 
 // The time that all replicas share, in microseconds since 1970: when the database began the statement. Whatever expires

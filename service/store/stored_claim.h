@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/claim.h"
+#include "service/core/lists.h"
 #include "service/store/ledger.h"
 
 namespace emplace {

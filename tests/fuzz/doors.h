@@ -2,8 +2,21 @@
 // and keeps nothing, hypervisors that drive no host.
 #pragma once
 
-#include "service/core/doors.h"
+#include "service/core/change.h"
+#include "service/core/claim.h"
+#include "service/core/claims.h"
+#include "service/core/deadline.h"
+#include "service/core/decisions.h"
+#include "service/core/hypervisors.h"
+#include "service/core/lists.h"
+#include "service/core/operations.h"
+#include "service/core/picture.h"
+#include "service/core/pictures.h"
+#include "service/core/reservations.h"
+#include "service/core/result.h"
 #include "service/core/scheduler.h"
+#include "service/core/sightings.h"
+#include "service/core/store.h"
 #include "tests/fuzz/cluster.h"
 
 namespace emplace::fuzz {

@@ -6,6 +6,7 @@
 
 #include "service/core/request_json.h"
 #include "service/core/rule_book.h"
+#include "service/core/scheduler.h"
 #include "tests/unit/cluster_rows.h"
 
 namespace emplace {

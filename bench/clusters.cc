@@ -8,8 +8,8 @@
 #include <numeric>
 #include <random>
 
-#include "service/core/change.h"
-#include "service/core/clones.h"
+#include "service/core/base/clones.h"
+#include "service/core/change/change.h"
 
 namespace emplace {
 namespace {

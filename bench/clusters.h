@@ -8,8 +8,8 @@
 #include <span>
 #include <string>
 
-#include "service/core/picture.h"
-#include "service/core/request.h"
+#include "service/core/picture/picture.h"
+#include "service/core/request/request.h"
 
 namespace emplace {
 

@@ -8,8 +8,8 @@
 #include <array>
 
 #include "bench/clusters.h"
-#include "service/core/decision.h"
-#include "service/core/numbers.h"
+#include "service/core/base/numbers.h"
+#include "service/core/decide/decision.h"
 
 namespace emplace {
 namespace {

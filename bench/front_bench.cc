@@ -4,7 +4,7 @@
 #include <cmath>
 #include <random>
 
-#include "service/core/pareto.h"
+#include "service/core/decide/pareto.h"
 
 namespace emplace {
 namespace {

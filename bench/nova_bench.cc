@@ -6,7 +6,7 @@
 
 #include "bench/clusters.h"
 #include "bench/nova_rules.h"
-#include "service/core/decision.h"
+#include "service/core/decide/decision.h"
 
 namespace emplace {
 namespace {

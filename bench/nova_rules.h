@@ -1,7 +1,7 @@
 // Nova's filters and its ten weighers, from the real plugin.
 #pragma once
 
-#include "service/core/rules.h"
+#include "service/core/decide/rules.h"
 
 namespace emplace {
 

@@ -9,8 +9,8 @@
 
 #include "bench/clusters.h"
 #include "bench/nova_rules.h"
-#include "service/core/change.h"
-#include "service/core/query.h"
+#include "service/core/change/change.h"
+#include "service/core/decide/query.h"
 
 namespace emplace {
 namespace {

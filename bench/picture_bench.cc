@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/picture.h"
+#include "service/core/change/change.h"
+#include "service/core/picture/picture.h"
 
 namespace emplace {
 namespace {

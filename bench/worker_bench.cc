@@ -11,7 +11,7 @@
 #include <random>
 #include <thread>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 #include "service/plugins/plugins.h"
 
 namespace emplace {

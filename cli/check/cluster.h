@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 
 namespace emplace::check {
 

@@ -8,7 +8,7 @@
 #include "cli/check/samples.h"
 #include "cli/check/second_thread.h"
 #include "cli/check/tests.h"
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/plugins/configuration.h"
 
 namespace emplace::check {

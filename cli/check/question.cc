@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "cli/check/cluster.h"
-#include "service/core/request_json.h"
+#include "service/core/request/request_json.h"
 
 namespace emplace::check {
 namespace {

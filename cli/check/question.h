@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/query.h"
+#include "service/core/decide/query.h"
 
 namespace emplace::check {
 

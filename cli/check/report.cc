@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 
 namespace emplace::check {
 namespace {

@@ -19,7 +19,7 @@
 
 #include "cli/check/cluster.h"
 #include "cli/check/second_thread.h"
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 #include "service/plugins/confinement.h"
 #include "service/plugins/library_file.h"
 

@@ -8,7 +8,7 @@
 #include "cli/check/instance.h"
 #include "cli/check/samples.h"
 #include "cli/check/tests.h"
-#include "service/core/request_json.h"
+#include "service/core/request/request_json.h"
 
 namespace emplace::check {
 namespace {

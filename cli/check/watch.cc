@@ -10,7 +10,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 
 namespace emplace::check {
 

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "cli/check/findings.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace::check {
 

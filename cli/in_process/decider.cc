@@ -1,10 +1,10 @@
 #include "cli/in_process/decider.h"
 
-#include "service/core/decision.h"
-#include "service/core/inventory_json.h"
-#include "service/core/request_json.h"
-#include "service/core/rule_book.h"
-#include "service/core/scheduler.h"
+#include "service/core/act/scheduler.h"
+#include "service/core/change/inventory_json.h"
+#include "service/core/decide/decision.h"
+#include "service/core/decide/rule_book.h"
+#include "service/core/request/request_json.h"
 
 namespace emplace {
 namespace {

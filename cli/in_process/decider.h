@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/picture.h"
-#include "service/core/rules.h"
+#include "service/core/decide/rules.h"
+#include "service/core/picture/picture.h"
 
 namespace emplace {
 

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <set>
 
-#include "numa_fit.h"
+#include "numa/numa_fit.h"
 #include "rules.h"
 #include "takes.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "aggregates.h"
+#include "aggregates/aggregates.h"
 #include "rules.h"
 
 namespace emplace::nova {

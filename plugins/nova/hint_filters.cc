@@ -2,7 +2,7 @@
 // instances), and SimpleCIDRAffinityFilter (its address lies in a network).
 #include <algorithm>
 
-#include "aggregates.h"
+#include "aggregates/aggregates.h"
 #include "ip_network.h"
 #include "rules.h"
 

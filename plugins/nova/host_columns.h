@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "blocks.h"
-#include "numa_topology.h"
-#include "pci_pools.h"
+#include "numa/numa_topology.h"
+#include "pci/pci_pools.h"
 
 namespace emplace::nova {
 

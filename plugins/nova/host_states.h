@@ -17,12 +17,12 @@
 #include <utility>
 #include <vector>
 
+#include "aggregates/memberships.h"
 #include "emplace/plugin.hpp"
 #include "host_columns.h"
-#include "memberships.h"
 #include "multipliers.h"
-#include "numa_topology.h"
-#include "pci_pools.h"
+#include "numa/numa_topology.h"
+#include "pci/pci_pools.h"
 #include "value.h"
 
 namespace emplace::nova {

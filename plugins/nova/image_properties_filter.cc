@@ -3,7 +3,7 @@
 // asks for nothing passes everywhere; one that asks fails where the host says nothing. Runs on a rebuild too.
 #include <algorithm>
 
-#include "aggregates.h"
+#include "aggregates/aggregates.h"
 #include "canonical.h"
 #include "python_text.h"
 #include "rules.h"

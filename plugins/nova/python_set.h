@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-#include "numa_topology.h"
+#include "numa/numa_topology.h"
 
 namespace emplace::nova {
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "emplace/view.hpp"
-#include "numa_request.h"
-#include "pci_pools.h"
+#include "numa/numa_request.h"
+#include "pci/pci_pools.h"
 #include "value.h"
 
 namespace emplace::nova {

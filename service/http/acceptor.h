@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace::http {
 

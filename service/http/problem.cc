@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "service/core/json.h"
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
+#include "service/core/json/json.h"
 
 namespace emplace::http {
 namespace {

@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/http/message.h"
 
 namespace emplace::http {

@@ -29,7 +29,7 @@
 #include <string>
 #include <string_view>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/http/framing.h"
 #include "service/http/message.h"
 #include "service/http/reply.h"

@@ -1,6 +1,6 @@
 #include "service/http/target.h"
 
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 
 namespace emplace::http {
 namespace {

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
 
 namespace emplace::http {
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/deadline.h"
+#include "service/core/base/deadline.h"
 
 namespace emplace {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <span>
 
-#include "service/core/failpoint.h"
+#include "service/core/base/failpoint.h"
 
 namespace emplace {
 namespace {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "service/core/claims.h"
-#include "service/core/result.h"
-#include "service/core/sightings.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/claims.h"
+#include "service/core/doors/sightings.h"
 #include "service/hypervisor/session.h"
 #include "service/hypervisor/storage.h"
 

@@ -25,9 +25,9 @@
 #include <optional>
 #include <string>
 
-#include "service/core/deadline.h"
-#include "service/core/hypervisors.h"
-#include "service/core/result.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/hypervisors.h"
 #include "service/hypervisor/deadlines.h"
 #include "service/hypervisor/host_config.h"
 #include "service/hypervisor/reports.h"

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/result.h"
-#include "service/core/uuid.h"
+#include "service/core/base/result.h"
+#include "service/core/base/uuid.h"
 
 namespace emplace {
 

@@ -13,8 +13,8 @@
 #include <optional>
 #include <string>
 
-#include "service/core/hypervisors.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/hypervisors.h"
 #include "service/hypervisor/host_config.h"
 
 namespace emplace {

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/sightings.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/sightings.h"
 
 namespace emplace {
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "service/core/change.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
 #include "service/hypervisor/host_config.h"
 #include "service/hypervisor/libvirt.h"
 #include "service/hypervisor/xml.h"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/result.h"
-#include "service/core/uuid.h"
+#include "service/core/base/result.h"
+#include "service/core/base/uuid.h"
 
 namespace emplace {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/novaconf/import.h"
 
 namespace emplace::novaconf {

@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace::novaconf {
 

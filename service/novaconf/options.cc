@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/novaconf/python_numbers.h"
 
 namespace emplace::novaconf {

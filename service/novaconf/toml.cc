@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/novaconf/import.h"
 
 namespace emplace::novaconf {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
 
 namespace emplace::observe {
 

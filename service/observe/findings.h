@@ -12,8 +12,8 @@
 #include <tuple>
 #include <vector>
 
-#include "service/core/cloud.h"
-#include "service/core/finding.h"
+#include "service/core/doors/cloud.h"
+#include "service/core/doors/finding.h"
 
 namespace emplace::observe {
 

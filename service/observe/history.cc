@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 #include "service/observe/zstd_lines.h"
 
 namespace emplace::observe {

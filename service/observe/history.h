@@ -26,8 +26,8 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/picture.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/picture/picture.h"
 
 namespace emplace::observe {
 

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <tuple>
 
-#include "service/core/shown_text.h"
-#include "service/core/sighting.h"
+#include "service/core/act/sighting.h"
+#include "service/core/base/shown_text.h"
 
 namespace emplace::observe {
 namespace {

@@ -20,14 +20,14 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/claims.h"
-#include "service/core/hypervisors.h"
-#include "service/core/picture.h"
-#include "service/core/pictures.h"
-#include "service/core/result.h"
-#include "service/core/sightings.h"
-#include "service/core/store.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/claims.h"
+#include "service/core/doors/hypervisors.h"
+#include "service/core/doors/pictures.h"
+#include "service/core/doors/sightings.h"
+#include "service/core/doors/store.h"
+#include "service/core/picture/picture.h"
 #include "service/observe/findings.h"
 #include "service/observe/roster.h"
 

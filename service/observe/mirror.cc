@@ -7,9 +7,9 @@
 #include <tuple>
 #include <unordered_set>
 
-#include "service/core/nova_state.h"
-#include "service/core/shown_text.h"
-#include "service/core/takes.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/change/nova_state.h"
+#include "service/core/change/takes.h"
 
 namespace emplace::observe {
 namespace {

@@ -21,12 +21,12 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/cloud.h"
-#include "service/core/picture.h"
-#include "service/core/pictures.h"
-#include "service/core/result.h"
-#include "service/core/store.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/cloud.h"
+#include "service/core/doors/pictures.h"
+#include "service/core/doors/store.h"
+#include "service/core/picture/picture.h"
 
 namespace emplace::observe {
 

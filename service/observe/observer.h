@@ -15,12 +15,12 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/deadline.h"
-#include "service/core/picture.h"
-#include "service/core/pictures.h"
-#include "service/core/result.h"
-#include "service/core/store.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/pictures.h"
+#include "service/core/doors/store.h"
+#include "service/core/picture/picture.h"
 #include "service/observe/history.h"
 
 namespace emplace::observe {

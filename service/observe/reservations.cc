@@ -5,8 +5,8 @@
 #include <chrono>
 #include <limits>
 
-#include "service/core/scheduler.h"
-#include "service/core/shown_text.h"
+#include "service/core/act/scheduler.h"
+#include "service/core/base/shown_text.h"
 
 namespace emplace::observe {
 namespace {

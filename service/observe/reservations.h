@@ -16,10 +16,10 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/reservations.h"
-#include "service/core/result.h"
-#include "service/core/store.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/reservations.h"
+#include "service/core/doors/store.h"
 #include "service/observe/observer.h"
 
 namespace emplace::observe {

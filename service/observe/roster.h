@@ -17,8 +17,8 @@
 #include <tuple>
 #include <vector>
 
-#include "service/core/picture.h"
-#include "service/core/sightings.h"
+#include "service/core/doors/sightings.h"
+#include "service/core/picture/picture.h"
 
 namespace emplace::observe {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace::observe {
 

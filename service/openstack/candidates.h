@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/cloud.h"
-#include "service/core/deadline.h"
-#include "service/core/request.h"
-#include "service/core/request_groups.h"
-#include "service/core/result.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/cloud.h"
+#include "service/core/request/request.h"
+#include "service/core/request/request_groups.h"
 #include "service/openstack/keystone.h"
 
 namespace emplace::openstack {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/takes.h"
-#include "service/core/uuid.h"
+#include "service/core/base/uuid.h"
+#include "service/core/change/change.h"
+#include "service/core/change/takes.h"
 
 namespace emplace::openstack {
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
-#include "service/core/json.h"
-#include "service/core/nova_state.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/change/nova_state.h"
+#include "service/core/json/json.h"
 
 namespace emplace::openstack {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/takes.h"
+#include "service/core/change/takes.h"
 #include "service/openstack/cloud.h"
 
 namespace emplace::openstack {

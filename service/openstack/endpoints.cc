@@ -6,8 +6,8 @@
 #include <array>
 #include <vector>
 
-#include "service/core/json.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/json/json.h"
 #include "service/openstack/reading.h"
 
 namespace emplace::openstack {

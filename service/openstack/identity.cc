@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "service/core/time_text.h"
+#include "service/core/base/time_text.h"
 #include "service/openstack/reading.h"
 
 namespace emplace::openstack {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/cloud.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/cloud.h"
 
 namespace emplace::openstack {
 

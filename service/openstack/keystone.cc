@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "service/core/json.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/json/json.h"
 #include "service/openstack/endpoints.h"
 #include "service/openstack/refusal.h"
 

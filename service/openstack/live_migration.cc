@@ -6,7 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/openstack/nova_json.h"
 
 namespace emplace::openstack {

@@ -13,8 +13,8 @@
 #include <optional>
 #include <string>
 
-#include "service/core/hypervisors.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/hypervisors.h"
 #include "service/openstack/keystone.h"
 #include "service/openstack/migration_json.h"
 

@@ -12,8 +12,8 @@
 #include <set>
 #include <utility>
 
-#include "service/core/json.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/json/json.h"
 #include "service/openstack/compute_nodes.h"
 
 namespace emplace::openstack {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/openstack/cloud.h"
 
 namespace emplace::openstack {

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/openstack/rows.h"
 
 namespace emplace::openstack {

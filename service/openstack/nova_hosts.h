@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "service/core/claims.h"
-#include "service/core/deadline.h"
-#include "service/core/hypervisors.h"
-#include "service/core/result.h"
-#include "service/core/sightings.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/claims.h"
+#include "service/core/doors/hypervisors.h"
+#include "service/core/doors/sightings.h"
 #include "service/openstack/live_migration.h"
 #include "service/openstack/readers.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "service/core/nova_flavor.h"
+#include "service/core/request/nova_flavor.h"
 #include "service/openstack/reading.h"
 
 namespace emplace::openstack {

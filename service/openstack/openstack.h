@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "service/core/cloud.h"
-#include "service/core/hypervisors.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/cloud.h"
+#include "service/core/doors/hypervisors.h"
 #include "service/openstack/candidates.h"
 #include "service/openstack/keystone.h"
 #include "service/openstack/nova_database.h"

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/openstack/cloud.h"
 
 namespace emplace::openstack {

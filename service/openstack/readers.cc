@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
-#include "service/core/time_text.h"
+#include "service/core/base/time_text.h"
 #include "service/openstack/nova_json.h"
 #include "service/openstack/placement_json.h"
 

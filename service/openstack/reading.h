@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/openstack/cloud.h"
 
 namespace emplace::openstack {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "service/core/json.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/json/json.h"
 
 namespace emplace::openstack {
 namespace {

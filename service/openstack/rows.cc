@@ -5,8 +5,8 @@
 #include <set>
 #include <unordered_map>
 
-#include "service/core/json.h"
-#include "service/core/nova_spec.h"
+#include "service/core/json/json.h"
+#include "service/core/request/nova_spec.h"
 #include "service/openstack/consumers.h"
 
 namespace emplace::openstack {

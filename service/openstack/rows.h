@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/cloud.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/cloud.h"
 #include "service/openstack/cloud.h"
 
 namespace emplace::openstack {

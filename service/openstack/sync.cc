@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "service/core/json.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/json/json.h"
 #include "service/openstack/consumers.h"
 
 namespace emplace::openstack {

@@ -16,9 +16,9 @@
 #include <mutex>
 #include <string>
 
-#include "service/core/cloud.h"
-#include "service/core/deadline.h"
-#include "service/core/result.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/cloud.h"
 #include "service/openstack/keystone.h"
 
 namespace emplace::openstack {

@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/deadline.h"
-#include "service/core/result.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
 
 namespace emplace::openstack {
 

@@ -2,7 +2,7 @@
 // decision that needs one goes on as with any rule that can't answer, and says why.
 #pragma once
 
-#include "service/core/rules.h"
+#include "service/core/decide/rules.h"
 
 namespace emplace {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "service/core/picture.h"
+#include "service/core/picture/picture.h"
 
 namespace emplace {
 

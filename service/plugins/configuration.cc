@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "service/core/json_numbers.h"
+#include "service/core/json/json_numbers.h"
 
 namespace emplace {
 namespace {

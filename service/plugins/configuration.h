@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "service/core/json.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/json/json.h"
 #include "service/plugins/local_table.h"
 #include "service/plugins/manifest.h"
 

@@ -22,7 +22,7 @@
 #include <filesystem>
 #include <span>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/plugins/questions.h"
 
 namespace emplace {

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 
 namespace emplace {
 namespace {

@@ -18,7 +18,7 @@
 #include <span>
 #include <string>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace {
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "api/plugin/emplace/plugin.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/plugins/manifest.h"
 
 namespace emplace {

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace {
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/rules.h"
+#include "service/core/decide/rules.h"
 #include "service/plugins/loading.h"
 #include "service/plugins/observed.h"
 #include "service/plugins/remote.h"

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/plugins/library_file.h"
 #include "service/plugins/manifest.h"
 #include "service/plugins/worker_process.h"

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <set>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/plugins/configuration.h"
 #include "service/plugins/tables.h"
 

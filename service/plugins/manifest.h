@@ -21,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/result.h"
-#include "service/core/rules.h"
+#include "service/core/base/result.h"
+#include "service/core/decide/rules.h"
 
 namespace emplace {
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <span>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace {
 

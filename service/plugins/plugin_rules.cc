@@ -6,9 +6,9 @@
 #include <cstring>
 #include <utility>
 
-#include "service/core/json.h"
-#include "service/core/numbers.h"
-#include "service/core/takes.h"
+#include "service/core/base/numbers.h"
+#include "service/core/change/takes.h"
+#include "service/core/json/json.h"
 #include "service/plugins/loaded_plugin.h"
 #include "service/plugins/questions.h"
 #include "service/plugins/texts.h"

@@ -20,8 +20,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/result.h"
-#include "service/core/rules.h"
+#include "service/core/base/result.h"
+#include "service/core/decide/rules.h"
 #include "service/plugins/loaded_plugin.h"
 
 namespace emplace {

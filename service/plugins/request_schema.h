@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "service/core/query.h"
+#include "service/core/decide/query.h"
 #include "service/plugins/local_table.h"
 
 namespace emplace {

@@ -6,7 +6,7 @@
 
 #include <span>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "api/plugin/emplace/plugin.h"
-#include "service/core/arena.h"
+#include "service/core/picture/arena.h"
 
 namespace emplace {
 

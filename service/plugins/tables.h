@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "api/plugin/emplace/plugin.h"
-#include "service/core/picture.h"
-#include "service/core/query.h"
+#include "service/core/decide/query.h"
+#include "service/core/picture/picture.h"
 #include "service/plugins/local_table.h"
 
 namespace emplace {

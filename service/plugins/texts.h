@@ -6,7 +6,7 @@
 #include <string>
 
 #include "api/plugin/emplace/plugin.h"
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 
 namespace emplace {
 

@@ -15,7 +15,7 @@
 #include <cstring>
 #include <vector>
 
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 #include "service/plugins/questions.h"
 #include "service/process/program.h"
 

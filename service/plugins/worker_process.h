@@ -16,8 +16,8 @@
 #include <set>
 #include <string>
 
-#include "service/core/arena.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/picture/arena.h"
 #include "service/plugins/exchange.h"
 
 namespace emplace {

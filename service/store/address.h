@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 
 namespace emplace {
 

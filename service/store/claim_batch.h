@@ -12,11 +12,11 @@
 #include <variant>
 #include <vector>
 
-#include "service/core/actor.h"
-#include "service/core/change.h"
-#include "service/core/claim.h"
-#include "service/core/claims.h"
-#include "service/core/result.h"
+#include "service/core/base/actor.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
+#include "service/core/change/claim.h"
+#include "service/core/doors/claims.h"
 
 namespace emplace {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "service/core/actor.h"
-#include "service/core/failpoint.h"
+#include "service/core/base/actor.h"
+#include "service/core/base/failpoint.h"
 #include "service/store/pooling.h"
 #include "service/store/records.h"
 #include "service/store/session_pool.h"

@@ -21,7 +21,7 @@
 #include <optional>
 #include <vector>
 
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
 #include "service/store/child_process.h"
 
 // glibc 2.36 declares its functions without C linkage.

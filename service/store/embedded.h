@@ -20,7 +20,7 @@
 #include <string>
 #include <thread>
 
-#include "service/core/result.h"
+#include "service/core/base/result.h"
 #include "service/store/log.h"
 
 namespace emplace {

@@ -10,8 +10,8 @@
 #include <limits>
 #include <utility>
 
-#include "service/core/failpoint.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/failpoint.h"
+#include "service/core/base/shown_text.h"
 #include "service/store/events.h"
 #include "service/store/session.h"
 

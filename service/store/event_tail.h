@@ -20,8 +20,8 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/deadline.h"
-#include "service/core/store.h"
+#include "service/core/base/deadline.h"
+#include "service/core/doors/store.h"
 #include "service/store/log.h"
 
 namespace emplace {

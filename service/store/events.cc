@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "service/core/actor.h"
+#include "service/core/base/actor.h"
 #include "service/store/sql.h"
 
 namespace emplace {

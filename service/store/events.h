@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/store.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/store.h"
 
 namespace emplace {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/store.h"
+#include "service/core/doors/store.h"
 #include "service/store/postgres_store.h"
 
 namespace emplace {

@@ -6,9 +6,9 @@
 #include <map>
 #include <set>
 
-#include "service/core/cells.h"
-#include "service/core/nova_state.h"
-#include "service/core/takes.h"
+#include "service/core/change/nova_state.h"
+#include "service/core/change/takes.h"
+#include "service/core/decide/cells.h"
 #include "service/store/inventory_sql.h"
 #include "service/store/ledger_sql.h"
 #include "service/store/reservations.h"

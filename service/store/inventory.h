@@ -11,8 +11,8 @@
 #include <optional>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
 
 namespace emplace {
 

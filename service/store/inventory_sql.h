@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 
 namespace emplace::inventory {
 

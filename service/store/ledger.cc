@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "service/core/cells.h"
-#include "service/core/takes.h"
+#include "service/core/change/takes.h"
+#include "service/core/decide/cells.h"
 
 namespace emplace {
 namespace {

@@ -5,7 +5,7 @@
 //   room      free = (total - reserved) * ratio - used, for each resource that is asked for; per cell with numa_nodes
 //   affinity, anti-affinity   members are vms and held claims; the soft policies never refuse
 //   spread    members of one spread group in different domains share no rack (or zone); a host without one is its own
-//   takes     what vms and held claims take of one thing of a host is within its limit (service/core/takes.h)
+//   takes     what vms and held claims take of one thing of a host is within its limit (service/core/change/takes.h)
 //   state     only an enabled host takes claims
 //
 // A vm that is moved does not count against itself. Cost of a check: O(cells log cells + members of the group).
@@ -19,10 +19,10 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/claims.h"
-#include "service/core/rules.h"
-#include "service/core/takes.h"
+#include "service/core/change/change.h"
+#include "service/core/change/takes.h"
+#include "service/core/decide/rules.h"
+#include "service/core/doors/claims.h"
 
 namespace emplace {
 

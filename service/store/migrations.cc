@@ -9,7 +9,7 @@
 #include <string_view>
 #include <thread>
 
-#include "service/core/failpoint.h"
+#include "service/core/base/failpoint.h"
 #include "service/store/session.h"
 #include "service/store/session_pool.h"
 #include "service/store/sql.h"

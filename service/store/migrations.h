@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/deadline.h"
-#include "service/core/result.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
 #include "service/store/address.h"
 
 namespace emplace {

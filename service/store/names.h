@@ -15,11 +15,11 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/claim.h"
-#include "service/core/claims.h"
-#include "service/core/request.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
+#include "service/core/change/claim.h"
+#include "service/core/doors/claims.h"
+#include "service/core/request/request.h"
 
 namespace emplace {
 

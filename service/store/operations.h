@@ -1,4 +1,4 @@
-// Operations (core/operations.h) as rows: begun and ended in the transaction of the claim or the removal that they
+// Operations (core/doors/operations.h) as rows: begun and ended in the transaction of the claim or the removal that they
 // belong to. Times are the database's.
 #pragma once
 
@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/operations.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/operations.h"
 
 namespace emplace {
 

@@ -6,8 +6,8 @@
 #include <exception>
 #include <stdexcept>
 
-#include "service/core/deadline.h"
-#include "service/core/result.h"
+#include "service/core/base/deadline.h"
+#include "service/core/base/result.h"
 #include "service/store/address.h"
 
 namespace emplace {

@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "service/core/json.h"
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
+#include "service/core/json/json.h"
 #include "service/store/committer.h"
 #include "service/store/events.h"
 #include "service/store/housekeeping.h"

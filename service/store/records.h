@@ -4,9 +4,9 @@
 #include <pqxx/pqxx>
 #include <vector>
 
-#include "service/core/decisions.h"
-#include "service/core/lists.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/doors/decisions.h"
+#include "service/core/doors/lists.h"
 
 namespace emplace {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/reservations.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/reservations.h"
 
 namespace emplace {
 

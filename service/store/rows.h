@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 
 namespace emplace {
 

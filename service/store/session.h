@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/deadline.h"
+#include "service/core/base/deadline.h"
 #include "service/store/address.h"
 
 namespace emplace {

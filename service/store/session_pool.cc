@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "service/core/actor.h"
-#include "service/core/failpoint.h"
+#include "service/core/base/actor.h"
+#include "service/core/base/failpoint.h"
 #include "service/store/pooling.h"
 #include "service/store/sql.h"
 

@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "service/core/sighting.h"
+#include "service/core/act/sighting.h"
 #include "service/store/inventory_sql.h"
 #include "service/store/rows.h"
 #include "service/store/sql.h"

@@ -1,4 +1,4 @@
-// Sightings (core/sightings.h) as rows: what hypervisors report, compared under lock with what is stored, so that neither a
+// Sightings (core/doors/sightings.h) as rows: what hypervisors report, compared under lock with what is stored, so that neither a
 // report that is older than an order nor a picture that lags takes anything back. Only what a report is about is
 // written.
 #pragma once
@@ -6,9 +6,9 @@
 #include <functional>
 #include <pqxx/pqxx>
 
-#include "service/core/change.h"
-#include "service/core/result.h"
-#include "service/core/sightings.h"
+#include "service/core/base/result.h"
+#include "service/core/change/change.h"
+#include "service/core/doors/sightings.h"
 #include "service/store/inventory.h"
 
 namespace emplace {

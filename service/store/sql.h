@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/lists.h"
-#include "service/core/uuid.h"
+#include "service/core/base/uuid.h"
+#include "service/core/doors/lists.h"
 
 // The time that all replicas share, in microseconds since 1970: when the database began the statement. Whatever expires
 // is compared with this, never with a replica's own clock.

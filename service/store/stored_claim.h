@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/claim.h"
-#include "service/core/lists.h"
+#include "service/core/change/change.h"
+#include "service/core/change/claim.h"
+#include "service/core/doors/lists.h"
 #include "service/store/ledger.h"
 
 namespace emplace {

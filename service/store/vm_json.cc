@@ -1,6 +1,6 @@
 #include "service/store/vm_json.h"
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 
 namespace emplace {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "service/core/request.h"
-#include "service/core/result.h"
+#include "service/core/base/result.h"
+#include "service/core/request/request.h"
 
 namespace emplace {
 

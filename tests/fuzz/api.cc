@@ -1,11 +1,11 @@
 // One request to the whole REST API: METHOD TARGET, header lines, an empty line, the body. Whatever it is, there is an
 // answer, it is no 500, and it is as small as the question was wrong.
-#include "service/http/api.h"
+#include "service/rest/api.h"
 
 #include <condition_variable>
 #include <mutex>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/http/target.h"
 #include "tests/fuzz/doors.h"
 #include "tests/fuzz/targets.h"

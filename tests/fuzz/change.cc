@@ -1,5 +1,5 @@
 // One event's payload: what is read is written so that it reads back the same.
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 
 #include "tests/fuzz/cluster.h"
 #include "tests/fuzz/targets.h"

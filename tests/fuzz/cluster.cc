@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "service/core/inventory_json.h"
+#include "service/core/change/inventory_json.h"
 
 namespace emplace::fuzz {
 namespace {

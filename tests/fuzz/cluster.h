@@ -5,7 +5,7 @@
 #include <memory>
 #include <span>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 
 namespace emplace::fuzz {
 

@@ -2,7 +2,7 @@
 // i of the line says (its code modulo 64, plus 1), over and over. However it is cut, the same must be seen.
 #include "service/http/framing.h"
 
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 #include "tests/fuzz/targets.h"
 
 namespace emplace::fuzz {

@@ -1,6 +1,6 @@
 // The body of POST /v1/inventory:import. What is accepted makes a picture, and the export of that picture makes it
 // again.
-#include "service/core/inventory_json.h"
+#include "service/core/change/inventory_json.h"
 
 #include "tests/fuzz/cluster.h"
 #include "tests/fuzz/targets.h"

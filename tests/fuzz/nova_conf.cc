@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/novaconf/import.h"
 #include "tests/fuzz/targets.h"
 

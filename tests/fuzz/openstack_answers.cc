@@ -4,8 +4,8 @@
 #include <map>
 #include <optional>
 
-#include "service/core/json.h"
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
+#include "service/core/json/json.h"
 #include "service/openstack/candidates.h"
 #include "service/openstack/compute_nodes.h"
 #include "service/openstack/identity.h"

@@ -1,8 +1,8 @@
 // The body of POST /v1/placements (with Nova's RequestSpec and a what-if), and of POST /v1/claims; what is accepted is
 // decided on a small cluster.
-#include "service/core/request_json.h"
-#include "service/core/rule_book.h"
-#include "service/core/scheduler.h"
+#include "service/core/act/scheduler.h"
+#include "service/core/decide/rule_book.h"
+#include "service/core/request/request_json.h"
 #include "tests/fuzz/cluster.h"
 #include "tests/fuzz/doors.h"
 #include "tests/fuzz/targets.h"

@@ -2,7 +2,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "service/config.h"
+#include "service/configuration/config.h"
 #include "tests/fuzz/targets.h"
 
 namespace emplace::fuzz {

@@ -1,6 +1,6 @@
 #include "tests/fuzz/targets.h"
 
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 
 namespace emplace::fuzz {
 

@@ -5,8 +5,8 @@
 
 #include "service/http/problem.h"
 #include "service/http/reply.h"
-#include "service/http/version.h"
 #include "service/http/wire.h"
+#include "service/rest/version.h"
 
 namespace emplace::http {
 namespace {

@@ -1,4 +1,4 @@
-#include "service/http/auth.h"
+#include "service/rest/auth.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "service/http/cloud_view.h"
+#include "service/rest/cloud_view.h"
 
 #include <gtest/gtest.h>
 

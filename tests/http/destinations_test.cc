@@ -1,8 +1,8 @@
-#include "service/http/destinations.h"
+#include "service/rest/destinations.h"
 
 #include <gtest/gtest.h>
 
-#include "service/core/request_json.h"
+#include "service/core/request/request_json.h"
 #include "tests/unit/cluster.h"
 #include "tests/unit/fake_rules.h"
 

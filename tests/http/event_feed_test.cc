@@ -1,4 +1,4 @@
-#include "service/http/event_feed.h"
+#include "service/rest/event_feed.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "service/http/host_order.h"
+#include "service/rest/host_order.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>

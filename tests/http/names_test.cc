@@ -1,4 +1,4 @@
-#include "service/http/names.h"
+#include "service/rest/names.h"
 
 #include <gtest/gtest.h>
 

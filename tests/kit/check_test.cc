@@ -1,6 +1,6 @@
 // `emplace plugin check` finds each way of breaking the contract by the right name, and nothing in plugins that keep
 // it.
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "tests/kit/running.h"
 
 namespace emplace {

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <string>
 
-#include "service/core/request_json.h"
+#include "service/core/request/request_json.h"
 #include "service/openstack/candidates.h"
 
 namespace emplace::openstack {

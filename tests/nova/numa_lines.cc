@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "plugins/nova/numa_fit.h"
+#include "plugins/nova/numa/numa_fit.h"
 
 namespace emplace::nova {
 namespace {

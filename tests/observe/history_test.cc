@@ -9,7 +9,7 @@
 #include <fstream>
 #include <future>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 #include "service/observe/observer.h"
 
 namespace emplace::observe {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "service/core/request_json.h"
+#include "service/core/request/request_json.h"
 #include "tests/openstack/fake_cloud.h"
 
 namespace emplace::openstack {

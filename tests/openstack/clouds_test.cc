@@ -1,4 +1,4 @@
-#include "service/clouds.h"
+#include "service/configuration/clouds.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <csignal>
 #include <cstdio>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 
 namespace emplace::openstack {
 

@@ -5,7 +5,7 @@
 #include <future>
 #include <mutex>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/openstack/nova_hosts.h"
 #include "tests/openstack/fake_cloud.h"
 

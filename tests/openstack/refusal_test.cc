@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 #include "tests/openstack/fake_cloud.h"
 
 namespace emplace::openstack {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 
 namespace emplace::openstack {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/query.h"
+#include "service/core/change/change.h"
+#include "service/core/decide/query.h"
 #include "service/plugins/plugins.h"
 #include "tests/unit/cluster_rows.h"
 

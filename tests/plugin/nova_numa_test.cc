@@ -1,8 +1,8 @@
 // Fitting NUMA cells and taking PCI devices, on small hosts. tests/nova compares them with Nova itself.
 #include <gtest/gtest.h>
 
-#include "plugins/nova/numa_fit.h"
-#include "plugins/nova/numa_refusal.h"
+#include "plugins/nova/numa/numa_fit.h"
+#include "plugins/nova/numa/numa_refusal.h"
 
 namespace emplace::nova {
 namespace {

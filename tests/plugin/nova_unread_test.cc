@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "service/core/explanation.h"
+#include "service/core/answer/explanation.h"
 #include "tests/plugin/asking_nova.h"
 
 namespace emplace {

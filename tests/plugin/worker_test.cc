@@ -13,8 +13,8 @@
 #include <iterator>
 #include <thread>
 
-#include "service/core/rule_book.h"
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
+#include "service/core/decide/rule_book.h"
 #include "service/plugins/absent_rules.h"
 #include "tests/plugin/asking.h"
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "service/core/cells.h"
+#include "service/core/decide/cells.h"
 #include "tests/store/fixture.h"
 
 namespace emplace::test {

@@ -7,8 +7,8 @@
 #include <mutex>
 #include <thread>
 
-#include "service/core/actor.h"
-#include "service/core/picture.h"
+#include "service/core/base/actor.h"
+#include "service/core/picture/picture.h"
 #include "tests/store/fixture.h"
 
 namespace emplace::test {

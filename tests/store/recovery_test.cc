@@ -1,4 +1,4 @@
-#include "service/core/recovery.h"
+#include "service/core/act/recovery.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "service/core/sighting.h"
+#include "service/core/act/sighting.h"
 #include "tests/store/fixture.h"
 
 namespace emplace::test {

@@ -1,4 +1,4 @@
-#include "service/core/arena.h"
+#include "service/core/picture/arena.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

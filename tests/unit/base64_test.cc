@@ -1,4 +1,4 @@
-#include "service/core/base64.h"
+#include "service/core/base/base64.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

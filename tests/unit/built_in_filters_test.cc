@@ -1,5 +1,5 @@
-#include "service/core/rules.h"
-#include "service/core/screen.h"
+#include "service/core/decide/rules.h"
+#include "service/core/decide/screen.h"
 
 #include "tests/unit/cluster.h"
 

@@ -1,4 +1,4 @@
-#include "service/core/cells.h"
+#include "service/core/decide/cells.h"
 
 #include "tests/unit/cluster.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 #include "tests/unit/cluster_rows.h"
 
 namespace emplace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 
 namespace emplace::testing_rows {
 

@@ -1,4 +1,4 @@
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/query.h"
+#include "service/core/change/change.h"
+#include "service/core/decide/query.h"
 
 namespace emplace {
 

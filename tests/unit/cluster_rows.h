@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "service/core/change.h"
-#include "service/core/picture.h"
+#include "service/core/change/change.h"
+#include "service/core/picture/picture.h"
 
 namespace emplace::testing_rows {
 

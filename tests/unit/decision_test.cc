@@ -1,4 +1,4 @@
-#include "service/core/decision.h"
+#include "service/core/decide/decision.h"
 
 #include "tests/unit/cluster.h"
 #include "tests/unit/fake_rules.h"

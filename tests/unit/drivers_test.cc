@@ -1,4 +1,4 @@
-#include "service/core/drivers.h"
+#include "service/core/doors/drivers.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "service/core/evaluate.h"
+#include "service/core/decide/evaluate.h"
 
 #include "tests/unit/cluster.h"
 #include "tests/unit/fake_rules.h"

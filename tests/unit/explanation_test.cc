@@ -1,12 +1,12 @@
-#include "service/core/explanation.h"
+#include "service/core/answer/explanation.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "service/core/request_json.h"
-#include "service/core/rule_book.h"
-#include "service/core/scheduler.h"
+#include "service/core/act/scheduler.h"
+#include "service/core/decide/rule_book.h"
+#include "service/core/request/request_json.h"
 #include "tests/unit/cluster_rows.h"
 
 namespace emplace {

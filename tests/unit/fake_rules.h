@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "service/core/rules.h"
+#include "service/core/decide/rules.h"
 
 namespace emplace {
 

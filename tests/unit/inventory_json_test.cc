@@ -1,8 +1,8 @@
-#include "service/core/inventory_json.h"
+#include "service/core/change/inventory_json.h"
 
 #include <gtest/gtest.h>
 
-#include "service/core/base64.h"
+#include "service/core/base/base64.h"
 #include "tests/unit/cluster_rows.h"
 
 namespace emplace {

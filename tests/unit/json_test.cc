@@ -1,4 +1,4 @@
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,6 +1,6 @@
-#include "service/core/last_good.h"
+#include "service/core/decide/last_good.h"
 
-#include "service/core/evaluate.h"
+#include "service/core/decide/evaluate.h"
 #include "tests/unit/cluster.h"
 #include "tests/unit/fake_rules.h"
 

@@ -1,4 +1,4 @@
-#include "service/core/nova_state.h"
+#include "service/core/change/nova_state.h"
 
 #include <gtest/gtest.h>
 

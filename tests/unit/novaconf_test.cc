@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 #include "service/novaconf/import.h"
 #include "service/novaconf/python_numbers.h"
 

@@ -1,4 +1,4 @@
-#include "service/core/pareto.h"
+#include "service/core/decide/pareto.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "service/core/change.h"
+#include "service/core/change/change.h"
 #include "tests/unit/cluster_rows.h"
 
 namespace emplace {

@@ -1,4 +1,4 @@
-#include "service/core/picture.h"
+#include "service/core/picture/picture.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,4 +1,4 @@
-#include "service/core/query.h"
+#include "service/core/decide/query.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "service/core/rank.h"
+#include "service/core/decide/rank.h"
 
 #include "tests/unit/cluster.h"
 

@@ -1,4 +1,4 @@
-#include "service/core/request_json.h"
+#include "service/core/request/request_json.h"
 
 #include <gtest/gtest.h>
 

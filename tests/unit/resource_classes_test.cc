@@ -1,4 +1,4 @@
-#include "service/core/resource_classes.h"
+#include "service/core/decide/resource_classes.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "service/core/built_in_rules.h"
-#include "service/core/nova_flavor.h"
-#include "service/core/request_json.h"
-#include "service/core/screen.h"
-#include "service/core/takes.h"
+#include "service/core/change/takes.h"
+#include "service/core/decide/built_in_rules.h"
+#include "service/core/decide/screen.h"
+#include "service/core/request/nova_flavor.h"
+#include "service/core/request/request_json.h"
 #include "tests/unit/cluster.h"
 #include "tests/unit/cluster_rows.h"
 

@@ -1,4 +1,4 @@
-#include "service/core/row_index.h"
+#include "service/core/picture/row_index.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

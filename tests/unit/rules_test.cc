@@ -1,4 +1,4 @@
-#include "service/core/rules.h"
+#include "service/core/decide/rules.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "service/core/scheduler.h"
+#include "service/core/act/scheduler.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "service/core/request_json.h"
-#include "service/core/rule_book.h"
+#include "service/core/decide/rule_book.h"
+#include "service/core/request/request_json.h"
 
 #include "tests/unit/fake_rules.h"
 

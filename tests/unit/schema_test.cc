@@ -1,4 +1,4 @@
-#include "service/core/schema.h"
+#include "service/core/picture/schema.h"
 
 #include <gtest/gtest.h>
 

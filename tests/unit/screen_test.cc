@@ -1,4 +1,4 @@
-#include "service/core/screen.h"
+#include "service/core/decide/screen.h"
 
 #include "tests/unit/cluster.h"
 #include "tests/unit/fake_rules.h"

@@ -1,8 +1,8 @@
-#include "service/core/shown_text.h"
+#include "service/core/base/shown_text.h"
 
 #include <gtest/gtest.h>
 
-#include "service/core/json.h"
+#include "service/core/json/json.h"
 
 namespace emplace {
 namespace {

@@ -1,4 +1,4 @@
-#include "service/core/sighting.h"
+#include "service/core/act/sighting.h"
 
 #include <gtest/gtest.h>
 

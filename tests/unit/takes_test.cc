@@ -1,5 +1,5 @@
 // What vms take of their hosts, as plugins wrote it.
-#include "service/core/takes.h"
+#include "service/core/change/takes.h"
 
 #include <gtest/gtest.h>
 

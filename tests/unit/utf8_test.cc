@@ -1,4 +1,4 @@
-#include "service/core/utf8.h"
+#include "service/core/base/utf8.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "service/core/uuid.h"
+#include "service/core/base/uuid.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

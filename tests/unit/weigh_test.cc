@@ -5,7 +5,7 @@
 
 #include <numeric>
 
-#include "service/core/rank.h"
+#include "service/core/decide/rank.h"
 
 namespace emplace {
 namespace {

@@ -100,8 +100,7 @@ std::shared_ptr<const Picture> make_nova_numa_picture(std::int64_t hosts) {
   apply(builder, AggregateRow{"gen2", {{"cpu_weight_multiplier", "1.5"}, {"max_instances_per_host", "80"}}});
   for (int i = 0; i < 3; ++i)
     apply(builder, AggregateRow{fmt::format("az{}", i), {{"availability_zone", fmt::format("az{}", i)}}});
-  for (int i = 0; i < 7; ++i)
-    apply(builder, AggregateRow{fmt::format("rack{}", i), {{"rack", fmt::format("r{}", i)}}});
+  for (int i = 0; i < 7; ++i) apply(builder, AggregateRow{fmt::format("rack{}", i), {{"rack", fmt::format("r{}", i)}}});
   for (std::int64_t i = 0; i < hosts; ++i) {
     HostRow row;
     row.name = fmt::format("cmp{:05}", i);

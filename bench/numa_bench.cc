@@ -26,9 +26,9 @@ std::shared_ptr<const Picture> make_picture(std::int64_t hosts) {
     row.vcpus = 2 * kCellCpus;
     row.memory_mib = 524288;
     row.disk_gib = 4000;
-    row.nova_state = fmt::format(R"({{"numa_topology":{{"nova_object.data":{{"cells":[{},{}]}}}},"pci_stats":null}})",
-                                 nova_cell(0, i * 7 % kCellCpus, kHugePages),
-                                 nova_cell(1, i * 11 % kCellCpus, kHugePages));
+    row.nova_state =
+        fmt::format(R"({{"numa_topology":{{"nova_object.data":{{"cells":[{},{}]}}}},"pci_stats":null}})",
+                    nova_cell(0, i * 7 % kCellCpus, kHugePages), nova_cell(1, i * 11 % kCellCpus, kHugePages));
     apply(builder, row);
   }
   return builder.finish({"bench", 1, 0}, 0);

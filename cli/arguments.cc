@@ -123,7 +123,8 @@ std::string is_seed(const std::string& text) {
   std::uint64_t seed = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
   if (error == std::errc() && end == text.data() + text.size()) return {};
-  return fmt::format("wanted a whole number from 0 to {}, found '{}'", std::numeric_limits<std::uint64_t>::max(), printable(text));
+  return fmt::format("wanted a whole number from 0 to {}, found '{}'", std::numeric_limits<std::uint64_t>::max(),
+                     printable(text));
 }
 
 void add_plugin_check(CLI::App& plugin) {

@@ -92,7 +92,8 @@ std::function<std::string(const std::string&)> whole_from(std::int64_t least, st
   return [least, most](const std::string& text) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most) return std::string();
+    if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most)
+      return std::string();
     return fmt::format("wanted a whole number from {} to {}, found '{}'", least, most, printable(text));
   };
 }

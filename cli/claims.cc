@@ -61,7 +61,8 @@ void check_one_project(const std::string& name, const std::vector<Json>& claims)
     told += fmt::format("{} {} ({})", told.empty() ? "" : ",", vm,
                         project.empty() ? "no project" : "project " + printable(project));
   }
-  throw Failure(kBadInput, fmt::format("vms of {} projects are called {}; give the id of one:{}", vms.size(), printable(name), told));
+  throw Failure(kBadInput, fmt::format("vms of {} projects are called {}; give the id of one:{}", vms.size(),
+                                       printable(name), told));
 }
 
 // False: it was gone already.

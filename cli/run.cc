@@ -107,8 +107,10 @@ std::vector<std::string> words_too_many(const CLI::App& app, const Parsed& parse
   std::vector<std::string> words = app.remaining(true);
   for (const CLI::App* above = parsed.command->get_parent(); above; above = above->get_parent()) {
     for (const CLI::Option* option : above->get_options()) {
-      if (option->get_positional()) words.insert(words.end(), option->results().begin(), option->results().end());
-      else if (above->get_parent() && option->count() > 0) words.push_back(option->get_name());
+      if (option->get_positional())
+        words.insert(words.end(), option->results().begin(), option->results().end());
+      else if (above->get_parent() && option->count() > 0)
+        words.push_back(option->get_name());
     }
   }
   return words;

@@ -25,7 +25,8 @@ Client& Session::client() {
     while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
     const auto is_of_word = [](char c) { return c > ' ' && c < 127; };
     if (!std::all_of(token.begin(), token.end(), is_of_word)) {
-      throw Failure(kNotAllowed, fmt::format("{}: wanted a token, one word of ASCII, and nothing else in the file", path));
+      throw Failure(kNotAllowed,
+                    fmt::format("{}: wanted a token, one word of ASCII, and nothing else in the file", path));
     }
     client_ = std::make_unique<Client>(url, token);
   }

@@ -1,5 +1,5 @@
-// emplaced: the wiring, top to bottom. Every room is made here, in the order in which they need each other, and taken down in
-// the reverse order; nothing else knows all of them.
+// emplaced: the wiring, top to bottom. Every room is made here, in the order in which they need each other, and taken
+// down in the reverse order; nothing else knows all of them.
 #include <CLI/CLI.hpp>
 #include <QCoreApplication>
 #include <QTimer>
@@ -58,10 +58,12 @@ constexpr std::chrono::seconds kPoolingDeadline{10};
 constexpr std::chrono::seconds kRecoverEvery{10};
 
 std::int64_t wall_clock_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 std::int64_t monotonic_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 Uuid random_uuid() {
@@ -98,8 +100,8 @@ void log_cloud(const OpenstackEntry& entry) {
 void log_plugins(const Plugins& plugins) {
   for (const PluginStatus& one : plugins.status()) {
     if (one.state != "refused") continue;
-    log_line("error", fmt::format("event=plugin_refused plugin={} library={} error={}", json_text(one.id), json_text(one.library),
-                                  json_text(one.last_error)));
+    log_line("error", fmt::format("event=plugin_refused plugin={} library={} error={}", json_text(one.id),
+                                  json_text(one.library), json_text(one.last_error)));
   }
 }
 
@@ -235,13 +237,17 @@ Result<void> take_config(const Config& config, const PluginSettings& settings, C
   const auto changed = changed_profiles(store);
   if (!changed) return tl::unexpected(changed.error());
   auto rules = rules_of(*plugins, config, *changed);
-  if (const auto replaced = book.replace(std::move(rules), config.profiles, *changed, {config.profile, config.front_limit}); !replaced) return replaced;
+  if (const auto replaced =
+          book.replace(std::move(rules), config.profiles, *changed, {config.profile, config.front_limit});
+      !replaced)
+    return replaced;
   current.put(*std::move(plugins));
   return {};
 }
 
 // A bad file changes nothing.
-void reload(const Config& running, const PluginSettings& settings, CurrentPlugins& current, RuleBook& book, Store& store) {
+void reload(const Config& running, const PluginSettings& settings, CurrentPlugins& current, RuleBook& book,
+            Store& store) {
   if (running.file.empty()) return log_line("warn", "event=reload error=\"no configuration file was given\"");
   const auto done = read_config(running.file).and_then([&](const Config& config) {
     const auto taken = take_config(config, settings, current, book, store);
@@ -273,7 +279,9 @@ void take_profiles(std::span<const Event> events, RuleBook& book) {
 
 Result<std::int64_t> load_picture(PostgresStore& store, observe::Observer& observer) {
   std::vector<Change> all;
-  const auto take = [&](std::vector<Change> changes) { std::move(changes.begin(), changes.end(), std::back_inserter(all)); };
+  const auto take = [&](std::vector<Change> changes) {
+    std::move(changes.begin(), changes.end(), std::back_inserter(all));
+  };
   const auto seq = store.load(take, std::chrono::steady_clock::now() + kStartDeadline);
   if (seq) observer.load(all, *seq);
   return seq;
@@ -342,7 +350,10 @@ Result<void> serve(const Config& config, const std::string& connection) {
   const auto changed = changed_profiles(store);
   if (!changed) return tl::unexpected(changed.error());
   auto rules = rules_of(*plugins.get(), config, *changed);
-  if (const auto filled = rule_book.replace(std::move(rules), config.profiles, *changed, {config.profile, config.front_limit}); !filled) return filled;
+  if (const auto filled =
+          rule_book.replace(std::move(rules), config.profiles, *changed, {config.profile, config.front_limit});
+      !filled)
+    return filled;
 
   std::unique_ptr<observe::History> history;
   if (config.history_mib > 0) {
@@ -438,7 +449,8 @@ Result<void> serve(const Config& config, const std::string& connection) {
   QObject::connect(&recovery, &QTimer::timeout, [&] { lines.submit([&] { recover(scheduler, store); }); });
   recovery.start(kRecoverEvery);
   lines.submit([&] { recover(scheduler, store); });
-  const Signals signals([] { QCoreApplication::exit(0); }, [&] { reload(config, settings, plugins, rule_book, store); });
+  const Signals signals([] { QCoreApplication::exit(0); },
+                        [&] { reload(config, settings, plugins, rule_book, store); });
   // The log first: who waits for the line on the standard output may read the log at once.
   log_line("info", fmt::format("event=ready hosts={} vms={} url={}", observer.latest()->rows(Table::kHosts),
                                observer.latest()->rows(Table::kVms), (*server)->url()));

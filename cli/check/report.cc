@@ -102,8 +102,8 @@ std::string text_summary(const Report& report) {
       report.configuration == "{}" ? "" : fmt::format(" --config {}", quoted(report.configuration));
   for (const TestReport& test : report.tests) {
     if (test.outcome != Outcome::kFailed) continue;
-    text += fmt::format("again: emplace plugin check {}{} --seed {} --budget-us {} --only {}\n", report.library, with, report.seed,
-                        report.budget_us, test.name);
+    text += fmt::format("again: emplace plugin check {}{} --seed {} --budget-us {} --only {}\n", report.library, with,
+                        report.seed, report.budget_us, test.name);
   }
   return text;
 }

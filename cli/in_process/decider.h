@@ -1,5 +1,5 @@
-// Decider: the service's own straight line on a picture of its own, without a service: no claims, no database, no plugins,
-// one vm after the other. For replaying a trace as fast as decisions can be made.
+// Decider: the service's own straight line on a picture of its own, without a service: no claims, no database, no
+// plugins, one vm after the other. For replaying a trace as fast as decisions can be made.
 //
 // Threads: one.
 #pragma once
@@ -23,7 +23,8 @@ class Decider {
     std::vector<std::uint32_t> cells;
   };
 
-  // `inventory` as the body of POST /v1/inventory:import; `profile` as that of PUT /v1/profiles/NAME, empty: the default.
+  // `inventory` as the body of POST /v1/inventory:import; `profile` as that of PUT /v1/profiles/NAME, empty: the
+  // default.
   static Result<Decider> make(std::string_view inventory, std::string_view profile);
   // `placement`: the body of POST /v1/placements. The vm is then there. Nothing: no host fits.
   Result<std::optional<Place>> place(std::string_view placement);
@@ -31,7 +32,8 @@ class Decider {
   void remove(const std::string& name);
 
  private:
-  Decider(std::shared_ptr<const Picture> picture, Rules rules) : picture_(std::move(picture)), rules_(std::move(rules)) {}
+  Decider(std::shared_ptr<const Picture> picture, Rules rules)
+      : picture_(std::move(picture)), rules_(std::move(rules)) {}
   void publish(const Change& change);
 
   std::shared_ptr<const Picture> picture_;

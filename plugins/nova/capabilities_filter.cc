@@ -193,7 +193,8 @@ class ComputeCapabilitiesFilter : public plugin::Filter {
     const Capabilities capabilities(amounts, host, shared_.hosts->of(call).hosts.find(host));
     const auto [met, unmet] = judge(all, capabilities);
     if (!unmet) return {"nova.capabilities"};
-    if (met == Met::kUnread) return {"nova.capabilities.unread", unmet->key + " " + unmet->wanted, unmet->scope.front() + " was not read"};
+    if (met == Met::kUnread)
+      return {"nova.capabilities.unread", unmet->key + " " + unmet->wanted, unmet->scope.front() + " was not read"};
     const Value found = capabilities.walk(unmet->scope);
     return {"nova.capabilities", unmet->key + " " + unmet->wanted, found.is_none() ? "none" : found.str()};
   }

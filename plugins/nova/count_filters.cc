@@ -92,7 +92,8 @@ class CountFilter : public plugin::Filter {
     const Snapshot& snapshot = shared_.hosts->of(call);
     const double wanted = limits_of(call, snapshot).of(snapshot.memberships.find(host), host);
     const double found = Counts(call, counted_.instances).of(snapshot.columns.block_of(host), host);
-    if (std::isnan(found)) return {counted_.code, wanted, counted_.instances ? "not known" : "num_io_ops was not read", counted_.unit};
+    if (std::isnan(found))
+      return {counted_.code, wanted, counted_.instances ? "not known" : "num_io_ops was not read", counted_.unit};
     return {counted_.code, wanted, found, counted_.unit};
   }
 

@@ -32,7 +32,7 @@ std::optional<double> address_bits_of(const Value& attributes) {
   return bits ? bits->number() : std::nullopt;
 }
 
-double counted_of(const HostState* state, std::string_view attribute, std::int64_t HostState::* count) {
+double counted_of(const HostState* state, std::string_view attribute, std::int64_t HostState::*count) {
   if (is_unread(state, attribute)) return std::numeric_limits<double>::quiet_NaN();
   return state ? static_cast<double>(state->*count) : 0;
 }

@@ -100,7 +100,8 @@ std::uint32_t unread_of(const Value& attributes) {
   for (const Value& name : listed && listed->list() ? *listed->list() : Value::List()) {
     const auto* text = name.text();
     const auto at = text ? std::ranges::find(kMayBeUnread, *text) : kMayBeUnread.end();
-    if (at != kMayBeUnread.end() && (*text == "stats" || !attributes.find(*text))) bits |= 1u << (at - kMayBeUnread.begin());
+    if (at != kMayBeUnread.end() && (*text == "stats" || !attributes.find(*text)))
+      bits |= 1u << (at - kMayBeUnread.begin());
   }
   return bits;
 }

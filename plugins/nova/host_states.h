@@ -33,11 +33,11 @@ struct Service {
   std::optional<std::int64_t> heartbeat_us;  // last_seen_up, else created_at; microseconds since the epoch
 };
 
-// What Nova's scheduler knows of a host and who told us of it may not: its APIs have none of these. Such a host names them
-// in its state, as "unread": ["numa_topology", ...]. Rules that need one of them can't judge it.
+// What Nova's scheduler knows of a host and who told us of it may not: its APIs have none of these. Such a host names
+// them in its state, as "unread": ["numa_topology", ...]. Rules that need one of them can't judge it.
 inline constexpr std::array<std::string_view, 9> kMayBeUnread = {
-    "supported_instances", "numa_topology", "pci_stats", "metrics", "failed_builds", "cell_uuid", "stats", "num_io_ops",
-    "cpu_info"};
+    "supported_instances", "numa_topology", "pci_stats",  "metrics", "failed_builds",
+    "cell_uuid",           "stats",         "num_io_ops", "cpu_info"};
 
 struct HostState {
   static constexpr std::uint64_t kNone = 1;  // version of the state of a host that has none
@@ -127,7 +127,7 @@ struct Snapshot {
   Rows<HostState> told;       // by the host itself
   Rows<Uncounted> uncounted;  // by host
   Rows<HostState> hosts;      // as told, with what the uncounted take
-  HostColumns columns;  // of them
+  HostColumns columns;        // of them
   Rows<Metadata> aggregates;
   Memberships memberships;  // of the hosts in them
   Multipliers multipliers;  // of the hosts in them

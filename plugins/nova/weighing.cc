@@ -11,7 +11,8 @@ namespace emplace::nova {
 namespace {
 
 NOVA_CLONES std::uint64_t exponents_of(const double* values, std::size_t count) {
-  // An exponent of ones means an infinity or no number; adding one to it carries into the highest bit of what is returned.
+  // An exponent of ones means an infinity or no number; adding one to it carries into the highest bit of what is
+  // returned.
   constexpr std::uint64_t kExponent = 0x7ff0'0000'0000'0000, kOne = 0x0010'0000'0000'0000;
   std::uint64_t found = 0;
   for (std::size_t i = 0; i < count; ++i) {

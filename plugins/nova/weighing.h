@@ -29,9 +29,9 @@ void raise_to(double minimum, double* values, std::size_t count);
 
 // A weigher whose value of a host depends on nothing but the host. Values is made once per call from the call and its
 // snapshot; fill(candidates of one block, HostBlock of it, out) writes the first values of the block, as many as `out`
-// takes, without regard to which of them are candidates. Where Values has same(HostBlock), that is the value of all hosts
-// of the block, or nothing when they differ: few clusters have many blocks that do. Where Values says kMayBeUnread, a NaN
-// that fill() writes is a host without data.
+// takes, without regard to which of them are candidates. Where Values has same(HostBlock), that is the value of all
+// hosts of the block, or nothing when they differ: few clusters have many blocks that do. Where Values says
+// kMayBeUnread, a NaN that fill() writes is a host without data.
 template <typename Values>
 class BlockWeigher : public plugin::Weigher {
  public:
@@ -60,7 +60,8 @@ class BlockWeigher : public plugin::Weigher {
   static std::optional<double> same_of_all(std::span<const std::uint32_t> candidates, const Snapshot& snapshot) {
     if (candidates.empty()) return std::nullopt;
     const auto all = Values::same(snapshot.columns.block_of(candidates.front()));
-    for (std::uint32_t row = candidates.front() / kBlockRows * kBlockRows; all && row <= candidates.back(); row += kBlockRows) {
+    for (std::uint32_t row = candidates.front() / kBlockRows * kBlockRows; all && row <= candidates.back();
+         row += kBlockRows) {
       if (Values::same(snapshot.columns.block_of(row)) != all) return std::nullopt;
     }
     return all;

@@ -23,9 +23,9 @@ struct CloudsPlaces {
 // ~/.config/openstack, /etc/xdg/openstack, /etc/openstack.
 CloudsPlaces usual_places();
 
-// Fills in what the cloud named by entry.cloud says; nothing where none is named. kInvalid, with the file, the cloud and
-// the key, when there is no file, no such cloud (the message names those there are), or something that we can't log in
-// with.
+// Fills in what the cloud named by entry.cloud says; nothing where none is named. kInvalid, with the file, the cloud
+// and the key, when there is no file, no such cloud (the message names those there are), or something that we can't log
+// in with.
 Result<void> take_cloud(OpenstackEntry& entry, const CloudsPlaces& places);
 
 }  // namespace emplace

@@ -59,7 +59,9 @@ class Section {
   void uri(const char* key, std::string& value, std::string_view example) {
     text(key, value);
     const std::size_t scheme = value.find("://");
-    const auto ends = [&] { return scheme == 0 || scheme == std::string::npos || value.find_first_of(" \t\n") != std::string::npos; };
+    const auto ends = [&] {
+      return scheme == 0 || scheme == std::string::npos || value.find_first_of(" \t\n") != std::string::npos;
+    };
     if (!value.empty() && ends()) wrong(key, *find(key), fmt::format("a URI such as \"{}\"", example));
   }
   void readable_file(const char* key, std::string& path) {
@@ -112,7 +114,8 @@ class Section {
   void secrets(const char* key, std::vector<std::string>& values) {
     const toml::node* const node = find(key);
     if (node == nullptr) return;
-    const bool fits = node->is_array() && std::ranges::all_of(*node->as_array(), [](const toml::node& item) { return item.is_string(); });
+    const bool fits = node->is_array() &&
+                      std::ranges::all_of(*node->as_array(), [](const toml::node& item) { return item.is_string(); });
     fits ? texts(key, values) : wrong_secret(key, "an array of strings");
   }
   void texts_by_name(const char* key, std::map<std::string, std::string>& values) {
@@ -192,7 +195,8 @@ void read_host(Section& section, HostEntry& host) {
   section.own_name("name", host.name);
   section.required("uri");
   section.uri("uri", host.uri, "qemu+tls://h1/system");
-  if (section.find("uri") != nullptr && host.uri.empty()) section.wrong("uri", *section.find("uri"), "a URI, not an empty one");
+  if (section.find("uri") != nullptr && host.uri.empty())
+    section.wrong("uri", *section.find("uri"), "a URI, not an empty one");
   section.name("zone", host.zone);
   section.name("rack", host.rack);
   section.uri("peer_uri", host.peer_uri, "qemu+tls://h1/system");
@@ -262,7 +266,8 @@ void read_secret(Section& section, const char* key, const char* file_key, std::s
   section.text(file_key, path);
   if (path.empty()) return;
   std::ifstream file(path);
-  if (!std::getline(file, secret)) section.wrong(file_key, *section.find(file_key), "a file with a secret in its first line");
+  if (!std::getline(file, secret))
+    section.wrong(file_key, *section.find(file_key), "a file with a secret in its first line");
 }
 
 // What clouds.yaml says of a cloud is not said a second time.
@@ -322,7 +327,8 @@ void read_nova_database(Section& section, std::vector<std::string>& urls) {
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && !line.starts_with('#')) urls.push_back(line);
   }
-  if (urls.empty()) section.wrong("nova_database_file", *section.find("nova_database_file"), "a file with a URL in each line");
+  if (urls.empty())
+    section.wrong("nova_database_file", *section.find("nova_database_file"), "a file with a URL in each line");
 }
 
 void read_openstack(Section& section, OpenstackEntry& to) {

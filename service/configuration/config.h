@@ -1,5 +1,5 @@
-// Config: emplaced.toml as values (docs/configuration.md describes every key). Unknown keys, wrong types and values out of
-// range are errors that name the file, the line, the key, what was wanted and what was found; nothing is guessed.
+// Config: emplaced.toml as values (docs/configuration.md describes every key). Unknown keys, wrong types and values out
+// of range are errors that name the file, the line, the key, what was wanted and what was found; nothing is guessed.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct HostEntry {
   double reserved_memory_mib = 0, reserved_vcpus = 0, reserved_disk_gib = 0;
   std::vector<std::string> traits, aggregates;
   std::optional<double> disk_gib;  // in place of what the host's storage pools say
-  std::string peer_uri;       // libvirt URI under which other hosts reach this one; empty: `uri`
-  std::string migration_uri;  // where guests' memory is sent ("tcp://10.0.0.2"); empty: libvirt finds out
+  std::string peer_uri;            // libvirt URI under which other hosts reach this one; empty: `uri`
+  std::string migration_uri;       // where guests' memory is sent ("tcp://10.0.0.2"); empty: libvirt finds out
 };
 
 struct PluginEntry {
@@ -52,7 +52,8 @@ struct OpenstackEntry {
   std::string username, password, user_domain = "Default", project, project_domain = "Default";
   std::string application_credential_id, application_credential_secret;
   std::string interface = "internal", region, ca_file;
-  // Only clouds.yaml has these. Ids win over names; scope_domain, trust_id and system_scope stand in place of a project.
+  // Only clouds.yaml has these. Ids win over names; scope_domain, trust_id and system_scope stand in place of a
+  // project.
   std::string user_id, project_id, user_domain_id, project_domain_id, application_credential_name;
   std::string scope_domain, scope_domain_id, trust_id;
   bool system_scope = false;
@@ -61,7 +62,7 @@ struct OpenstackEntry {
   std::string cert_file, key_file;  // our own certificate, in PEM; key_file empty: the key is in cert_file
   std::vector<CloudNote> notes;
   std::vector<std::string> nova_database;  // URLs of MariaDB or MySQL, with passwords; empty: none is read
-  std::string proxy;  // "http://proxy:3128", "socks5://proxy"; empty: none
+  std::string proxy;                       // "http://proxy:3128", "socks5://proxy"; empty: none
   std::uint32_t sync_s = 30, full_sync_s = 3600, timeout_s = 30, token_cache_s = 300;
   bool timeout_given = false;
   std::string allocation_candidates = "granular";  // when Placement is asked: "never", "always"

@@ -49,13 +49,13 @@ class Framer::Cutter {
   static constexpr std::size_t kKeptBytes = 1024;
 
   enum class Stage {
-    kHeader,     // lines up to the empty one, gathered in piece_
-    kSized,      // body_left_ bytes
-    kChunkLine,  // gathered in piece_, behind the CRLF that ended the chunk before: Beast wants them in one
-    kChunkData,  // body_left_ bytes
-    kAfterChunk, // CRLF
-    kTrailers,   // lines up to the empty one, gathered in piece_ behind the last chunk's line
-    kDone,       // complete or refused
+    kHeader,      // lines up to the empty one, gathered in piece_
+    kSized,       // body_left_ bytes
+    kChunkLine,   // gathered in piece_, behind the CRLF that ended the chunk before: Beast wants them in one
+    kChunkData,   // body_left_ bytes
+    kAfterChunk,  // CRLF
+    kTrailers,    // lines up to the empty one, gathered in piece_ behind the last chunk's line
+    kDone,        // complete or refused
   };
 
   void reset() {

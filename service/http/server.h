@@ -57,7 +57,7 @@ struct Counters {
   std::uint64_t requests = 0;
   std::uint64_t requests_now = 0;  // in handlers
   std::uint64_t streams_now = 0;
-  std::uint64_t body_bytes_now = 0;  // of requests that come in or are in handlers; small ones are not counted
+  std::uint64_t body_bytes_now = 0;      // of requests that come in or are in handlers; small ones are not counted
   std::uint64_t unsent_bytes_now = 0;    // of answers
   std::uint64_t answers_lost = 0;        // the client had gone
   std::uint64_t answers_dropped = 0;     // for the memory that they held while their clients took their time

@@ -60,7 +60,8 @@ std::string domain_type(const HostSession& session) {
 }
 
 // Only where there are cells to be placed on: the test driver has no memory to bind.
-Result<void> add_cells(const HostSession& session, std::span<const std::uint32_t> wanted, DomainTemplate::Values& values) {
+Result<void> add_cells(const HostSession& session, std::span<const std::uint32_t> wanted,
+                       DomainTemplate::Values& values) {
   const auto& cells = session.capabilities.cells;
   if (wanted.empty() || cells.empty() || session.test) return {};
   std::vector<int> cpus, nodes;
@@ -224,7 +225,8 @@ Result<void> refuse_nova(const DomainSeen& seen, const std::string& host) {
               "emplace.hypervisor.nova");
 }
 
-Result<std::string> domain_xml(const HostSession& session, const StartOrder& order, const DomainTemplate& domain_template) {
+Result<std::string> domain_xml(const HostSession& session, const StartOrder& order,
+                               const DomainTemplate& domain_template) {
   const auto values = values_of(session, order);
   if (!values) return tl::unexpected<Error>(values.error());
   auto xml = domain_template.expand(*values);

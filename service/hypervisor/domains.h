@@ -30,7 +30,8 @@ Result<void> refuse_nova(const DomainSeen& seen, const std::string& host);
 
 // The XML that would be defined: the template with the order's values, checked to be well-formed and to carry the
 // order's name, uuid and claim.
-Result<std::string> domain_xml(const HostSession& session, const StartOrder& order, const DomainTemplate& domain_template);
+Result<std::string> domain_xml(const HostSession& session, const StartOrder& order,
+                               const DomainTemplate& domain_template);
 
 // Define, then create. Running with the same claim is success, defined with the same claim is created; the same name or
 // uuid otherwise is kConflict. What could not be created is undefined again. Between the steps `abandoned` is asked:

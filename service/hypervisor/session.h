@@ -1,4 +1,5 @@
-// HostSession: one open connection to a host and what was learnt when it was opened. Belongs to the thread that opened it.
+// HostSession: one open connection to a host and what was learnt when it was opened. Belongs to the thread that opened
+// it.
 #pragma once
 
 #include <memory>

@@ -79,7 +79,8 @@ constexpr std::string_view kOurFilter = "EmplaceFilter", kOurWeigher = "EmplaceW
 // Of the package emplace_nova, which has one filter and one weigher.
 bool is_ours(std::string_view path) { return path.starts_with("emplace_nova."); }
 Finding not_ours(const std::string& about, std::string_view wanted) {
-  return {Level::kError, about, fmt::format("emplace_nova has only {}: nova-scheduler does not start; left out", wanted)};
+  return {Level::kError, about,
+          fmt::format("emplace_nova has only {}: nova-scheduler does not start; left out", wanted)};
 }
 
 template <typename Item>
@@ -109,14 +110,15 @@ bool is_function(std::string_view path) {
 // a function may give any.
 Finding unknown_filter(const std::string& about, std::string_view filter, const Options& options) {
   if (filter == kOurFilter) {
-    return {Level::kError, about,
-            "wanted emplace_nova.EmplaceFilter in a line of its own of available_filters: nova-scheduler does not start;"
-            " left out"};
+    return {
+        Level::kError, about,
+        "wanted emplace_nova.EmplaceFilter in a line of its own of available_filters: nova-scheduler does not start;"
+        " left out"};
   }
   const bool fork = !is_filter(filter, options.release);
-  const bool may_be = std::ranges::any_of(options.texts("filter_scheduler", "available_filters"), [&](const std::string& path) {
-    return is_function(path) && (fork || path != kAllFilters);
-  });
+  const bool may_be =
+      std::ranges::any_of(options.texts("filter_scheduler", "available_filters"),
+                          [&](const std::string& path) { return is_function(path) && (fork || path != kAllFilters); });
   if (!may_be) return {Level::kError, about, "not in available_filters: nova-scheduler does not start; left out"};
   return {Level::kWarning, about,
           fmt::format("none of Nova's own filters (release {}): left out; a Nova without it does not start",
@@ -158,7 +160,8 @@ void add_weigher_class(const std::string& path, const Options& options, Import& 
       if (find_weigher(weigher.weigher, options.release)) add_weigher(weigher, options, import);
     }
   } else if (is_ours(path)) {
-    class_of(path) == kOurWeigher ? void(import.weighs = true) : import.findings.push_back(not_ours(about, kOurWeigher));
+    class_of(path) == kOurWeigher ? void(import.weighs = true)
+                                  : import.findings.push_back(not_ours(about, kOurWeigher));
   } else if (!is_novas(path, "nova.scheduler.weights")) {
     import.findings.push_back({Level::kWarning, about, "none of Nova's own weighers: left out"});
   } else if (const auto* const weigher = find_weigher(class_of(path), options.release)) {
@@ -251,12 +254,15 @@ void add_zones(const Options& options, Import& import) {
 struct Blind {
   std::string_view rule, attribute;
 };
-constexpr Blind kBlind[] = {
-    {"ComputeCapabilitiesFilter", "stats"},     {"ImagePropertiesFilter", "supported_instances"},
-    {"MetricsFilter", "metrics"},               {"NUMATopologyFilter", "numa_topology"},
-    {"PciPassthroughFilter", "pci_stats"},      {"BuildFailureWeigher", "failed_builds"},
-    {"CrossCellWeigher", "cell_uuid"},          {"MetricsWeigher", "metrics"},
-    {"PCIWeigher", "pci_stats"}};
+constexpr Blind kBlind[] = {{"ComputeCapabilitiesFilter", "stats"},
+                            {"ImagePropertiesFilter", "supported_instances"},
+                            {"MetricsFilter", "metrics"},
+                            {"NUMATopologyFilter", "numa_topology"},
+                            {"PciPassthroughFilter", "pci_stats"},
+                            {"BuildFailureWeigher", "failed_builds"},
+                            {"CrossCellWeigher", "cell_uuid"},
+                            {"MetricsWeigher", "metrics"},
+                            {"PCIWeigher", "pci_stats"}};
 
 void add_blind(Import& import) {
   std::string blind;
@@ -264,13 +270,16 @@ void add_blind(Import& import) {
   for (const auto& [rule, attribute] : kBlind) {
     is_filter |= has(import.filters, rule);
     const bool is_weigher = std::ranges::find(import.weighers, rule, &ImportedWeigher::id) != import.weighers.end();
-    if (has(import.filters, rule) || is_weigher) blind += fmt::format("{}{} ({})", blind.empty() ? "" : ", ", rule, attribute);
+    if (has(import.filters, rule) || is_weigher)
+      blind += fmt::format("{}{} ({})", blind.empty() ? "" : ", ", rule, attribute);
   }
   if (blind.empty()) return;
   import.findings.push_back(
       {is_filter ? Level::kWarning : Level::kNote, "[filter_scheduler]",
-       fmt::format("Nova's APIs do not tell what these need, so they judge no host that [openstack] reads, and answers say so"
-                   " in `degraded`, unless `nova_database` of [openstack] or PUT /v1/hosts/NAME/nova-state tells: {}", blind)});
+       fmt::format(
+           "Nova's APIs do not tell what these need, so they judge no host that [openstack] reads, and answers say so"
+           " in `degraded`, unless `nova_database` of [openstack] or PUT /v1/hosts/NAME/nova-state tells: {}",
+           blind)});
 }
 
 }  // namespace

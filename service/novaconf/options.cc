@@ -219,9 +219,10 @@ void follow_reports(std::int64_t report_interval, Value& service_down_time, Opti
   constexpr double kMost = 1e15;  // far beyond what Emplace takes
   const auto raised = static_cast<std::int64_t>(std::clamp(2.5 * static_cast<double>(report_interval), -kMost, kMost));
   service_down_time = raised;
-  options.findings.push_back({Finding::Level::kNote, "[DEFAULT] service_down_time",
-                              fmt::format("{} is not above report_interval {}: Nova takes 2.5 times that, {}, and so does Emplace",
-                                          given, report_interval, raised)});
+  options.findings.push_back(
+      {Finding::Level::kNote, "[DEFAULT] service_down_time",
+       fmt::format("{} is not above report_interval {}: Nova takes 2.5 times that, {}, and so does Emplace", given,
+                   report_interval, raised)});
 }
 
 // A file that was not meant, or was not there yet when it was mounted, is read without an error.
@@ -299,7 +300,8 @@ Options understand(const Ini& ini, Release release) {
     options.values_[{option.section, option.name}] = value ? *std::move(value) : standard_value(option);
     add_meaning(option, options);
   }
-  follow_reports(options.whole("DEFAULT", "report_interval"), options.values_[{"DEFAULT", "service_down_time"}], options);
+  follow_reports(options.whole("DEFAULT", "report_interval"), options.values_[{"DEFAULT", "service_down_time"}],
+                 options);
   add_unknown(ini, release, options);
   add_silence(ini, release, options);
   return options;

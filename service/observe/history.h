@@ -1,5 +1,5 @@
-// History: every version of the picture again, for replay. A directory of segments, each a zstd stream of lines that opens
-// with a checkpoint (the whole picture as changes) and goes on with the changes of each later version:
+// History: every version of the picture again, for replay. A directory of segments, each a zstd stream of lines that
+// opens with a checkpoint (the whole picture as changes) and goes on with the changes of each later version:
 //
 //   {"segment":1,"replica":"a","version":120,"event_seq":4711,"made_at_us":...}
 //   {"kind":"host",...}                                       the checkpoint's changes
@@ -7,12 +7,12 @@
 //   {"kind":"vm",...}                                         the changes of the next one
 //   {"version":121,...}
 //
-// A new segment is begun every ten minutes; the oldest are dropped when the directory outgrows its limit. What was not yet
-// written when the process died is beyond retention, and so are its decisions.
+// A new segment is begun every ten minutes; the oldest are dropped when the directory outgrows its limit. What was not
+// yet written when the process died is beyond retention, and so are its decisions.
 //
-// Threads: record() hands over to a writer thread of its own and returns at once; at() may be called by any thread. When the
-// writer falls behind or the disk refuses, a segment is given up and a new one begins with a checkpoint: versions between
-// are gone, nothing else is.
+// Threads: record() hands over to a writer thread of its own and returns at once; at() may be called by any thread.
+// When the writer falls behind or the disk refuses, a segment is given up and a new one begins with a checkpoint:
+// versions between are gone, nothing else is.
 #pragma once
 
 #include <condition_variable>
@@ -36,8 +36,9 @@ struct HistoryOptions {
   std::string replica;
   std::uint64_t limit_bytes = std::uint64_t{1} << 30;
   std::int64_t segment_us = 600'000'000;
-  std::size_t queue_limit = 100'000;                     // versions waiting to be written
-  std::function<void(const std::string&)> complain = {};  // one line for the operator, at most once per given-up segment
+  std::size_t queue_limit = 100'000;  // versions waiting to be written
+  std::function<void(const std::string&)> complain =
+      {};  // one line for the operator, at most once per given-up segment
 };
 
 class History {
@@ -74,7 +75,7 @@ class History {
 
   const HistoryOptions options_;
   std::uint64_t first_version_ = 1;
-  std::mutex mutex_;                    // guards the six below
+  std::mutex mutex_;  // guards the six below
   std::condition_variable changed_;
   std::deque<Entry> queue_;
   bool overflowed_ = false;

@@ -64,7 +64,8 @@ void Keeper::connected(const std::string& host, bool fresh_state, const std::str
 void Keeper::remake(const std::string& host) {
   const auto stored = store_.stored_vms(soon());
   if (!stored) {
-    return log_("error", fmt::format("event=vms_not_remade host={} error={}", log_text(host), log_text(stored.error().message)));
+    return log_("error",
+                fmt::format("event=vms_not_remade host={} error={}", log_text(host), log_text(stored.error().message)));
   }
   std::vector<StartOrder> orders;
   for (const StoredVm& vm : *stored) {

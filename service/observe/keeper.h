@@ -35,7 +35,8 @@ namespace emplace::observe {
 
 class Keeper {
  public:
-  // The hypervisors report to the keeper and it acts through them: whoever makes both keeps the promise once they are there.
+  // The hypervisors report to the keeper and it acts through them: whoever makes both keeps the promise once they are
+  // there.
   Keeper(const Pictures& pictures, Store& store, std::shared_future<Hypervisors*> hypervisors, Findings& findings,
          Log log)
       : pictures_(pictures),

@@ -3,9 +3,9 @@
 // releases reservations) of vms that the cloud shows on the claim's host. What the cloud has no word for stays: rack,
 // cells, observed values, and an operator's own disabling or maintenance of a host.
 //
-// The brake: a report that lacks more than a share of the hosts, of their amounts or of the vms that the picture has from
-// the cloud changes nothing; it is more likely that the cloud's services are broken than that so much is gone at once.
-// Vms that the cloud says are deleted do not count, nor do up to two rows.
+// The brake: a report that lacks more than a share of the hosts, of their amounts or of the vms that the picture has
+// from the cloud changes nothing; it is more likely that the cloud's services are broken than that so much is gone at
+// once. Vms that the cloud says are deleted do not count, nor do up to two rows.
 //
 // What is the cloud's: hosts and vms by their source; aggregates and groups that it once named, or that its hosts and
 // vms had when this replica began. A host that libvirt reports too stays libvirt's: it is left out and named in the
@@ -51,8 +51,8 @@ CloudNames names_in(const Picture& picture);
 Difference difference(const Picture& picture, const CloudReport& report, const CloudNames& ours);
 // kConflict "emplace.brake" when it lacks more than `percent` of the hosts, their amounts or the vms.
 Result<void> check_brake(const Difference& difference, double percent);
-// Vms of the report whose reservations have served: seen on the reserved host, or elsewhere and never before. One that was
-// seen elsewhere before may be on its way.
+// Vms of the report whose reservations have served: seen on the reserved host, or elsewhere and never before. One that
+// was seen elsewhere before may be on its way.
 std::vector<Uuid> ended_reservations(const Picture& picture, const std::vector<VmRow>& seen);
 
 class Mirror {

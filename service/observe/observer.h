@@ -27,8 +27,8 @@ namespace emplace::observe {
 
 class Observer : public Pictures {
  public:
-  // `history` may be null: then nothing can be replayed. `complain` gets a line for each event that can't be read, such as
-  // one of a newer replica: the picture goes on without it.
+  // `history` may be null: then nothing can be replayed. `complain` gets a line for each event that can't be read, such
+  // as one of a newer replica: the picture goes on without it.
   Observer(std::shared_ptr<Arena> arena, std::string replica, std::unique_ptr<History> history,
            std::function<std::int64_t()> now_us, std::function<void(const std::string&)> complain);
 

@@ -1,5 +1,5 @@
-// LineWriter and LineReader: text lines in a zstd stream in a file. What flush() has returned for survives the process; a
-// stream that was cut off reads as far as its last whole line.
+// LineWriter and LineReader: text lines in a zstd stream in a file. What flush() has returned for survives the process;
+// a stream that was cut off reads as far as its last whole line.
 #pragma once
 
 #include <cstdint>

@@ -66,7 +66,7 @@ struct Provider {
   std::int64_t generation = 0;
   Uuid root = {};
   std::map<std::string, Inventory> inventories = {};  // by resource class
-  std::map<Uuid, ResourceAmounts> allocations = {};  // by consumer
+  std::map<Uuid, ResourceAmounts> allocations = {};   // by consumer
   std::vector<std::string> traits = {}, aggregates = {};
   std::vector<std::string> notes = {};  // on what of these was left out
 };
@@ -82,7 +82,7 @@ struct ComputeNode {
   }
 };
 struct ComputeNodes {
-  std::map<Uuid, ComputeNode> rows = {};           // by hypervisor
+  std::map<Uuid, ComputeNode> rows = {};          // by hypervisor
   std::map<std::string, std::string> cells = {};  // uuid of its cell, by host
 };
 
@@ -123,8 +123,8 @@ struct Cloud {
   // Servers that are gone, and when that was found out: what Placement was last read to have given to them is theirs no
   // more, until a later reading says it again.
   std::map<Uuid, std::int64_t> departed = {};
-  // Consumers, none of them a server, that Placement's last reading was the first to name: perhaps a server that is newer
-  // than the list of servers.
+  // Consumers, none of them a server, that Placement's last reading was the first to name: perhaps a server that is
+  // newer than the list of servers.
   std::set<Uuid> unfamiliar = {};
   bool reads_compute_nodes = false;
   Reading<ComputeNodes> compute_nodes;  // where they are read

@@ -1,8 +1,8 @@
 // Who takes what of which host, by Nova's and Placement's word together: a server counts where Nova lists it, with the
-// larger of its flavor's amounts and of what Placement has allocated to it there; an allocation that belongs to no server
-// of its host (an orphan, the source of a resize that waits for its confirmation, the destination of a move) counts as
-// well. Nobody counts twice: while a server moves, Nova's migration holds the allocation on its source, which is then
-// the server's own.
+// larger of its flavor's amounts and of what Placement has allocated to it there; an allocation that belongs to no
+// server of its host (an orphan, the source of a resize that waits for its confirmation, the destination of a move)
+// counts as well. Nobody counts twice: while a server moves, Nova's migration holds the allocation on its source, which
+// is then the server's own.
 #pragma once
 
 #include <map>
@@ -16,9 +16,9 @@
 namespace emplace::openstack {
 
 struct Consumption {
-  Uuid id;             // of the row: the consumer's, or one made of it where a server has a row of its own elsewhere
-  Uuid server;         // zero: of no server that Nova lists
-  Uuid host;           // the hypervisor that it counts at
+  Uuid id;      // of the row: the consumer's, or one made of it where a server has a row of its own elsewhere
+  Uuid server;  // zero: of no server that Nova lists
+  Uuid host;    // the hypervisor that it counts at
   ResourceAmounts amounts;  // every class that it takes
   bool is_familiar = true;  // not of Cloud::unfamiliar
 };

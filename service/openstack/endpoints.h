@@ -1,5 +1,6 @@
 // Endpoints: the URL below which a service answers, made of what the catalogue or an operator says of it: with or
-// without a version, a version twice, a project's id at the end, slashes more than needed. Pure; errors are kUnavailable.
+// without a version, a version twice, a project's id at the end, slashes more than needed. Pure; errors are
+// kUnavailable.
 //
 //   tokens_url("http://k:5000")                               http://k:5000/v3/auth/tokens
 //   compute_endpoint("http://n:8774/v2.1/PROJECT/", "PROJECT")   http://n:8774/v2.1

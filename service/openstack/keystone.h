@@ -3,8 +3,8 @@
 // not tried again at once: until its back-off is over every call gets the same error, so that a wrong password does not
 // lock the account.
 //
-// No message contains a secret: neither passwords nor tokens are in URLs, error texts are made from URLs, statuses, field
-// names and what the service says, and tokens are left out of that.
+// No message contains a secret: neither passwords nor tokens are in URLs, error texts are made from URLs, statuses,
+// field names and what the service says, and tokens are left out of that.
 //
 // Threads: any; one logs in, the others wait for it, at most the time of one call.
 #pragma once
@@ -30,7 +30,7 @@ struct KeystoneOptions {
   std::string auth_url;  // "https://keystone/v3"; the "/v3" may be left out (endpoints.h)
   Credentials credentials = {};
   std::string interface = "internal";
-  std::string region = {};  // empty: the only one
+  std::string region = {};                                           // empty: the only one
   std::map<std::string, EndpointChoice, std::less<>> services = {};  // by type: what differs from interface and region
   Backoff backoff = {};
 };

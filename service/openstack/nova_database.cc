@@ -204,8 +204,7 @@ Result<void> NovaDatabase::Inside::read(const Address& address, std::string& kno
                [&](const Row& row) { next = row[0].value_or(""); });
   if (!read) return read;
   // A row without free_disk_gb is of a node that has not reported yet: Nova's scheduler does not read it either.
-  const std::string changed =
-      known_since.empty() ? "" : fmt::format(" AND updated_at >= '{}'", known_since);
+  const std::string changed = known_since.empty() ? "" : fmt::format(" AND updated_at >= '{}'", known_since);
   read = query(address,
                "SELECT uuid, numa_topology, pci_stats, supported_instances, metrics, stats FROM compute_nodes"
                " WHERE deleted = 0 AND free_disk_gb IS NOT NULL" +

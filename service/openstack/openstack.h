@@ -35,8 +35,8 @@ struct OpenstackOptions {
 
 class Openstack {
  public:
-  // kInvalid for a CA file without certificates, and for what names no database. That Keystone does not answer is no error: it is tried again.
-  // `lists`: whether a host is one of OpenStack's, in the picture that callers see.
+  // kInvalid for a CA file without certificates, and for what names no database. That Keystone does not answer is no
+  // error: it is tried again. `lists`: whether a host is one of OpenStack's, in the picture that callers see.
   static Result<std::unique_ptr<Openstack>> start(const OpenstackOptions& options, Sync::Doors doors,
                                                   std::function<bool(const std::string& host)> lists);
   ~Openstack();
@@ -47,8 +47,8 @@ class Openstack {
   std::vector<PartState> states() const { return sync_.states(); }
 
  private:
-  Openstack(std::unique_ptr<Web> web, std::unique_ptr<NovaDatabase> database, const OpenstackOptions& options, const Sync::Doors& doors,
-            std::function<bool(const std::string& host)> lists);
+  Openstack(std::unique_ptr<Web> web, std::unique_ptr<NovaDatabase> database, const OpenstackOptions& options,
+            const Sync::Doors& doors, std::function<bool(const std::string& host)> lists);
 
   const std::unique_ptr<Web> web_;
   Keystone keystone_;

@@ -70,8 +70,9 @@ class PlacementReader {
   Result<void> check(Patience patience);
 
   // All providers, those of devices below their hosts' too. Of those in `known` or `kept` with the same generation
-  // nothing more is asked, unless they are among `again`: a change of inventories, traits or aggregates and an allocation
-  // that is made raise it, one that is deleted does not. What was asked is in `kept`, whatever becomes of the rest.
+  // nothing more is asked, unless they are among `again`: a change of inventories, traits or aggregates and an
+  // allocation that is made raise it, one that is deleted does not. What was asked is in `kept`, whatever becomes of
+  // the rest.
   Result<Told<std::map<Uuid, Provider>>> providers(const std::map<Uuid, Provider>& known, const std::set<Uuid>& again,
                                                    std::map<Uuid, Provider>& kept, Patience patience);
 

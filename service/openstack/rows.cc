@@ -48,10 +48,12 @@ Nodes nodes_of(const Cloud& cloud, const Providers& providers, std::vector<Findi
       nodes.names[one->id] = all.size() == 1 || (is_renamed && !is_stale) ? one->host : one->host + '/' + one->node;
       if (!is_stale) continue;
       nodes.stale.insert(one->id);
-      findings.push_back({nodes.names[one->id], "leftover_node",
-                          "node " + one->node + " of " + std::string(host) +
-                              " has no servers and no allocations, and another node of it is in use: the host was renamed "
-                              "(openstack resource provider delete " + to_string(one->id) + ")"});
+      findings.push_back(
+          {nodes.names[one->id], "leftover_node",
+           "node " + one->node + " of " + std::string(host) +
+               " has no servers and no allocations, and another node of it is in use: the host was renamed "
+               "(openstack resource provider delete " +
+               to_string(one->id) + ")"});
     }
   }
   return nodes;
@@ -136,8 +138,8 @@ struct HostFacts {
   bool groups;  // were read
 };
 
-// What Nova's scheduler knows of a host and its API does not tell: rules that need it can't judge, where its database was
-// not read either.
+// What Nova's scheduler knows of a host and its API does not tell: rules that need it can't judge, where its database
+// was not read either.
 void write_from_database(JsonWriter& writer, const HostFacts& told, std::vector<std::string_view>& unread) {
   for (const std::string_view name : {"supported_instances", "numa_topology", "pci_stats", "metrics", "stats"}) {
     if (const std::string* const known = told.node ? told.node->find(name) : nullptr) {
@@ -218,8 +220,8 @@ class Hosts {
     const auto found = nodes.rows.rows.find(one.id);
     if (found != nodes.rows.rows.end()) return &found->second;
     if (nodes.known()) {
-      notes_.push_back("host " + nodes_.names.at(one.id) + ": Nova's database has no compute node " + to_string(one.id) +
-                       " that has reported");
+      notes_.push_back("host " + nodes_.names.at(one.id) + ": Nova's database has no compute node " +
+                       to_string(one.id) + " that has reported");
     }
     return nullptr;
   }
@@ -272,7 +274,8 @@ std::map<Uuid, Uuid> places_of(const Cloud& cloud, const Nodes& nodes) {
 
 // What a row's vCPUs, memory and disk do not say.
 std::string takes_of(const ResourceAmounts& amounts, const VmRow& row, const Provider* provider) {
-  const std::map<std::string_view, double> said{{"VCPU", row.vcpus}, {"MEMORY_MB", row.memory_mib}, {"DISK_GB", row.disk_gib}};
+  const std::map<std::string_view, double> said{
+      {"VCPU", row.vcpus}, {"MEMORY_MB", row.memory_mib}, {"DISK_GB", row.disk_gib}};
   std::vector<Taken> takes;
   for (const auto& [name, amount] : amounts) {
     const auto same = said.find(name);

@@ -1,8 +1,8 @@
 // Sync: keeps reading what Nova and Placement say and hands it over as rows. Each table ("hypervisors", "services",
-// "aggregates", "groups", "servers", "providers", and "compute_nodes" where Nova's database is read) is read on its own:
-// one that fails is tried again with back-off, keeps its last rows and says how old they are, and holds up no other.
-// Everything is read at first; then servers and compute nodes by what changed and providers by their generations, and
-// everything again from time to time and after a brake.
+// "aggregates", "groups", "servers", "providers", and "compute_nodes" where Nova's database is read) is read on its
+// own: one that fails is tried again with back-off, keeps its last rows and says how old they are, and holds up no
+// other. Everything is read at first; then servers and compute nodes by what changed and providers by their
+// generations, and everything again from time to time and after a brake.
 //
 // A table that takes long loses nothing: providers that were read are kept by their generation, and a list of servers
 // goes on at the page where it failed. What changed since is asked by the cloud's own clock, as its answers tell it.
@@ -135,9 +135,9 @@ class Sync {
   std::set<Uuid> deleted_;
   std::set<Uuid> others_;  // consumers that were no servers when Placement was last read
   std::array<Attempt, kParts> attempts_;
-  std::int64_t full_us_ = 0, news_us_ = 0;          // news: since when something new waits; 0: nothing does
+  std::int64_t full_us_ = 0, news_us_ = 0;  // news: since when something new waits; 0: nothing does
   bool all_servers_ = true, all_providers_ = true, all_nodes_ = true;  // read them all, whatever is known
-  bool whole_begun_ = false;                        // all providers are being read, perhaps in several tries
+  bool whole_begun_ = false;  // all providers are being read, perhaps in several tries
   bool leads_ = false;
   std::vector<std::string> notes_;
   std::atomic<bool> nova_checked_{false}, placement_checked_{false};

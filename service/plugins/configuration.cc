@@ -132,21 +132,21 @@ Result<std::string> fill_in(JsonValue schema, JsonValue given) {
     if (properties.find(given.key(i))) continue;
     std::string known;
     for (std::size_t p = 0; p < properties.size(); ++p) known += (p ? ", " : "") + std::string(properties.key(p));
-    return fail(ErrorCode::kInvalid, fmt::format("{}: wanted one of: {}; found an unknown key",
-                                                 shortened(std::string(given.key(i)), kLong),
-                                                 known.empty() ? "nothing" : shortened(known, kLongList)));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{}: wanted one of: {}; found an unknown key", shortened(std::string(given.key(i)), kLong),
+                            known.empty() ? "nothing" : shortened(known, kLongList)));
   }
   JsonWriter out;
   out.open();
   for (std::size_t i = 0; i < properties.size(); ++i) {
     const auto value = given.find(properties.key(i));
     const auto chosen = value ? value : properties.member(i).find("default");
-    if (!chosen) return fail(ErrorCode::kInvalid, fmt::format("{}: wanted a value, found none",
-                                                              shortened(std::string(properties.key(i)), kLong)));
-    if (has_huge_number(*chosen))
+    if (!chosen)
       return fail(ErrorCode::kInvalid,
-                  fmt::format("{}: wanted numbers below 2^63, found a greater one",
-                              shortened(std::string(properties.key(i)), kLong)));
+                  fmt::format("{}: wanted a value, found none", shortened(std::string(properties.key(i)), kLong)));
+    if (has_huge_number(*chosen))
+      return fail(ErrorCode::kInvalid, fmt::format("{}: wanted numbers below 2^63, found a greater one",
+                                                   shortened(std::string(properties.key(i)), kLong)));
     out.key(properties.key(i)).value(*chosen);
   }
   return out.close().take();

@@ -2,7 +2,8 @@
 // configuration. What comes out of the library is checked against this program's ABI and the manifest; a library that
 // kills the process while it loads, or never returns, is what trial.h is for.
 //
-//   open -> create -> filter / objective / weigher / observer / consumer -> ~PluginInstance (destroys the plugin's instance)
+//   open -> create -> filter / objective / weigher / observer / consumer -> ~PluginInstance (destroys the plugin's
+//   instance)
 #pragma once
 
 #include <filesystem>

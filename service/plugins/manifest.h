@@ -2,13 +2,16 @@
 // "libemplace_affinity.so"), read before any code of the plugin runs. It names the plugin's rules, the columns and
 // parts of a request that each one reads, and the schema of its configuration:
 //
-//   {"id": "affinity", "version": "1.0.0", "abi": {"major": 1, "minor": 0}, "licence": "Apache-2.0", "description":
-//   "...",
-//    "reentrant": true,
-//    "filters":    [{"id", "description", "cost_class": "cheap|medium|expensive", "columns": ["hosts.state"], "reads":
-//    ["vm.zone"]}], "objectives": [{..., "unit": "MiB", "resolution": 1, "weight": 1}], "weighers":   [{...,
-//    "multiplier": 1}], "observer":   {"columns": ["vms.host"]}, "consumer": {"columns": ["vms.takes"]}, "configuration": {"type": "object", "properties":
-//    {"ttl_s": {"type": "number", "default": 60, "unit": "s", ...}}}}
+//   {"id": "affinity", "version": "1.0.0", "abi": {"major": 1, "minor": 0}, "licence": "Apache-2.0",
+//    "description": "...", "reentrant": true,
+//    "filters":    [{"id", "description", "cost_class": "cheap|medium|expensive", "columns": ["hosts.state"],
+//                    "reads": ["vm.zone"]}],
+//    "objectives": [{..., "unit": "MiB", "resolution": 1, "weight": 1}],
+//    "weighers":   [{..., "multiplier": 1}],
+//    "observer":   {"columns": ["vms.host"]},
+//    "consumer":   {"columns": ["vms.takes"]},
+//    "configuration": {"type": "object",
+//                      "properties": {"ttl_s": {"type": "number", "default": 60, "unit": "s", ...}}}}
 //
 // "abi" is the range of hosts it runs on: that major, that minor or a newer one. Read strictly: an unknown key, a
 // column that the picture lacks or a rule without a description is an error that names file, key, what was wanted and
@@ -54,12 +57,13 @@ struct Manifest {
   std::vector<ManifestRule> objectives = {};
   std::vector<ManifestRule> weighers = {};
   bool has_observer = false;
-  std::vector<std::string> observed_columns = {};                             // of the picture
+  std::vector<std::string> observed_columns = {};  // of the picture
   bool has_consumer = false;
   std::vector<std::string> consumer_columns = {};
   std::string configuration_schema = R"({"type":"object","properties":{}})";  // JSON
 
-  // All columns that views of this plugin hold: those of its rules, observer and consumer, each once, in the order named.
+  // All columns that views of this plugin hold: those of its rules, observer and consumer, each once, in the order
+  // named.
   std::vector<std::string> columns() const;
 };
 

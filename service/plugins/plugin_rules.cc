@@ -259,7 +259,9 @@ class PluginWeigher final : public Weigher {
           // Moved, not copied: a worker's answer was copied on its way, and code of our own process is trusted.
           result.raw = same ? std::vector{std::exchange(values[0], kUnset)} : std::exchange(values, {});
           if (!result.raw.empty()) result.range = finite_range_of(result.raw);
-          const auto infinite = result.range ? result.raw.end() : std::ranges::find_if(result.raw, [](double weight) { return std::isinf(weight); });
+          const auto infinite =
+              result.range ? result.raw.end()
+                           : std::ranges::find_if(result.raw, [](double weight) { return std::isinf(weight); });
           if (infinite != result.raw.end())
             return not_finite("weight", static_cast<std::size_t>(infinite - result.raw.begin()), *infinite);
           if (!all_nan(multipliers)) result.multipliers.assign(multipliers.begin(), multipliers.end());
@@ -338,7 +340,8 @@ class PluginConsumer final : public Consumer {
     const auto read = read_takes(*takes);
     if (!read) return tl::unexpected(read.error());
     if (const auto ours = std::ranges::find_if(*read, is_resource); ours != read->end()) {
-      return fail(ErrorCode::kInvalid, "takes: wanted names that do not begin with resource/, found " + json_text(ours->name));
+      return fail(ErrorCode::kInvalid,
+                  "takes: wanted names that do not begin with resource/, found " + json_text(ours->name));
     }
     result = {*takes == "[]" ? std::string() : *std::move(takes), *std::move(spec)};
     return {};

@@ -54,7 +54,8 @@ void allow_ending(Filter& filter) {
   filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(rt_sigaction), SCMP_A0(SCMP_CMP_NE, SIGSYS));
   filter.rule(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(rt_sigaction), SCMP_A0(SCMP_CMP_EQ, SIGSYS));
   filter.allow({SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(getpid), SCMP_SYS(gettid)});
-  // Says yes and blocks nothing: starting a thread blocks all signals first, and then a forbidden call would have no name.
+  // Says yes and blocks nothing: starting a thread blocks all signals first, and then a forbidden call would have no
+  // name.
   filter.answer(0, {SCMP_SYS(rt_sigprocmask)});
 }
 

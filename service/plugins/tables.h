@@ -71,8 +71,8 @@ class PictureTables {
   emplace_view view_{};
 };
 
-// The tables of one request. Work: in proportion to the request, its peers and its data, not to the cluster; most of the
-// time of a rule that looks at a thousand hosts, so the rules of a plugin share them (tables_of).
+// The tables of one request. Work: in proportion to the request, its peers and its data, not to the cluster; most of
+// the time of a rule that looks at a thousand hosts, so the rules of a plugin share them (tables_of).
 class RequestTables {
  public:
   RequestTables(const TableLayout& layout, const Query& query);

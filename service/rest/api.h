@@ -113,8 +113,8 @@ struct ApiParts {
   std::function<std::optional<CloudView>()> cloud = {};  // nothing: there is none
   std::function<DatabaseState()> database = {};
   std::function<std::vector<std::string>()> warnings = {};  // what else an operator should know
-  AllocationCandidates* candidates = nullptr;  // null: there is no Placement
-  TokenAuthority* authority = nullptr;  // for tokens that are not ours; null: there are none
+  AllocationCandidates* candidates = nullptr;               // null: there is no Placement
+  TokenAuthority* authority = nullptr;                      // for tokens that are not ours; null: there are none
   std::function<Counters()> server_counters = {};
   std::vector<std::string> cors_origins = {};  // whose pages may read answers; "*": anyone's
   Log log = {};

@@ -10,9 +10,9 @@
 //   actor: token ci                      who made the change, where that is known
 //   data: {"kind":"host", ...}
 //
-// Retention is bounded: where events between two ids are gone, or an id is ahead of the store, an event "gap" says so. It also
-// does on each stream that is open when the picture is loaded anew, since the store may be another one than before, whose
-// events have the same numbers.
+// Retention is bounded: where events between two ids are gone, or an id is ahead of the store, an event "gap" says so.
+// It also does on each stream that is open when the picture is loaded anew, since the store may be another one than
+// before, whose events have the same numbers.
 //
 // Threads: its own one; join() and close() from any.
 #pragma once

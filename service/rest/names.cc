@@ -62,8 +62,8 @@ Result<void> check_names(std::string_view body) {
 
 Result<void> check_path_name(std::string_view name) {
   if (!is_name(name)) {
-    return fail(ErrorCode::kInvalid,
-                "name: wanted " + std::string(kNameWanted) + ", found " + std::to_string(characters_of(name)) + " characters");
+    return fail(ErrorCode::kInvalid, "name: wanted " + std::string(kNameWanted) + ", found " +
+                                         std::to_string(characters_of(name)) + " characters");
   }
   if (has_hidden(name)) return fail(ErrorCode::kInvalid, wanted("name", name));
   return {};

@@ -73,7 +73,8 @@ Result<std::optional<IdempotencyKey>> idempotency_key(const Exchange& exchange) 
   const std::string* header = exchange.request->header("idempotency-key");
   if (!header) return std::optional<IdempotencyKey>();
   if (!is_name(*header)) {
-    return fail(ErrorCode::kInvalid, "Idempotency-Key: wanted 1 to 255 characters, found " + std::to_string(characters_of(*header)));
+    return fail(ErrorCode::kInvalid,
+                "Idempotency-Key: wanted 1 to 255 characters, found " + std::to_string(characters_of(*header)));
   }
   const Request& request = *exchange.request;
   return std::optional(IdempotencyKey{*header, exchange.identity.token_hash,

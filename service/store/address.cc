@@ -126,9 +126,11 @@ std::string connection_string(const Address& address, Purpose purpose) {
 }
 
 Result<void> check_connection_string(const std::string& text) {
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> given(PQconninfoParse(text.c_str(), nullptr), PQconninfoFree);
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> given(PQconninfoParse(text.c_str(), nullptr),
+                                                                           PQconninfoFree);
   if (given) return {};
-  return fail(ErrorCode::kInvalid, "wanted postgresql://USER@HOST/DATABASE or what else libpq reads as a connection string");
+  return fail(ErrorCode::kInvalid,
+              "wanted postgresql://USER@HOST/DATABASE or what else libpq reads as a connection string");
 }
 
 std::string settings(const Address& address, Purpose purpose, int server_version) {

@@ -1,5 +1,6 @@
-// A child process that runs as an unprivileged user when we are root, has no signal blocked, leads a session of its own (so
-// that Ctrl-C reaches only us), writes to a file, and gets a signal from the kernel when the thread that made it ends.
+// A child process that runs as an unprivileged user when we are root, has no signal blocked, leads a session of its own
+// (so that Ctrl-C reaches only us), writes to a file, and gets a signal from the kernel when the thread that made it
+// ends.
 #pragma once
 
 #include <filesystem>

@@ -36,7 +36,8 @@ constexpr sql::Statement kInsertClaims{
 
 constexpr sql::Statement kConfirmClaims{"confirm_claims",
                                         "UPDATE claims SET state = 'confirmed' WHERE id = ANY($1::uuid[])"};
-constexpr sql::Statement kExpireClaims{"expire_claims", "UPDATE claims SET state = 'expired' WHERE id = ANY($1::uuid[])"};
+constexpr sql::Statement kExpireClaims{"expire_claims",
+                                       "UPDATE claims SET state = 'expired' WHERE id = ANY($1::uuid[])"};
 constexpr sql::Statement kDeleteClaims{"delete_claims", "DELETE FROM claims WHERE id = ANY($1::uuid[])"};
 
 // A vm that is there now; of a moved one the claim that started it stays.
@@ -151,10 +152,10 @@ class Batch {
   std::vector<KeyedAnswer> answers_;
   std::vector<std::size_t> answer_acts_;
   std::vector<Change> changes_;
-  std::vector<std::string> actors_;               // per change
+  std::vector<std::string> actors_;                  // per change
   std::map<std::string, std::string> confirmed_by_;  // vms of these names
-  std::map<Uuid, std::string> stayed_by_;         // vms
-  std::vector<std::size_t> last_change_;  // per act: how many changes there were after it
+  std::map<Uuid, std::string> stayed_by_;            // vms
+  std::vector<std::size_t> last_change_;             // per act: how many changes there were after it
   BatchDone done_;
 };
 
@@ -248,10 +249,12 @@ std::optional<Error> Batch::check(const ClaimOrder& order) const {
   if (!order.vm.group.empty() && !ledger_.groups.contains(order.vm.group))
     return Error{ErrorCode::kInvalid, fmt::format("vm.group: no group \"{}\"", order.vm.group)};
   if (claimed_.contains(order.vm.id))
-    return Error{ErrorCode::kConflict, fmt::format("vm {} has a claim already", to_string(order.vm.id)), "emplace.vm.claimed"};
+    return Error{ErrorCode::kConflict, fmt::format("vm {} has a claim already", to_string(order.vm.id)),
+                 "emplace.vm.claimed"};
   const auto placed = placed_.find(order.vm.id);
   if (placed != placed_.end() && (!order.move || placed->second == order.host))
-    return Error{ErrorCode::kConflict, fmt::format("vm {} is on host {} already", to_string(order.vm.id), placed->second),
+    return Error{ErrorCode::kConflict,
+                 fmt::format("vm {} is on host {} already", to_string(order.vm.id), placed->second),
                  "emplace.vm.placed"};
   return std::nullopt;
 }
@@ -390,7 +393,8 @@ Result<ClaimsTaken> Batch::decide(const ConfirmAct& act) {
 
 void Batch::release(StoredClaim& stored) {
   HostLedger& host = ledger_.hosts.at(stored.claim.host);
-  use(host, counted({stored.vm.vcpus, stored.vm.memory_mib, stored.vm.disk_gib}, stored.vm.takes), stored.claim.cells, -1);
+  use(host, counted({stored.vm.vcpus, stored.vm.memory_mib, stored.vm.disk_gib}, stored.vm.takes), stored.claim.cells,
+      -1);
   use_takes(host, stored.vm.takes, -1);
   ++host.claims_generation;
   forget(stored, stored.claim.host);
@@ -404,7 +408,8 @@ Result<ClaimsTaken> Batch::decide(const GiveBackAct& act) {
     return tl::unexpected(no_claim(act.claim));
   StoredClaim& stored = found->second;
   if (stored.claim.state == "confirmed")
-    return fail(ErrorCode::kConflict, fmt::format("claim {} is confirmed: its vm is on {}", to_string(act.claim), stored.claim.host),
+    return fail(ErrorCode::kConflict,
+                fmt::format("claim {} is confirmed: its vm is on {}", to_string(act.claim), stored.claim.host),
                 "emplace.claim.confirmed");
   release(stored);
   stored.claim.state = "gone";
@@ -441,8 +446,8 @@ Result<ClaimsTaken> Batch::decide(const ExpireAct& act) {
 }
 
 void Batch::insert_claims() {
-  sql::Array ids, vms, names, hosts, projects, groups, vcpus, memory_mib, disk_gib, nodes, cells, by, spread_groups, domains,
-      starts, moves, definitions, generations, expiries, takes;
+  sql::Array ids, vms, names, hosts, projects, groups, vcpus, memory_mib, disk_gib, nodes, cells, by, spread_groups,
+      domains, starts, moves, definitions, generations, expiries, takes;
   for (const auto& [order, claim, runner] : taken_) {
     const VmRequest& vm = order->vm;
     ids.add(claim.id);

@@ -53,8 +53,8 @@ struct BatchDone {
   std::int64_t claims = 0, answers = 0;       // newly taken, newly remembered
 };
 
-// Throws what pqxx throws. `answered` names acts (by place) whose idempotency key was found to be taken; the caller rolls
-// back and runs the others.
+// Throws what pqxx throws. `answered` names acts (by place) whose idempotency key was found to be taken; the caller
+// rolls back and runs the others.
 BatchDone run_claim_batch(pqxx::work& transaction, std::span<const ClaimAct* const> acts, BatchLimits limits,
                           std::vector<std::size_t>& answered);
 

@@ -1,12 +1,12 @@
-// Committer: commits acts on claims of concurrent callers together, one transaction at a time (group commit): while one is
-// being written to disk the next gather. A caller waits until its own deadline:
+// Committer: commits acts on claims of concurrent callers together, one transaction at a time (group commit): while one
+// is being written to disk the next gather. A caller waits until its own deadline:
 //
-//   before the commit was sent   kUnavailable: nothing was taken; the act is dropped, and rolled back if it was under way
+//   before the commit was sent   kUnavailable: nothing was taken; the act is dropped, or rolled back if it was begun
 //   after it                     kUnknownOutcome: it may have been taken
 //
-// A connection that is lost around the commit is asked about on a new one, so that a committed act is not told as refused. An
-// act that the database can't store fails alone: the batch is run again one by one. Replicas commit in turns; what arrives
-// while one waits for its turn joins the batch.
+// A connection that is lost around the commit is asked about on a new one, so that a committed act is not told as
+// refused. An act that the database can't store fails alone: the batch is run again one by one. Replicas commit in
+// turns; what arrives while one waits for its turn joins the batch.
 //
 // Threads: one of its own; run() may be called from any.
 #pragma once

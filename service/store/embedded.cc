@@ -133,7 +133,8 @@ EmbeddedPostgres::EmbeddedPostgres(fs::path directory, Log log)
     : directory_(std::move(directory)), cluster_(directory_ / "pg"), log_(std::move(log)) {}
 
 Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const fs::path& directory, Log log) {
-  std::unique_ptr<EmbeddedPostgres> server(new EmbeddedPostgres(fs::absolute(directory).lexically_normal(), std::move(log)));
+  std::unique_ptr<EmbeddedPostgres> server(
+      new EmbeddedPostgres(fs::absolute(directory).lexically_normal(), std::move(log)));
   if (auto prepared = server->prepare(); !prepared) return tl::unexpected(prepared.error());
   std::promise<bool> first_start;
   auto started = first_start.get_future();
@@ -141,9 +142,9 @@ Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const fs::path
   server->thread_ = std::thread(
       [self = server.get(), promise = std::move(first_start)]() mutable { self->supervise(std::move(promise)); });
   if (started.get()) return server;
-  return fail(ErrorCode::kUnavailable, fmt::format("the embedded PostgreSQL does not start: {} (see {})",
-                                                   last_lines(server->directory_ / "pg.log"),
-                                                   (server->directory_ / "pg.log").string()));
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("the embedded PostgreSQL does not start: {} (see {})",
+                          last_lines(server->directory_ / "pg.log"), (server->directory_ / "pg.log").string()));
 }
 
 EmbeddedPostgres::~EmbeddedPostgres() {
@@ -182,7 +183,8 @@ Result<void> EmbeddedPostgres::prepare() {
 Result<void> EmbeddedPostgres::lock_directory() {
   const fs::path path = directory_ / "lock";
   lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0) return fail(ErrorCode::kInvalid, fmt::format("can't open {}: {}", path.string(), std::strerror(errno)));
+  if (lock_ < 0)
+    return fail(ErrorCode::kInvalid, fmt::format("can't open {}: {}", path.string(), std::strerror(errno)));
   if (flock(lock_, LOCK_EX | LOCK_NB) != 0)
     return fail(ErrorCode::kInvalid,
                 fmt::format("{} is in use by another emplaced (pid {})", directory_.string(), first_line(path)));
@@ -210,15 +212,16 @@ Result<void> EmbeddedPostgres::check_layout() {
   if (wanted && std::find(majors.begin(), majors.end(), *wanted) != majors.end()) {
     binaries_ = debian_binaries(*wanted);
   } else if (wanted && !majors.empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("{} was made by PostgreSQL {}, installed is {}", cluster_.string(), *wanted,
-                                                 majors.front()));
+    return fail(ErrorCode::kInvalid, fmt::format("{} was made by PostgreSQL {}, installed is {}", cluster_.string(),
+                                                 *wanted, majors.front()));
   } else if (!majors.empty()) {
     binaries_ = debian_binaries(majors.front());
   } else if (const auto found = binaries_in_path()) {
     binaries_ = *found;
   } else {
-    return fail(ErrorCode::kInvalid, "PostgreSQL is not installed (looked in /usr/lib/postgresql and PATH); "
-                                     "install it or give a database URL");
+    return fail(ErrorCode::kInvalid,
+                "PostgreSQL is not installed (looked in /usr/lib/postgresql and PATH); "
+                "install it or give a database URL");
   }
   return {};
 }
@@ -233,7 +236,8 @@ Result<void> EmbeddedPostgres::stop_leftover() {
   stop_server(*pid, descriptor);
   const bool ended = wait_for_end(descriptor, 0);
   close(descriptor);
-  if (!ended) return fail(ErrorCode::kInvalid, fmt::format("PostgreSQL {} in {} can't be stopped", *pid, cluster_.string()));
+  if (!ended)
+    return fail(ErrorCode::kInvalid, fmt::format("PostgreSQL {} in {} can't be stopped", *pid, cluster_.string()));
   return {};
 }
 
@@ -252,12 +256,13 @@ Result<void> EmbeddedPostgres::make_cluster() {
   fs::remove_all(fresh, error);
   if (!fs::create_directory(fresh, error) || chmod(fresh.c_str(), 0700) != 0 || !give_to(user, fresh))
     return fail(ErrorCode::kInvalid, fmt::format("can't make {}", fresh.string()));
-  const int status = run_to_end({.arguments = {binaries_ / "initdb", "-D", fresh, "-U", kUser, "-A", "trust", "-E", "UTF8",
-                                               "--no-locale", "--no-sync"},
+  const int status = run_to_end({.arguments = {binaries_ / "initdb", "-D", fresh, "-U", kUser, "-A", "trust", "-E",
+                                               "UTF8", "--no-locale", "--no-sync"},
                                  .output = directory_ / "pg.log",
                                  .user = user});
   if (status != 0)
-    return fail(ErrorCode::kInvalid, fmt::format("initdb failed with {}: {}", status, last_lines(directory_ / "pg.log")));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("initdb failed with {}: {}", status, last_lines(directory_ / "pg.log")));
   sync();
   fs::rename(fresh, cluster_, error);
   if (error) return fail(ErrorCode::kInvalid, fmt::format("can't make {}: {}", cluster_.string(), error.message()));

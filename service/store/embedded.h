@@ -1,5 +1,5 @@
-// EmbeddedPostgres: a private PostgreSQL in DIR, for an emplaced that was given no database. It listens on a unix socket
-// only, runs as user postgres when we are root, dies with us, and is restarted with back-off when it dies alone.
+// EmbeddedPostgres: a private PostgreSQL in DIR, for an emplaced that was given no database. It listens on a unix
+// socket only, runs as user postgres when we are root, dies with us, and is restarted with back-off when it dies alone.
 //
 //   DIR (0711)         DIR/lock     held while we run: one emplaced per DIR
 //                      DIR/layout   version of this layout
@@ -8,8 +8,9 @@
 //
 // A path too long for a socket (107 bytes) gets a short directory with a random name in /tmp for it instead.
 //
-// Threads: one, which starts PostgreSQL and waits for its end (the kernel ends a child when the *thread* that made it ends,
-// so it must be this one). start() returns when PostgreSQL takes connections: well under a second; the destructor stops it.
+// Threads: one, which starts PostgreSQL and waits for its end (the kernel ends a child when the *thread* that made it
+// ends, so it must be this one). start() returns when PostgreSQL takes connections: well under a second; the destructor
+// stops it.
 #pragma once
 
 #include <atomic>
@@ -54,11 +55,11 @@ class EmbeddedPostgres {
   const std::filesystem::path directory_;
   const std::filesystem::path cluster_;  // DIR/pg
   const Log log_;
-  std::filesystem::path binaries_;       // of initdb and postgres
+  std::filesystem::path binaries_;  // of initdb and postgres
   std::filesystem::path socket_directory_;
   bool own_socket_directory_ = false;
   int lock_ = -1;
-  int stop_ = -1;                        // eventfd
+  int stop_ = -1;  // eventfd
   std::atomic<int> pid_{0};
   std::thread thread_;
 };

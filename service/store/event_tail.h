@@ -1,10 +1,10 @@
 // EventTail: calls somebody with every event after a given one, each once and in order, as they are committed by any
-// replica. It listens for NOTIFY, which tells up to which event there are (what a replica committed itself it has read by
-// then), is rung at once by commits of this process, and looks every second anyway. What others commit in quick succession
-// is read together, some milliseconds later. A lost
-// connection is made again with back-off and goes on after the last event that was delivered. Where that can't be,
-// since the next ones are beyond retention or the database is one that never had the last one (a replica of it that
-// took over without the newest commits, a restored copy), the state must be loaded anew.
+// replica. It listens for NOTIFY, which tells up to which event there are (what a replica committed itself it has read
+// by then), is rung at once by commits of this process, and looks every second anyway. What others commit in quick
+// succession is read together, some milliseconds later. A lost connection is made again with back-off and goes on after
+// the last event that was delivered. Where that can't be, since the next ones are beyond retention or the database is
+// one that never had the last one (a replica of it that took over without the newest commits, a restored copy), the
+// state must be loaded anew.
 //
 // Threads: one of its own, on which both functions are called; they must not destroy the tail.
 #pragma once

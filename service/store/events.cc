@@ -80,6 +80,8 @@ std::vector<Event> read_events(pqxx::transaction_base& transaction, std::int64_t
   return events;
 }
 
-std::int64_t newest_event(pqxx::transaction_base& transaction) { return sql::i64(sql::run(transaction, kNewest).front().front()); }
+std::int64_t newest_event(pqxx::transaction_base& transaction) {
+  return sql::i64(sql::run(transaction, kNewest).front().front());
+}
 
 }  // namespace emplace

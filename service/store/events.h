@@ -20,7 +20,8 @@ struct Appended {
 };
 
 // Call it last in a transaction. No changes: the present end, and no transaction id or backend.
-Appended append_events(pqxx::work& transaction, std::span<const Change> changes, std::span<const std::string> actors = {});
+Appended append_events(pqxx::work& transaction, std::span<const Change> changes,
+                       std::span<const std::string> actors = {});
 
 // An event that is no change of the picture.
 Appended append_event(pqxx::work& transaction, const std::string& kind, const std::string& payload);

@@ -17,8 +17,8 @@ constexpr sql::Statement kTakeLease{
 
 constexpr sql::Statement kHoldLease{"hold_lease", "SELECT 1 FROM leases WHERE name = $1 AND fence = $2 FOR SHARE"};
 
-#define OLD(table, key, condition)                                                                              \
-  "DELETE FROM " table " WHERE " key " IN (SELECT " key " FROM " table " WHERE " condition                     \
+#define OLD(table, key, condition)                                                         \
+  "DELETE FROM " table " WHERE " key " IN (SELECT " key " FROM " table " WHERE " condition \
   " LIMIT 10000) AND EXISTS (SELECT 1 FROM leases WHERE name = $2 AND fence = $3)"
 constexpr sql::Statement kOldDecisions{
     "old_decisions", OLD("decisions", "id", "made_at_us < " SQL_NOW_US " - $1::bigint ORDER BY made_at_us")};
@@ -38,7 +38,8 @@ constexpr sql::Statement kStoredVms{
 
 }  // namespace
 
-std::optional<Lease> take_lease(pqxx::work& transaction, const std::string& name, const std::string& holder, std::int64_t ttl_s) {
+std::optional<Lease> take_lease(pqxx::work& transaction, const std::string& name, const std::string& holder,
+                                std::int64_t ttl_s) {
   const auto rows = sql::run(transaction, kTakeLease, name, holder, ttl_s);
   return rows.empty() ? std::nullopt : std::optional(Lease{name, sql::i64(rows.front()[0])});
 }
@@ -57,8 +58,12 @@ std::vector<StoredVm> read_stored_vms(pqxx::work& transaction) {
   for (const auto& row : sql::run(transaction, kStoredVms)) {
     auto vm = vm_from_definition(sql::text(row[6]));
     if (!vm) throw pqxx::conversion_error("vm " + sql::text(row[1]) + ": " + vm.error().message);
-    vms.push_back({.order = {.claim = {.id = sql::uuid(row[0]), .vm = sql::uuid(row[1]), .vm_name = sql::text(row[2]),
-                                       .host = sql::text(row[3]), .cells = sql::u32s(row[4]), .state = "confirmed"},
+    vms.push_back({.order = {.claim = {.id = sql::uuid(row[0]),
+                                       .vm = sql::uuid(row[1]),
+                                       .vm_name = sql::text(row[2]),
+                                       .host = sql::text(row[3]),
+                                       .cells = sql::u32s(row[4]),
+                                       .state = "confirmed"},
                              .vm = std::move(*vm)},
                    .state = parse_vm_state(sql::text(row[5])).value_or(VmState::kFailed)});
   }

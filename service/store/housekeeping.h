@@ -1,8 +1,8 @@
 // Leases, retention, and what a restart must find: statements on a transaction of the caller's.
 #pragma once
 
-#include <pqxx/pqxx>
 #include <optional>
+#include <pqxx/pqxx>
 #include <string>
 #include <vector>
 
@@ -11,7 +11,8 @@
 
 namespace emplace {
 
-std::optional<Lease> take_lease(pqxx::work& transaction, const std::string& name, const std::string& holder, std::int64_t ttl_s);
+std::optional<Lease> take_lease(pqxx::work& transaction, const std::string& name, const std::string& holder,
+                                std::int64_t ttl_s);
 
 // How long rows are kept, in microseconds: answers and claims since they expired.
 struct Retention {

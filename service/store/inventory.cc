@@ -87,7 +87,8 @@ std::map<std::string, Row> by_name(std::vector<Row> rows) {
 
 class InventoryWrite {
  public:
-  InventoryWrite(pqxx::work& transaction, const std::function<Uuid()>& new_uuid) : transaction_(transaction), new_uuid_(new_uuid) {}
+  InventoryWrite(pqxx::work& transaction, const std::function<Uuid()>& new_uuid)
+      : transaction_(transaction), new_uuid_(new_uuid) {}
 
   Result<InventoryWritten> run(const std::vector<Change>& changes, std::optional<std::int64_t> if_match) {
     for (const Change& change : changes) std::visit([this](const auto& row) { sort(row); }, change);
@@ -177,7 +178,8 @@ Result<void> InventoryWrite::name_vms() {
   std::map<std::string, Uuid> ids;
   for (std::size_t i = 0; i < vms_.rows.size(); ++i) {
     VmRow& vm = vms_.rows[i];
-    if (vm.claim) return fail(ErrorCode::kInvalid, fmt::format("vms[{}]: a claim is not written but taken", vms_.places[i]));
+    if (vm.claim)
+      return fail(ErrorCode::kInvalid, fmt::format("vms[{}]: a claim is not written but taken", vms_.places[i]));
     if (!vm.id.is_zero()) continue;
     if (known.count(vm.name) > 1)
       return fail(ErrorCode::kInvalid, fmt::format("vms[{}].id: wanted an id, {} vms are named \"{}\"", vms_.places[i],
@@ -217,7 +219,8 @@ Result<void> InventoryWrite::lock() {
   return {};
 }
 
-Result<void> check_generation(const char* what, const std::string& name, std::optional<std::int64_t> now, std::int64_t wanted) {
+Result<void> check_generation(const char* what, const std::string& name, std::optional<std::int64_t> now,
+                              std::int64_t wanted) {
   if (now == wanted) return {};
   return fail(ErrorCode::kConflict,
               now ? fmt::format("{} {}: wanted generation {}, it is {}", what, name, wanted, *now)
@@ -247,7 +250,8 @@ Result<void> InventoryWrite::check_removals() {
   for (const Uuid& id : removed_vms_) {
     const bool claimed = std::any_of(claims_of_removed_.begin(), claims_of_removed_.end(),
                                      [&](const ClaimOfVm& claim) { return claim.vm == id; });
-    if (!present_vms_.contains(id) && !claimed) return fail(ErrorCode::kNotFound, fmt::format("no vm {}", to_string(id)));
+    if (!present_vms_.contains(id) && !claimed)
+      return fail(ErrorCode::kNotFound, fmt::format("no vm {}", to_string(id)));
   }
   for (const std::string& name : removed_hosts_)
     if (!present_hosts_.contains(name)) return fail(ErrorCode::kNotFound, fmt::format("no host \"{}\"", name));
@@ -323,7 +327,8 @@ Result<void> InventoryWrite::check_references() {
   for (std::size_t i = 0; i < source_hosts_.rows.size(); ++i)
     for (const std::string& host : source_hosts_.rows[i].hosts)
       if (!present_hosts.contains(host))
-        return fail(ErrorCode::kInvalid, fmt::format("source_hosts[{}].hosts: no host \"{}\"", source_hosts_.places[i], host));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("source_hosts[{}].hosts: no host \"{}\"", source_hosts_.places[i], host));
   return {};
 }
 
@@ -337,7 +342,8 @@ void InventoryWrite::put_named_rows() {
     if (!host.zone.empty()) zones.insert(host.zone);
     if (!host.rack.empty()) racks.insert(host.rack);
   }
-  for (std::string& name : name_aggregates(transaction_, named)) written_.events.push_back(AggregateRow{.name = std::move(name)});
+  for (std::string& name : name_aggregates(transaction_, named))
+    written_.events.push_back(AggregateRow{.name = std::move(name)});
   ensure_fault_domains(transaction_, zones, racks);
   put_hosts(transaction_, hosts_.rows);
   tell(aggregates_.rows);
@@ -347,8 +353,8 @@ void InventoryWrite::put_named_rows() {
   if (!hosts_.rows.empty()) written_.generation = hosts_.rows.back().generation;
 }
 
-// Why its last act failed, what its hypervisor reports, the cells of a vm that stays as it was, and what else one took of
-// its host that stays there; of a cloud's vms the cloud says what classes of resources they take.
+// Why its last act failed, what its hypervisor reports, the cells of a vm that stays as it was, and what else one took
+// of its host that stays there; of a cloud's vms the cloud says what classes of resources they take.
 void InventoryWrite::keep_what_no_write_says(VmRow& vm) const {
   const auto found = present_vms_.find(vm.id);
   if (found == present_vms_.end()) return;
@@ -359,7 +365,8 @@ void InventoryWrite::keep_what_no_write_says(VmRow& vm) const {
   vm.vcpus_max = old.vcpus_max;
   vm.memory_max_mib = old.memory_max_mib;
   if (!vm.cells.empty()) return;
-  if (old.host == vm.host && old.numa_nodes == vm.numa_nodes && old.vcpus == vm.vcpus && old.memory_mib == vm.memory_mib)
+  if (old.host == vm.host && old.numa_nodes == vm.numa_nodes && old.vcpus == vm.vcpus &&
+      old.memory_mib == vm.memory_mib)
     vm.cells = old.cells;
 }
 
@@ -374,8 +381,8 @@ Result<void> InventoryWrite::check_cells() const {
     const std::uint32_t count = counts.at(vm.host);
     for (const std::uint32_t cell : vm.cells)
       if (cell >= count)
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("vms[{}].cells: wanted cells of host {}, which has {}, found {}", vms_.places[i], vm.host, count, cell));
+        return fail(ErrorCode::kInvalid, fmt::format("vms[{}].cells: wanted cells of host {}, which has {}, found {}",
+                                                     vms_.places[i], vm.host, count, cell));
   }
   return {};
 }
@@ -445,7 +452,8 @@ Result<void> InventoryWrite::put_edges() {
       return fail(ErrorCode::kConflict, fmt::format("group {} has members", name), "emplace.group.in_use");
   for (const std::string& name : removed_aggregates_) {
     tell(read_hosts(transaction_, leave_aggregate(transaction_, name)));
-    if (!remove_aggregate(transaction_, name)) return fail(ErrorCode::kNotFound, fmt::format("no aggregate \"{}\"", name));
+    if (!remove_aggregate(transaction_, name))
+      return fail(ErrorCode::kNotFound, fmt::format("no aggregate \"{}\"", name));
     written_.events.push_back(AggregateRemoved{name});
   }
   return {};
@@ -507,8 +515,8 @@ Result<InventoryWritten> write_host_state(pqxx::work& transaction, const std::st
   return host_written(transaction, host);
 }
 
-Result<InventoryWritten> write_pushed_state(pqxx::work& transaction, const std::string& host, const std::string& attributes,
-                                            std::optional<std::int64_t> if_match) {
+Result<InventoryWritten> write_pushed_state(pqxx::work& transaction, const std::string& host,
+                                            const std::string& attributes, std::optional<std::int64_t> if_match) {
   if (auto locked = lock_host(transaction, host, if_match); !locked) return tl::unexpected(locked.error());
   const auto rows = read_hosts(transaction, {host});
   const auto state = with_pushed(rows.front().nova_state, attributes);

@@ -6,9 +6,9 @@
 // A row that is there already as it is to be is left as it is: it keeps its generation, and there is no event of it.
 #pragma once
 
-#include <pqxx/pqxx>
 #include <functional>
 #include <optional>
+#include <pqxx/pqxx>
 #include <vector>
 
 #include "service/core/base/result.h"
@@ -26,8 +26,8 @@ Result<InventoryWritten> write_inventory(pqxx::work& transaction, const std::vec
 
 Result<InventoryWritten> write_host_state(pqxx::work& transaction, const std::string& host, HostState state,
                                           std::optional<std::int64_t> if_match);
-Result<InventoryWritten> write_pushed_state(pqxx::work& transaction, const std::string& host, const std::string& attributes,
-                                            std::optional<std::int64_t> if_match);
+Result<InventoryWritten> write_pushed_state(pqxx::work& transaction, const std::string& host,
+                                            const std::string& attributes, std::optional<std::int64_t> if_match);
 Result<InventoryWritten> write_vm_state(pqxx::work& transaction, const Uuid& vm, VmState state);
 
 }  // namespace emplace

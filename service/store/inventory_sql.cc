@@ -17,12 +17,13 @@ constexpr Statement kHeldClaims{
 constexpr Statement kLockGroups{
     "lock_groups_for_write", "SELECT name, generation FROM groups WHERE name = ANY($1::text[]) ORDER BY id FOR UPDATE"};
 constexpr Statement kLockHosts{
-    "lock_hosts_for_write", "SELECT name, id, generation FROM hosts WHERE name = ANY($1::text[]) ORDER BY id FOR UPDATE"};
+    "lock_hosts_for_write",
+    "SELECT name, id, generation FROM hosts WHERE name = ANY($1::text[]) ORDER BY id FOR UPDATE"};
 constexpr Statement kKnownGroups{"known_groups", "SELECT name FROM groups WHERE name = ANY($1::text[])"};
 constexpr Statement kKnownHosts{"known_hosts", "SELECT name FROM hosts WHERE name = ANY($1::text[])"};
-constexpr Statement kCellCounts{
-    "cell_counts", "SELECT h.name, count(c.cell) FROM hosts h LEFT JOIN host_cells c ON c.host_id = h.id"
-                   " WHERE h.name = ANY($1::text[]) GROUP BY h.name"};
+constexpr Statement kCellCounts{"cell_counts",
+                                "SELECT h.name, count(c.cell) FROM hosts h LEFT JOIN host_cells c ON c.host_id = h.id"
+                                " WHERE h.name = ANY($1::text[]) GROUP BY h.name"};
 
 constexpr Statement kPutGroups{
     "put_groups",
@@ -30,8 +31,9 @@ constexpr Statement kPutGroups{
     " ON CONFLICT (name) DO UPDATE SET policy = excluded.policy, max_per_host = excluded.max_per_host,"
     " generation = g.generation + 1 RETURNING name, generation"};
 constexpr Statement kPutAggregates{
-    "put_aggregates", "INSERT INTO aggregates (name, metadata) SELECT * FROM unnest($1::text[], $2::text[])"
-                      " ON CONFLICT (name) DO UPDATE SET metadata = excluded.metadata"};
+    "put_aggregates",
+    "INSERT INTO aggregates (name, metadata) SELECT * FROM unnest($1::text[], $2::text[])"
+    " ON CONFLICT (name) DO UPDATE SET metadata = excluded.metadata"};
 constexpr Statement kNameAggregates{
     "name_aggregates",
     "INSERT INTO aggregates (name) SELECT * FROM unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING name"};
@@ -91,8 +93,9 @@ constexpr Statement kPutVms{
     " cells = excluded.cells, spread_by = excluded.spread_by, spread_group = excluded.spread_group,"
     " spread_domain = excluded.spread_domain, takes = excluded.takes"};
 constexpr Statement kPutVmCells{
-    "put_cells_of_vms", "UPDATE vms v SET cells = n.cells::int[] FROM unnest($1::uuid[], $2::text[]) AS n (id, cells)"
-                        " WHERE v.id = n.id"};
+    "put_cells_of_vms",
+    "UPDATE vms v SET cells = n.cells::int[] FROM unnest($1::uuid[], $2::text[]) AS n (id, cells)"
+    " WHERE v.id = n.id"};
 constexpr Statement kDropExpected{
     "drop_expected_vms",
     "DELETE FROM vms WHERE state = 'expected' AND host_id IS NULL AND name = ANY($1::text[]) AND NOT id = ANY($2::uuid[])"
@@ -102,19 +105,20 @@ constexpr Statement kPutTraffic{
     "put_traffic",
     "INSERT INTO traffic SELECT * FROM unnest($1::text[], $2::text[], $3::float8[], $4::bigint[])"
     " ON CONFLICT (a, b) DO UPDATE SET bytes_per_s = excluded.bytes_per_s, observed_at_us = excluded.observed_at_us"};
-constexpr Statement kDropTraffic{
-    "drop_traffic", "DELETE FROM traffic t USING unnest($1::text[], $2::text[]) AS n (a, b)"
-                    " WHERE t.a = n.a AND t.b = n.b AND t.bytes_per_s <= 0"};
+constexpr Statement kDropTraffic{"drop_traffic",
+                                 "DELETE FROM traffic t USING unnest($1::text[], $2::text[]) AS n (a, b)"
+                                 " WHERE t.a = n.a AND t.b = n.b AND t.bytes_per_s <= 0"};
 constexpr Statement kPutDataSources{
     "put_data_sources",
     "INSERT INTO data_sources SELECT * FROM unnest($1::text[], $2::text[], $3::float8[], $4::bigint[])"
     " ON CONFLICT (vm, source) DO UPDATE SET bytes_per_s = excluded.bytes_per_s, observed_at_us = excluded.observed_at_us"};
-constexpr Statement kDropDataSources{
-    "drop_data_sources", "DELETE FROM data_sources d USING unnest($1::text[], $2::text[]) AS n (vm, source)"
-                         " WHERE d.vm = n.vm AND d.source = n.source AND d.bytes_per_s <= 0"};
+constexpr Statement kDropDataSources{"drop_data_sources",
+                                     "DELETE FROM data_sources d USING unnest($1::text[], $2::text[]) AS n (vm, source)"
+                                     " WHERE d.vm = n.vm AND d.source = n.source AND d.bytes_per_s <= 0"};
 constexpr Statement kPutSourceHosts{
-    "put_source_hosts", "INSERT INTO source_hosts SELECT source, hosts::text[] FROM unnest($1::text[], $2::text[]) AS n (source, hosts)"
-                        " ON CONFLICT (source) DO UPDATE SET hosts = excluded.hosts"};
+    "put_source_hosts",
+    "INSERT INTO source_hosts SELECT source, hosts::text[] FROM unnest($1::text[], $2::text[]) AS n (source, hosts)"
+    " ON CONFLICT (source) DO UPDATE SET hosts = excluded.hosts"};
 constexpr Statement kDropSourceHosts{"drop_source_hosts", "DELETE FROM source_hosts WHERE hosts = '{}'"};
 constexpr Statement kPutSample{
     "put_page_sample",
@@ -123,8 +127,9 @@ constexpr Statement kPutSample{
     " zero_pages = excluded.zero_pages, distinct_pages = excluded.distinct_pages, rate = excluded.rate,"
     " observed_at_us = excluded.observed_at_us, hashes = excluded.hashes"};
 
-#define USERS(columns)                                                                              \
-  "(SELECT " columns " FROM vms WHERE host_id = ANY($1::bigint[]) UNION ALL "                       \
+#define USERS(columns)                                     \
+  "(SELECT " columns                                       \
+  " FROM vms WHERE host_id = ANY($1::bigint[]) UNION ALL " \
   " SELECT " columns " FROM claims WHERE host_id = ANY($1::bigint[]) AND state = 'held')"
 constexpr Statement kHostIds{"host_ids", "SELECT id FROM hosts WHERE name = ANY($1::text[])"};
 constexpr Statement kRecountHosts{
@@ -134,8 +139,8 @@ constexpr Statement kRecountHosts{
     " coalesce(sum(counted(m.takes, 'VCPU', m.vcpus)), 0) AS vcpus,"
     " coalesce(sum(counted(m.takes, 'MEMORY_MB', m.memory_mib)), 0) AS memory_mib,"
     " coalesce(sum(counted(m.takes, 'DISK_GB', m.disk_gib)), 0) AS disk_gib"
-    " FROM unnest($1::bigint[]) AS w (id) LEFT JOIN " USERS("host_id, vcpus, memory_mib, disk_gib, takes")
-    " m ON m.host_id = w.id GROUP BY w.id) u WHERE h.id = u.id"};
+    " FROM unnest($1::bigint[]) AS w (id) LEFT JOIN " USERS(
+        "host_id, vcpus, memory_mib, disk_gib, takes") " m ON m.host_id = w.id GROUP BY w.id) u WHERE h.id = u.id"};
 constexpr Statement kRecountCells{
     "recount_cells",
     "UPDATE host_cells c SET vcpus_used = coalesce(u.vcpus, 0), memory_used_mib = coalesce(u.memory_mib, 0)"
@@ -156,9 +161,9 @@ constexpr Statement kGroupsWithMembers{
     " OR EXISTS (SELECT 1 FROM claims c WHERE c.group_id = g.id AND c.state = 'held'))"};
 constexpr Statement kRemoveClaimsOfVms{"remove_claims_of_vms", "DELETE FROM claims WHERE vm = ANY($1::uuid[])"};
 constexpr Statement kRemoveVms{"remove_vms", "DELETE FROM vms WHERE id = ANY($1::uuid[])"};
-constexpr Statement kForgetGroups{
-    "forget_groups", "UPDATE claims SET group_id = NULL WHERE state <> 'held' AND group_id IN"
-                     " (SELECT id FROM groups WHERE name = ANY($1::text[]))"};
+constexpr Statement kForgetGroups{"forget_groups",
+                                  "UPDATE claims SET group_id = NULL WHERE state <> 'held' AND group_id IN"
+                                  " (SELECT id FROM groups WHERE name = ANY($1::text[]))"};
 constexpr Statement kRemoveGroups{"remove_groups", "DELETE FROM groups WHERE name = ANY($1::text[])"};
 constexpr Statement kRemoveHosts{"remove_hosts", "DELETE FROM hosts WHERE name = ANY($1::text[])"};
 constexpr Statement kForgetCopies{
@@ -167,8 +172,9 @@ constexpr Statement kForgetCopies{
     " WHERE hosts && $1::text[] RETURNING source, hosts"};
 constexpr Statement kRemoveAggregate{"remove_aggregate", "DELETE FROM aggregates WHERE name = $1 RETURNING name"};
 constexpr Statement kLeaveAggregate{
-    "leave_aggregate", "UPDATE hosts SET aggregates = array_remove(aggregates, $1), generation = generation + 1"
-                       " WHERE $1 = ANY(aggregates) RETURNING name"};
+    "leave_aggregate",
+    "UPDATE hosts SET aggregates = array_remove(aggregates, $1), generation = generation + 1"
+    " WHERE $1 = ANY(aggregates) RETURNING name"};
 
 std::set<std::string> names(const pqxx::result& rows) {
   std::set<std::string> values;
@@ -190,7 +196,8 @@ std::map<Uuid, VmRow> vms_by_id(pqxx::work& transaction, const std::set<Uuid>& i
 std::multimap<std::string, Uuid> vm_ids_by_name(pqxx::work& transaction, const std::set<std::string>& vm_names) {
   std::multimap<std::string, Uuid> ids;
   if (vm_names.empty()) return ids;
-  for (const auto& row : sql::run(transaction, kVmIds, sql::array_of(vm_names))) ids.emplace(sql::text(row[0]), sql::uuid(row[1]));
+  for (const auto& row : sql::run(transaction, kVmIds, sql::array_of(vm_names)))
+    ids.emplace(sql::text(row[0]), sql::uuid(row[1]));
   return ids;
 }
 
@@ -277,7 +284,8 @@ void put_cells(pqxx::work& transaction, const std::vector<HostRow>& hosts) {
     }
   }
   sql::run(transaction, kCutCells, all_hosts.text(), counts.text());
-  if (!cells.empty()) sql::run(transaction, kPutCells, cell_hosts.text(), cells.text(), vcpus.text(), memory_mib.text());
+  if (!cells.empty())
+    sql::run(transaction, kPutCells, cell_hosts.text(), cells.text(), vcpus.text(), memory_mib.text());
 }
 }  // namespace
 
@@ -293,20 +301,28 @@ void put_hosts(pqxx::work& transaction, std::vector<HostRow>& hosts) {
     states.add(to_string(host.state));
     aggregates.add(sql::array(host.aggregates));
     traits.add(sql::array(host.traits));
-    const std::optional<double> values[] = {host.vcpus, host.memory_mib, host.disk_gib, host.vcpus_reserved,
-                                            host.memory_reserved_mib, host.disk_reserved_gib, host.cpu_allocation_ratio,
-                                            host.ram_allocation_ratio, host.disk_allocation_ratio, host.cpu_util,
-                                            host.memory_used_observed_mib, host.power_watts};
+    const std::optional<double> values[] = {host.vcpus,
+                                            host.memory_mib,
+                                            host.disk_gib,
+                                            host.vcpus_reserved,
+                                            host.memory_reserved_mib,
+                                            host.disk_reserved_gib,
+                                            host.cpu_allocation_ratio,
+                                            host.ram_allocation_ratio,
+                                            host.disk_allocation_ratio,
+                                            host.cpu_util,
+                                            host.memory_used_observed_mib,
+                                            host.power_watts};
     for (std::size_t i = 0; i < std::size(values); ++i) numbers[i].add(values[i]);
     observed_at.add(host.observed_at_us);
     nova_states.add(host.nova_state);
   }
   std::map<std::string, std::int64_t> generations;
-  for (const auto& row : sql::run(
-           transaction, kPutHosts, host_names.text(), sources.text(), zones.text(), racks.text(), states.text(),
-           aggregates.text(), traits.text(), numbers[0].text(), numbers[1].text(), numbers[2].text(), numbers[3].text(),
-           numbers[4].text(), numbers[5].text(), numbers[6].text(), numbers[7].text(), numbers[8].text(), numbers[9].text(),
-           numbers[10].text(), numbers[11].text(), observed_at.text(), nova_states.text()))
+  for (const auto& row : sql::run(transaction, kPutHosts, host_names.text(), sources.text(), zones.text(), racks.text(),
+                                  states.text(), aggregates.text(), traits.text(), numbers[0].text(), numbers[1].text(),
+                                  numbers[2].text(), numbers[3].text(), numbers[4].text(), numbers[5].text(),
+                                  numbers[6].text(), numbers[7].text(), numbers[8].text(), numbers[9].text(),
+                                  numbers[10].text(), numbers[11].text(), observed_at.text(), nova_states.text()))
     generations.emplace(sql::text(row[0]), sql::i64(row[1]));
   for (HostRow& host : hosts) host.generation = generations.at(host.name);
   put_cells(transaction, hosts);

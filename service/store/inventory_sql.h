@@ -27,7 +27,8 @@ struct ClaimOfVm {
 std::vector<ClaimOfVm> held_claims_of(pqxx::work& transaction, const std::set<Uuid>& vms);
 
 // Both lock, in id order.
-std::map<std::string, std::int64_t> lock_groups(pqxx::work& transaction, const std::set<std::string>& names);  // generations
+std::map<std::string, std::int64_t> lock_groups(pqxx::work& transaction,
+                                                const std::set<std::string>& names);  // generations
 std::map<std::string, PresentHost> lock_hosts(pqxx::work& transaction, const std::set<std::string>& names);
 std::set<std::string> known_groups(pqxx::work& transaction, const std::set<std::string>& names);
 std::set<std::string> known_hosts(pqxx::work& transaction, const std::set<std::string>& names);

@@ -81,7 +81,8 @@ Amounts amounts_of(const ClaimOrder& order) {
 
 template <typename Members>
 void remove_last(Members& members, const Uuid& vm) {
-  const auto found = std::find_if(members.rbegin(), members.rend(), [&](const auto& member) { return member.vm == vm; });
+  const auto found =
+      std::find_if(members.rbegin(), members.rend(), [&](const auto& member) { return member.vm == vm; });
   if (found != members.rend()) members.erase(std::next(found).base());
 }
 
@@ -106,7 +107,8 @@ void use(HostLedger& host, const Amounts& amounts, const std::vector<std::uint32
 }
 
 void use_takes(HostLedger& host, const std::string& takes, double sign) {
-  for (const Taken& take : read_takes(takes).value_or(std::vector<Taken>())) host.taken[take.name] += sign * take.amount;
+  for (const Taken& take : read_takes(takes).value_or(std::vector<Taken>()))
+    host.taken[take.name] += sign * take.amount;
 }
 
 std::optional<Refusal> refuse(const Ledger& ledger, const ClaimOrder& order, std::vector<std::uint32_t>& cells) {
@@ -114,7 +116,8 @@ std::optional<Refusal> refuse(const Ledger& ledger, const ClaimOrder& order, std
   if (found == ledger.hosts.end()) return Refusal{"state.removed", order.host, std::string("no such host"), ""};
   const HostLedger& host = found->second;
   if (host.state != HostState::kEnabled)
-    return Refusal{"state." + std::string(to_string(host.state)), std::string("enabled"), std::string(to_string(host.state)), ""};
+    return Refusal{"state." + std::string(to_string(host.state)), std::string("enabled"),
+                   std::string(to_string(host.state)), ""};
   if (auto why = refuse_room(host, amounts_of(order))) return why;
   if (!order.vm.group.empty())
     if (auto why = refuse_group(ledger.groups.at(order.vm.group), host, order.vm.id)) return why;

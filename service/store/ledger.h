@@ -1,6 +1,6 @@
-// Ledger: what a transaction knows of the hosts, groups and spread groups that it locked, as the claims it decided so far
-// leave them. refuse() and promise() are the claim rules, pure and without I/O: a claim is refused for lack of room or a
-// broken rule, never because a number moved.
+// Ledger: what a transaction knows of the hosts, groups and spread groups that it locked, as the claims it decided so
+// far leave them. refuse() and promise() are the claim rules, pure and without I/O: a claim is refused for lack of room
+// or a broken rule, never because a number moved.
 //
 //   room      free = (total - reserved) * ratio - used, for each resource that is asked for; per cell with numa_nodes
 //   affinity, anti-affinity   members are vms and held claims; the soft policies never refuse

@@ -202,13 +202,15 @@ void store_ledger(pqxx::work& transaction, const Ledger& ledger) {
   for (const auto& [name, group] : ledger.groups)
     if (group.changed) groups.add(group.id);
   if (!ids.empty())
-    sql::run(transaction, kStoreHosts, ids.text(), vcpus.text(), memory_mib.text(), disk_gib.text(), generations.text());
+    sql::run(transaction, kStoreHosts, ids.text(), vcpus.text(), memory_mib.text(), disk_gib.text(),
+             generations.text());
   if (!cells.empty())
     sql::run(transaction, kStoreCells, cell_hosts.text(), cells.text(), cell_vcpus.text(), cell_memory_mib.text());
   if (!groups.empty()) sql::run(transaction, kRaiseGroups, groups.text());
 }
 
-void ensure_fault_domains(pqxx::work& transaction, const std::set<std::string>& zones, const std::set<std::string>& racks) {
+void ensure_fault_domains(pqxx::work& transaction, const std::set<std::string>& zones,
+                          const std::set<std::string>& racks) {
   sql::Array kinds, names;
   for (const std::string& zone : zones) {
     kinds.add("zone");

@@ -1,5 +1,5 @@
-// Reads a Ledger under locks, in the one order that every transaction keeps: groups, fault domains, hosts, each by id. What
-// is read after the locks stays true until the commit.
+// Reads a Ledger under locks, in the one order that every transaction keeps: groups, fault domains, hosts, each by id.
+// What is read after the locks stays true until the commit.
 #pragma once
 
 #include <pqxx/pqxx>
@@ -26,6 +26,7 @@ Ledger lock_ledger(pqxx::work& transaction, const LedgerWanted& wanted);
 void store_ledger(pqxx::work& transaction, const Ledger& ledger);
 
 // Makes the rows that a claim locks for racks and zones.
-void ensure_fault_domains(pqxx::work& transaction, const std::set<std::string>& zones, const std::set<std::string>& racks);
+void ensure_fault_domains(pqxx::work& transaction, const std::set<std::string>& zones,
+                          const std::set<std::string>& racks);
 
 }  // namespace emplace

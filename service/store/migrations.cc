@@ -106,11 +106,12 @@ Result<std::size_t> applied(pqxx::connection& connection, std::span<const Migrat
       continue;
     }
     if (sql::i64(row[0]) != version_of(migrations[i]))
-      return fail(ErrorCode::kInvalid, fmt::format("the database was migrated by {} where this program has {}", row[1].c_str(),
-                                                   migrations[i].name));
+      return fail(ErrorCode::kInvalid, fmt::format("the database was migrated by {} where this program has {}",
+                                                   row[1].c_str(), migrations[i].name));
     if (sql::text(row[2]) != checksum(migrations[i]))
-      return fail(ErrorCode::kInvalid, fmt::format("migration {} was changed after it was applied: checksum {} in the database, {} here",
-                                                   migrations[i].name, row[2].c_str(), checksum(migrations[i])));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("migration {} was changed after it was applied: checksum {} in the database, {} here",
+                              migrations[i].name, row[2].c_str(), checksum(migrations[i])));
     ++i;
   }
   return i;

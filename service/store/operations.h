@@ -1,5 +1,5 @@
-// Operations (core/doors/operations.h) as rows: begun and ended in the transaction of the claim or the removal that they
-// belong to. Times are the database's.
+// Operations (core/doors/operations.h) as rows: begun and ended in the transaction of the claim or the removal that
+// they belong to. Times are the database's.
 #pragma once
 
 #include <pqxx/pqxx>

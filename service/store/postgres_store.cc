@@ -103,10 +103,8 @@ struct PostgresStore::Parts {
 
 Result<void> PostgresStore::Parts::note(Deadline deadline, std::function<Result<void>(pqxx::work&)> work) {
   return pool
-      .write<bool>(deadline,
-                   [work = std::move(work)](pqxx::work& transaction) {
-                     return work(transaction).map([] { return true; });
-                   })
+      .write<bool>(deadline, [work = std::move(work)](
+                                 pqxx::work& transaction) { return work(transaction).map([] { return true; }); })
       .map([](bool) {});
 }
 
@@ -161,7 +159,8 @@ std::unique_ptr<EventTail> PostgresStore::tail(std::int64_t after, EventTail::De
 
 Result<std::optional<Lease>> PostgresStore::hold_lease(const std::string& name, std::int64_t ttl_s, Deadline deadline) {
   return parts_->pool.write<std::optional<Lease>>(
-      deadline, [name, ttl_s, holder = parts_->options.replica](pqxx::work& transaction) -> Result<std::optional<Lease>> {
+      deadline,
+      [name, ttl_s, holder = parts_->options.replica](pqxx::work& transaction) -> Result<std::optional<Lease>> {
         return take_lease(transaction, name, holder, ttl_s);
       });
 }
@@ -241,9 +240,8 @@ void PostgresStore::Parts::house_round(PostgresStore& store, int round) {
   const auto lease = store.hold_lease(kHouse, 10, Clock::now() + 1s);
   if (round % 5 == 0) say_that_we_live();
   if (round % 60 == 0) {
-    const auto count = pool.read<std::int64_t>(Clock::now() + 10s, [](pqxx::work& transaction) -> Result<std::int64_t> {
-      return count_answers(transaction);
-    });
+    const auto count = pool.read<std::int64_t>(
+        Clock::now() + 10s, [](pqxx::work& transaction) -> Result<std::int64_t> { return count_answers(transaction); });
     if (count) committer.set_answers(*count);
   }
   if (!lease || !*lease) return;
@@ -272,13 +270,16 @@ void PostgresStore::Parts::keep_house(PostgresStore& store) {
 }
 
 Result<ClaimsTaken> PostgresStore::take(std::vector<ClaimOrder> orders,
-                                        std::function<ClaimRecords(std::span<const Claim>)> records, Deadline deadline) {
+                                        std::function<ClaimRecords(std::span<const Claim>)> records,
+                                        Deadline deadline) {
   if (orders.empty()) return fail(ErrorCode::kInternal, "no claim was ordered");
   return parts_->committer.run(TakeAct{std::move(orders), std::move(records), parts_->runner}, deadline);
 }
 
 Result<std::int64_t> PostgresStore::confirm(const Uuid& claim, VmState state, Deadline deadline) {
-  return parts_->committer.run(ConfirmAct{claim, state}, deadline).map([](const ClaimsTaken& done) { return done.event_seq; });
+  return parts_->committer.run(ConfirmAct{claim, state}, deadline).map([](const ClaimsTaken& done) {
+    return done.event_seq;
+  });
 }
 
 Result<std::int64_t> PostgresStore::give_back(const Uuid& claim, std::string failure, Deadline deadline) {
@@ -296,7 +297,8 @@ Result<Claim> PostgresStore::claim(const Uuid& id, Deadline deadline) {
 }
 
 Result<Written> PostgresStore::write(std::vector<Change> changes, std::optional<std::int64_t> if_match,
-                                     std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) {
+                                     std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer,
+                                     Deadline deadline) {
   return parts_->write(
       [changes = std::move(changes), if_match, new_uuid = parts_->options.new_uuid](pqxx::work& transaction) {
         return write_inventory(transaction, changes, if_match, new_uuid);
@@ -304,22 +306,25 @@ Result<Written> PostgresStore::write(std::vector<Change> changes, std::optional<
       std::move(answer), deadline);
 }
 
-Result<Written> PostgresStore::set_host_state(const std::string& host, HostState state, std::optional<std::int64_t> if_match,
-                                              Deadline deadline) {
-  return parts_->write([host, state, if_match](pqxx::work& transaction) {
-    return write_host_state(transaction, host, state, if_match);
-  }, {}, deadline);
+Result<Written> PostgresStore::set_host_state(const std::string& host, HostState state,
+                                              std::optional<std::int64_t> if_match, Deadline deadline) {
+  return parts_->write(
+      [host, state, if_match](pqxx::work& transaction) { return write_host_state(transaction, host, state, if_match); },
+      {}, deadline);
 }
 
 Result<Written> PostgresStore::push_nova_state(const std::string& host, std::string attributes,
                                                std::optional<std::int64_t> if_match, Deadline deadline) {
-  return parts_->write([host, attributes = std::move(attributes), if_match](pqxx::work& transaction) {
-    return write_pushed_state(transaction, host, attributes, if_match);
-  }, {}, deadline);
+  return parts_->write(
+      [host, attributes = std::move(attributes), if_match](pqxx::work& transaction) {
+        return write_pushed_state(transaction, host, attributes, if_match);
+      },
+      {}, deadline);
 }
 
 Result<Written> PostgresStore::set_vm_state(const Uuid& vm, VmState state, Deadline deadline) {
-  return parts_->write([vm, state](pqxx::work& transaction) { return write_vm_state(transaction, vm, state); }, {}, deadline);
+  return parts_->write([vm, state](pqxx::work& transaction) { return write_vm_state(transaction, vm, state); }, {},
+                       deadline);
 }
 
 Result<Listed<Claim>> PostgresStore::claims(const ListQuestion& question, Deadline deadline) {
@@ -349,7 +354,8 @@ Result<DecisionRecord> PostgresStore::decision(const Uuid& id, Deadline deadline
 }
 
 Result<void> PostgresStore::record(DecisionRecord decision,
-                                   std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer, Deadline deadline) {
+                                   std::optional<std::pair<IdempotencyKey, RememberedAnswer>> answer,
+                                   Deadline deadline) {
   if (answer && !parts_->committer.may_remember()) return tl::unexpected(too_many_answers());
   return parts_->note(
       deadline, [decision = std::move(decision), answer = std::move(answer)](pqxx::work& transaction) -> Result<void> {
@@ -372,7 +378,8 @@ Result<std::vector<Event>> PostgresStore::events_after(std::int64_t seq, std::si
         auto events = read_events(transaction, seq, limit);
         const bool trimmed = events.empty() ? newest_event(transaction) > seq : events.front().seq != seq + 1;
         if (trimmed && limit > 0)
-          return fail(ErrorCode::kGone, fmt::format("events after {} are no longer kept", seq), "emplace.events.expired");
+          return fail(ErrorCode::kGone, fmt::format("events after {} are no longer kept", seq),
+                      "emplace.events.expired");
         return events;
       });
 }
@@ -383,12 +390,13 @@ Result<std::vector<StoredVm>> PostgresStore::stored_vms(Deadline deadline) {
 }
 
 Result<std::vector<StartOrder>> PostgresStore::unfinished_starts(Deadline deadline) {
-  return parts_->pool.read<std::vector<StartOrder>>(
-      deadline, [](pqxx::work& transaction) -> Result<std::vector<StartOrder>> {
-        std::vector<StartOrder> orders;
-        for (StoredClaim& stored : read_unfinished_starts(transaction)) orders.push_back(to_start(stored));
-        return orders;
-      });
+  return parts_->pool.read<std::vector<StartOrder>>(deadline,
+                                                    [](pqxx::work& transaction) -> Result<std::vector<StartOrder>> {
+                                                      std::vector<StartOrder> orders;
+                                                      for (StoredClaim& stored : read_unfinished_starts(transaction))
+                                                        orders.push_back(to_start(stored));
+                                                      return orders;
+                                                    });
 }
 
 Result<std::map<std::string, std::string>> PostgresStore::profiles(Deadline deadline) {

@@ -1,7 +1,7 @@
 // PostgresStore: the store over a PostgreSQL whose schema is migrated (migrations.h), embedded (embedded.h) or an
-// operator's. Claims are committed together by a Committer, everything else runs on a small pool of sessions; every call
-// waits at most until its deadline. When the database goes away calls answer kUnavailable, state() says so, and everything
-// works again by itself when it is back.
+// operator's. Claims are committed together by a Committer, everything else runs on a small pool of sessions; every
+// call waits at most until its deadline. When the database goes away calls answer kUnavailable, state() says so, and
+// everything works again by itself when it is back.
 //
 //   migrate(connection, known_migrations(), deadline);
 //   PostgresStore store({.connection = ..., .replica = ..., .now_us = ..., .new_uuid = ..., .log = ...});
@@ -9,7 +9,8 @@
 //   auto tail = store.tail(seq, deliver, lost);     // every later event, once, in order
 //   store.keep_house();                             // expiry and retention, on the replica that holds the lease
 //
-// Threads: one for the committer, `sessions` for the pool, one that cuts off what does not answer, one for keep_house().
+// Threads: one for the committer, `sessions` for the pool, one that cuts off what does not answer, one for
+// keep_house().
 #pragma once
 
 #include <functional>
@@ -36,9 +37,9 @@
 namespace emplace {
 
 struct StoreOptions {
-  std::string connection;                 // as libpq reads it: "host=... user=..." or a postgresql:// URL
-  std::string replica;                    // name of this emplaced, for leases
-  std::function<std::int64_t()> now_us;   // wall clock
+  std::string connection;                // as libpq reads it: "host=... user=..." or a postgresql:// URL
+  std::string replica;                   // name of this emplaced, for leases
+  std::function<std::int64_t()> now_us;  // wall clock
   std::function<Uuid()> new_uuid;
   Log log;
   std::size_t sessions = 4;

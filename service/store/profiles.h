@@ -1,8 +1,8 @@
 // Profiles that were changed over REST, as JSON by name. Putting or removing one is also an event of kind "profile".
 #pragma once
 
-#include <pqxx/pqxx>
 #include <map>
+#include <pqxx/pqxx>
 #include <string>
 
 namespace emplace {

@@ -21,16 +21,18 @@ constexpr sql::Statement kInsertDecisions{
     " $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) AS n (id, vm, profile, replica,"
     " picture_version, event_seq, made_at_us, request, document, vm_name, project, host, vms)"};
 
-#define SELECT_DECISIONS(texts) \
-  "SELECT id, vm, profile, replica, picture_version, event_seq, made_at_us, vm_name, project, host, " texts " FROM decisions "
+#define SELECT_DECISIONS(texts)                                                                             \
+  "SELECT id, vm, profile, replica, picture_version, event_seq, made_at_us, vm_name, project, host, " texts \
+  " FROM decisions "
 constexpr sql::Statement kDecision{"decision", SELECT_DECISIONS("request, document") "WHERE id = $1::uuid"};
 
 // $1, $2 where the page begins; $3 host, $4 project, $5 vm, $6 the beginning of the vm's name, $7 limit.
-#define DECISION_PAGE(type, key, than, way)                                                       \
-  SELECT_DECISIONS("'', ''") "WHERE ($3::text = '' OR host = $3) AND ($4::text = '' OR project = $4)" \
-  " AND (nullif($5::text, '') IS NULL OR vm = nullif($5, '')::uuid OR vms @> ARRAY[nullif($5, '')::uuid])" \
-  " AND starts_with(vm_name, $6::text) AND (nullif($2::text, '') IS NULL OR (" key ", id) " than          \
-  " ($1::" type ", nullif($2, '')::uuid))"                                                         \
+#define DECISION_PAGE(type, key, than, way)                                                                    \
+  SELECT_DECISIONS("'', ''")                                                                                   \
+  "WHERE ($3::text = '' OR host = $3) AND ($4::text = '' OR project = $4)"                                     \
+  " AND (nullif($5::text, '') IS NULL OR vm = nullif($5, '')::uuid OR vms @> ARRAY[nullif($5, '')::uuid])"     \
+  " AND starts_with(vm_name, $6::text) AND (nullif($2::text, '') IS NULL OR (" key ", id) " than " ($1::" type \
+  ", nullif($2, '')::uuid))"                                                                                   \
   " ORDER BY " key " " way ", id " way " LIMIT $7"
 #define VM_NAME "vm_name COLLATE \"C\""
 constexpr sql::Statement kDecisionPage{"decision_page", DECISION_PAGE("uuid", "id", ">", "ASC")};
@@ -152,7 +154,9 @@ Result<std::optional<RememberedAnswer>> read_answer(pqxx::work& transaction, con
   return std::optional(RememberedAnswer{static_cast<int>(sql::i64(rows.front()[1])), sql::text(rows.front()[2])});
 }
 
-std::int64_t count_answers(pqxx::work& transaction) { return sql::i64(sql::run(transaction, kCountAnswers).front().front()); }
+std::int64_t count_answers(pqxx::work& transaction) {
+  return sql::i64(sql::run(transaction, kCountAnswers).front().front());
+}
 
 Error answered_meanwhile(const IdempotencyKey& key) {
   return {ErrorCode::kConflict, fmt::format("Idempotency-Key \"{}\" was answered meanwhile; ask again", key.key),

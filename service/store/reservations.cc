@@ -23,8 +23,8 @@ constexpr sql::Statement kRemove{"remove_reservations",
 constexpr sql::Statement kForget{
     "forget_reservations",
     "DELETE FROM reservations WHERE host = ANY($1::text[]) OR vm = ANY($2::uuid[]) RETURNING vm, payload"};
-constexpr sql::Statement kExpire{"expire_reservations",
-                                 "DELETE FROM reservations WHERE expires_at_us <= " SQL_NOW_US " RETURNING vm, payload"};
+constexpr sql::Statement kExpire{
+    "expire_reservations", "DELETE FROM reservations WHERE expires_at_us <= " SQL_NOW_US " RETURNING vm, payload"};
 constexpr sql::Statement kReadReservations{"read_reservations", "SELECT payload FROM reservations ORDER BY vm"};
 
 std::vector<Change> removals(const pqxx::result& rows) {

@@ -12,11 +12,11 @@ namespace {
 
 constexpr std::size_t kPage = 8192;
 
-#define SELECT_HOSTS                                                                                                     \
-  "SELECT h.id, h.name, h.source, h.zone, h.rack, h.state, h.aggregates, h.traits, h.vcpus, h.memory_mib, h.disk_gib,"   \
-  " h.vcpus_reserved, h.memory_reserved_mib, h.disk_reserved_gib, h.cpu_allocation_ratio, h.ram_allocation_ratio,"       \
-  " h.disk_allocation_ratio, h.cpu_util, h.memory_used_observed_mib, h.power_watts, h.observed_at_us, h.generation,"     \
-  " h.nova_state, ARRAY(SELECT c.vcpus FROM host_cells c WHERE c.host_id = h.id ORDER BY c.cell),"                       \
+#define SELECT_HOSTS                                                                                                   \
+  "SELECT h.id, h.name, h.source, h.zone, h.rack, h.state, h.aggregates, h.traits, h.vcpus, h.memory_mib, h.disk_gib," \
+  " h.vcpus_reserved, h.memory_reserved_mib, h.disk_reserved_gib, h.cpu_allocation_ratio, h.ram_allocation_ratio,"     \
+  " h.disk_allocation_ratio, h.cpu_util, h.memory_used_observed_mib, h.power_watts, h.observed_at_us, h.generation,"   \
+  " h.nova_state, ARRAY(SELECT c.vcpus FROM host_cells c WHERE c.host_id = h.id ORDER BY c.cell),"                     \
   " ARRAY(SELECT c.memory_mib FROM host_cells c WHERE c.host_id = h.id ORDER BY c.cell) FROM hosts h "
 constexpr sql::Statement kHostsNamed{"hosts_named", SELECT_HOSTS "WHERE h.name = ANY($1::text[])"};
 constexpr sql::Statement kHostPage{"host_page", SELECT_HOSTS "WHERE h.id > $1 ORDER BY h.id LIMIT $2"};
@@ -25,7 +25,7 @@ constexpr sql::Statement kHostPage{"host_page", SELECT_HOSTS "WHERE h.id > $1 OR
 #define SELECT_VMS                                                                                             \
   "SELECT v.id, v.name, coalesce(h.name, ''), v.state, v.source, v.project, coalesce(g.name, ''), v.vcpus,"    \
   " v.memory_mib, v.disk_gib, v.numa_nodes, v.cells, v.spread_by, v.spread_group, v.spread_domain, v.failure," \
-  " v.vcpus_max, v.memory_max_mib, v.takes FROM vms v"                                                                \
+  " v.vcpus_max, v.memory_max_mib, v.takes FROM vms v"                                                         \
   " LEFT JOIN hosts h ON h.id = v.host_id LEFT JOIN groups g ON g.id = v.group_id "
 constexpr sql::Statement kVmsById{"vms_by_id", SELECT_VMS "WHERE v.id = ANY($1::uuid[])"};
 constexpr sql::Statement kVmPage{"vm_page", SELECT_VMS "WHERE v.id > $1::uuid ORDER BY v.id LIMIT $2"};
@@ -36,17 +36,18 @@ constexpr sql::Statement kAggregates{"all_aggregates", "SELECT name, metadata FR
 constexpr sql::Statement kTrafficPage{"traffic_page",
                                       "SELECT a, b, bytes_per_s, observed_at_us FROM traffic WHERE (a, b) > ($1, $2)"
                                       " ORDER BY a, b LIMIT $3"};
-constexpr sql::Statement kTrafficOf{
-    "traffic_of", "SELECT t.a, t.b, t.bytes_per_s, t.observed_at_us FROM traffic t"
-                  " JOIN unnest($1::text[], $2::text[]) AS n (a, b) ON t.a = n.a AND t.b = n.b"};
+constexpr sql::Statement kTrafficOf{"traffic_of",
+                                    "SELECT t.a, t.b, t.bytes_per_s, t.observed_at_us FROM traffic t"
+                                    " JOIN unnest($1::text[], $2::text[]) AS n (a, b) ON t.a = n.a AND t.b = n.b"};
 constexpr sql::Statement kDataSourcesOf{
-    "data_sources_of", "SELECT d.vm, d.source, d.bytes_per_s, d.observed_at_us FROM data_sources d"
-                       " JOIN unnest($1::text[], $2::text[]) AS n (vm, source) ON d.vm = n.vm AND d.source = n.source"};
+    "data_sources_of",
+    "SELECT d.vm, d.source, d.bytes_per_s, d.observed_at_us FROM data_sources d"
+    " JOIN unnest($1::text[], $2::text[]) AS n (vm, source) ON d.vm = n.vm AND d.source = n.source"};
 constexpr sql::Statement kSampleOf{
     "page_sample_of",
     "SELECT vm, pages, zero_pages, distinct_pages, rate, observed_at_us, hashes FROM page_samples WHERE vm = $1"};
-constexpr sql::Statement kDataSources{"all_data_sources",
-                                      "SELECT vm, source, bytes_per_s, observed_at_us FROM data_sources ORDER BY vm, source"};
+constexpr sql::Statement kDataSources{
+    "all_data_sources", "SELECT vm, source, bytes_per_s, observed_at_us FROM data_sources ORDER BY vm, source"};
 constexpr sql::Statement kSourceHosts{"all_source_hosts", "SELECT source, hosts FROM source_hosts ORDER BY source"};
 constexpr sql::Statement kSamplePage{
     "page_sample_page",
@@ -88,7 +89,8 @@ HostRow to_host(const pqxx::row& row) {
                .nova_state = sql::text(row[22]),
                .generation = sql::i64(row[21])};
   const auto vcpus = numbers(row[23]), memory_mib = numbers(row[24]);
-  for (std::size_t i = 0; i < std::min(vcpus.size(), memory_mib.size()); ++i) host.cells.push_back({vcpus[i], memory_mib[i]});
+  for (std::size_t i = 0; i < std::min(vcpus.size(), memory_mib.size()); ++i)
+    host.cells.push_back({vcpus[i], memory_mib[i]});
   return host;
 }
 
@@ -129,7 +131,8 @@ PageSampleRow to_sample(const pqxx::row& row) {
                        .observed_at_us = sql::i64(row[5])};
   const pqxx::binarystring bytes(row[6]);
   sample.hashes.resize(bytes.size() / sizeof(std::uint64_t));
-  if (!sample.hashes.empty()) std::memcpy(sample.hashes.data(), bytes.data(), sample.hashes.size() * sizeof(std::uint64_t));
+  if (!sample.hashes.empty())
+    std::memcpy(sample.hashes.data(), bytes.data(), sample.hashes.size() * sizeof(std::uint64_t));
   static_assert(std::endian::native == std::endian::little);
   return sample;
 }

@@ -1,9 +1,10 @@
-// Rows of shared state as Changes, as they are stored: for loading the whole state and for the events of what was changed.
+// Rows of shared state as Changes, as they are stored: for loading the whole state and for the events of what was
+// changed.
 #pragma once
 
-#include <pqxx/pqxx>
 #include <functional>
 #include <optional>
+#include <pqxx/pqxx>
 #include <string>
 #include <vector>
 

@@ -53,8 +53,8 @@ class Session {
   std::uint64_t opened_ = 0;  // how often this connection was
   int backend_ = 0;
   int refusals_ = 0;
-  std::mutex mutex_;          // of the two below
-  int socket_ = -1;           // our own duplicate, so that it can't be closed under us
+  std::mutex mutex_;  // of the two below
+  int socket_ = -1;   // our own duplicate, so that it can't be closed under us
   std::optional<Deadline> answer_by_;
 };
 

@@ -23,7 +23,8 @@ constexpr auto kResolveFor = 10s;
 std::string one_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
 Error unavailable(std::string_view why) {
-  return {ErrorCode::kUnavailable, fmt::format("the database does not answer: {}", one_line(why)), "emplace.store.unavailable", 1};
+  return {ErrorCode::kUnavailable, fmt::format("the database does not answer: {}", one_line(why)),
+          "emplace.store.unavailable", 1};
 }
 
 bool may_succeed_again(const std::exception& error) {
@@ -45,7 +46,8 @@ Error to_error(const std::exception& error) {
   const auto* const refused = dynamic_cast<const pqxx::sql_error*>(&error);
   if (refused == nullptr) return {ErrorCode::kInternal, one_line(error.what())};
   const std::string& state = refused->sqlstate();
-  if (state.starts_with("22")) return {ErrorCode::kInvalid, fmt::format("the database can't store this: {}", one_line(error.what()))};
+  if (state.starts_with("22"))
+    return {ErrorCode::kInvalid, fmt::format("the database can't store this: {}", one_line(error.what()))};
   if (state.starts_with("53") || state.starts_with("57")) return unavailable(error.what());
   return {ErrorCode::kInternal, fmt::format("{} (SQLSTATE {})", one_line(error.what()), state)};
 }
@@ -73,7 +75,8 @@ SessionPool::~SessionPool() {
 Result<void> SessionPool::submit(Access access, Deadline deadline, Work work) {
   if (const std::string why = health_.refused(); !why.empty()) return tl::unexpected(unavailable(why));
   const auto job = std::make_shared<Job>();
-  job->work = [work = std::move(work), who = Acting::who().empty() ? own_name_ : Acting::who()](pqxx::work& transaction) {
+  job->work = [work = std::move(work),
+               who = Acting::who().empty() ? own_name_ : Acting::who()](pqxx::work& transaction) {
     const Acting acting(who);
     return work(transaction);
   };
@@ -176,10 +179,12 @@ Result<void> SessionPool::perform(Session& session, Job& job) {
       if (is_full(error)) health_.full(one_line(error.what()));
       const bool again = may_succeed_again(error);
       if (again) transaction_id.clear();
-      if (transaction_id.empty() && (!again || tries == 8 || Clock::now() > job.deadline)) return tl::unexpected(to_error(error));
+      if (transaction_id.empty() && (!again || tries == 8 || Clock::now() > job.deadline))
+        return tl::unexpected(to_error(error));
     }
     if (transaction_id.empty()) continue;
-    const auto committed = was_committed(session, transaction_id, Clock::now() + kResolveFor, [this] { return stopping(); });
+    const auto committed =
+        was_committed(session, transaction_id, Clock::now() + kResolveFor, [this] { return stopping(); });
     if (!committed)
       return fail(ErrorCode::kUnknownOutcome, "the database did not say whether the change was committed",
                   "emplace.store.unknown_outcome", 1);

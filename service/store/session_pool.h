@@ -1,6 +1,6 @@
-// SessionPool: threads with a connection each that run pieces of work against the database for callers who wait, but only
-// until their deadline. A deadline that passes before the commit was sent means that nothing was changed (kUnavailable);
-// after it, kUnknownOutcome. A connection lost around the commit is asked about on a new one.
+// SessionPool: threads with a connection each that run pieces of work against the database for callers who wait, but
+// only until their deadline. A deadline that passes before the commit was sent means that nothing was changed
+// (kUnavailable); after it, kUnknownOutcome. A connection lost around the commit is asked about on a new one.
 //
 // The work must own what it uses: its caller may be gone when it ends. It may run more than once (deadlock, lost
 // connection), each time in a new transaction; only one of them is committed.

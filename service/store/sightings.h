@@ -1,6 +1,6 @@
-// Sightings (core/doors/sightings.h) as rows: what hypervisors report, compared under lock with what is stored, so that neither a
-// report that is older than an order nor a picture that lags takes anything back. Only what a report is about is
-// written.
+// Sightings (core/doors/sightings.h) as rows: what hypervisors report, compared under lock with what is stored, so that
+// neither a report that is older than an order nor a picture that lags takes anything back. Only what a report is about
+// is written.
 #pragma once
 
 #include <functional>

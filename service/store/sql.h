@@ -1,5 +1,6 @@
-// The little that every SQL file of the store needs: named statements, arrays as parameters (a statement handles many rows
-// by unnesting one array per column), and readers of fields. Includes pqxx, so only .cc files of the store include it.
+// The little that every SQL file of the store needs: named statements, arrays as parameters (a statement handles many
+// rows by unnesting one array per column), and readers of fields. Includes pqxx, so only .cc files of the store include
+// it.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,8 @@ pqxx::result run(pqxx::transaction_base& transaction, const Statement& statement
   return transaction.exec_prepared(statement.name, arguments...);
 }
 
-// Planned for these very arguments each time: for statements with conditions that are mostly absent ($1 = '' OR ...), of
-// which one plan for all arguments would read the whole table.
+// Planned for these very arguments each time: for statements with conditions that are mostly absent ($1 = '' OR ...),
+// of which one plan for all arguments would read the whole table.
 template <typename... Arguments>
 pqxx::result run_planned(pqxx::work& transaction, const Statement& statement, const Arguments&... arguments) {
   return transaction.exec_params(statement.text, arguments...);

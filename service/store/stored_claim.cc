@@ -10,18 +10,19 @@ namespace {
   " coalesce(g.name, ''), c.vcpus, c.memory_mib, c.disk_gib, c.numa_nodes, c.spread_by, c.spread_group,"        \
   " c.spread_domain, c.start, c.move, c.definition, coalesce(o.name, ''), v.vcpus, v.memory_mib, v.disk_gib,"   \
   " v.cells, coalesce(v.source, ''), coalesce(v.vcpus_max, 0), coalesce(v.memory_max_mib, 0), c.failure,"       \
-  " c.taken_at_us, c.takes, coalesce(v.takes, '') FROM claims c JOIN hosts h ON h.id = c.host_id"                 \
-  " LEFT JOIN groups g ON g.id = c.group_id"                                                                   \
+  " c.taken_at_us, c.takes, coalesce(v.takes, '') FROM claims c JOIN hosts h ON h.id = c.host_id"               \
+  " LEFT JOIN groups g ON g.id = c.group_id"                                                                    \
   " LEFT JOIN vms v ON v.id = c.vm LEFT JOIN hosts o ON o.id = v.host_id "
 
 constexpr sql::Statement kById{"claims_by_id", SELECT_CLAIMS "WHERE c.id = ANY($1::uuid[])"};
 constexpr sql::Statement kNamed{"claims_named", SELECT_CLAIMS "WHERE c.state = 'held' AND c.vm_name = ANY($1::text[])"};
 // $1, $2 where the page begins; $3 host, $4 group, $5 project, $6 vm, $7 the beginning of the vm's name, $8 limit.
-#define HELD_PAGE(type, key, than, way)                                                                      \
-  SELECT_CLAIMS "WHERE c.state = 'held' AND ($3::text = '' OR h.name = $3) AND ($4::text = '' OR g.name = $4)" \
-  " AND ($5::text = '' OR c.project = $5) AND (nullif($6::text, '') IS NULL OR c.vm = nullif($6, '')::uuid)"  \
-  " AND starts_with(c.vm_name, $7::text) AND (nullif($2::text, '') IS NULL OR (" key ", c.id) " than           \
-  " ($1::" type ", nullif($2, '')::uuid))"                                                                    \
+#define HELD_PAGE(type, key, than, way)                                                                            \
+  SELECT_CLAIMS                                                                                                    \
+  "WHERE c.state = 'held' AND ($3::text = '' OR h.name = $3) AND ($4::text = '' OR g.name = $4)"                   \
+  " AND ($5::text = '' OR c.project = $5) AND (nullif($6::text, '') IS NULL OR c.vm = nullif($6, '')::uuid)"       \
+  " AND starts_with(c.vm_name, $7::text) AND (nullif($2::text, '') IS NULL OR (" key ", c.id) " than " ($1::" type \
+  ", nullif($2, '')::uuid))"                                                                                       \
   " ORDER BY " key " " way ", c.id " way " LIMIT $8"
 constexpr sql::Statement kHeld{"claims_held", HELD_PAGE("uuid", "c.id", ">", "ASC")};
 constexpr sql::Statement kHeldByName{"claims_held_by_name", HELD_PAGE("text", "c.vm_name COLLATE \"C\"", ">", "ASC")};
@@ -94,9 +95,12 @@ std::vector<StoredClaim> read_claims(pqxx::work& transaction, const std::vector<
 }
 std::vector<StoredClaim> read_held_claims(pqxx::work& transaction, const ListQuestion& question) {
   const sql::Place after = sql::place_of(question);
-  const sql::Statement& page = question.order == ListOrder::kId ? kHeld : question.descending ? kHeldByNameDown : kHeldByName;
-  return to_claims(sql::run_planned(transaction, page, after.key, after.id, question.host, question.group, question.project,
-                                    sql::text_or_empty(question.vm), question.name_prefix, question.limit));
+  const sql::Statement& page = question.order == ListOrder::kId ? kHeld
+                               : question.descending            ? kHeldByNameDown
+                                                                : kHeldByName;
+  return to_claims(sql::run_planned(transaction, page, after.key, after.id, question.host, question.group,
+                                    question.project, sql::text_or_empty(question.vm), question.name_prefix,
+                                    question.limit));
 }
 std::vector<StoredClaim> read_claims_named(pqxx::work& transaction, const std::vector<std::string>& names) {
   return to_claims(sql::run(transaction, kNamed, sql::array(names)));

@@ -14,7 +14,7 @@ namespace emplace {
 
 struct StoredClaim {
   Claim claim;
-  VmRow vm;                    // of the vm it was taken for, as a claim row
+  VmRow vm;  // of the vm it was taken for, as a claim row
   bool start = false, move = false;
   std::string definition;
   // The vm's present row, where there is one.

@@ -1,5 +1,5 @@
-// The service's log: one key=value line per decision or change on stderr. error = someone must act; warn = we coped; info =
-// one per decision or change; debug = off. Threads: any.
+// The service's log: one key=value line per decision or change on stderr. error = someone must act; warn = we coped;
+// info = one per decision or change; debug = off. Threads: any.
 #pragma once
 
 #include <string_view>

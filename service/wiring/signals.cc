@@ -34,10 +34,11 @@ Signals::Signals(std::function<void()> stop, std::function<void()> reload) {
   const sigset_t signals = handled();
   const int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   inside_ = std::unique_ptr<Inside>(new Inside{fd, QSocketNotifier(fd, QSocketNotifier::Read)});
-  QObject::connect(&inside_->notifier, &QSocketNotifier::activated, [fd, stop = std::move(stop), reload = std::move(reload)] {
-    signalfd_siginfo info{};
-    while (read(fd, &info, sizeof info) == sizeof info) info.ssi_signo == SIGHUP ? reload() : stop();
-  });
+  QObject::connect(&inside_->notifier, &QSocketNotifier::activated,
+                   [fd, stop = std::move(stop), reload = std::move(reload)] {
+                     signalfd_siginfo info{};
+                     while (read(fd, &info, sizeof info) == sizeof info) info.ssi_signo == SIGHUP ? reload() : stop();
+                   });
 }
 
 Signals::~Signals() {

@@ -1,5 +1,5 @@
-// Signals: SIGTERM, SIGINT and SIGHUP as calls on the main thread's event loop. They are blocked for every thread, so block()
-// comes before the first thread is made, and read from a signalfd.
+// Signals: SIGTERM, SIGINT and SIGHUP as calls on the main thread's event loop. They are blocked for every thread, so
+// block() comes before the first thread is made, and read from a signalfd.
 #pragma once
 
 #include <functional>

@@ -10,8 +10,8 @@ namespace {
 constexpr std::uintmax_t kLeastDiskBytes = std::uintmax_t{64} << 20;  // a few WAL segments
 }
 
-// An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth, and what was never
-// read is no picture. Server groups are no part of that: rules do without.
+// An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth, and what was
+// never read is no picture. Server groups are no part of that: rules do without.
 std::vector<http::SourceState> source_states(const openstack::Openstack* cloud, bool was_read) {
   std::vector<http::SourceState> states;
   bool is_said = false;
@@ -21,7 +21,8 @@ std::vector<http::SourceState> source_states(const openstack::Openstack* cloud, 
     states.push_back(
         {"openstack." + part.name, part.error, is_missing || part.code == "emplace.brake", part.good_at_us});
   }
-  if (cloud && !was_read && !is_said) states.push_back({"openstack", "its first reading is not written yet, by this replica or another", true, 0});
+  if (cloud && !was_read && !is_said)
+    states.push_back({"openstack", "its first reading is not written yet, by this replica or another", true, 0});
   return states;
 }
 
@@ -37,7 +38,8 @@ std::vector<http::PluginState> plugin_states(const Plugins& loaded) {
     state.last_error = status.last_error;
     state.confinement = status.confinement;
     state.configuration = status.configuration;
-    if (status.state != "active") state.why = status.last_error.empty() ? "too slow, again and again" : status.last_error;
+    if (status.state != "active")
+      state.why = status.last_error.empty() ? "too slow, again and again" : status.last_error;
     double total_us = 0;
     for (const RuleStatus& rule : status.rules) {
       state.rules.push_back(rule.id);
@@ -72,8 +74,8 @@ std::vector<std::string> own_warnings(const Config& config, const http::Tokens& 
   std::error_code error;
   const auto space = std::filesystem::space(config.data, error);
   if (!error && space.available < kLeastDiskBytes)
-    warnings.push_back(fmt::format("disk: {} MiB are free in {}, wanted at least {}", space.available >> 20, config.data,
-                                   kLeastDiskBytes >> 20));
+    warnings.push_back(fmt::format("disk: {} MiB are free in {}, wanted at least {}", space.available >> 20,
+                                   config.data, kLeastDiskBytes >> 20));
   return warnings;
 }
 

@@ -53,7 +53,8 @@ void arrive(Trace& trace, TraceVm vm) {
 TEST(ReplayInProcess, BreaksNoRuleAndGivesRoomBack) {
   Trace trace = two_racks();
   trace.groups = {{"apart", "anti-affinity"}};
-  for (int i = 0; i < 4; ++i) arrive(trace, {.name = "apart" + std::to_string(i), .vcpus = 1, .memory_mib = 64, .group = "apart"});
+  for (int i = 0; i < 4; ++i)
+    arrive(trace, {.name = "apart" + std::to_string(i), .vcpus = 1, .memory_mib = 64, .group = "apart"});
   arrive(trace, {.name = "big", .vcpus = 15, .memory_mib = 1024});
   arrive(trace, {.name = "wide", .vcpus = 12, .memory_mib = 64, .numa_nodes = 2});
   trace.events.push_back({10, false, 4});

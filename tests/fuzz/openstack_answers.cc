@@ -83,7 +83,8 @@ void compute_node(std::string_view body) {
   openstack::Cloud cloud;
   const Uuid id = *parse_uuid("00000000-0001-4000-8000-000000000001");
   cloud.hypervisors.rows = {{id, "node", "host"}};
-  cloud.compute_nodes.rows.rows[id] = openstack::compute_node_of(id, {columns[0], columns[1], columns[2], columns[3], columns[4]});
+  cloud.compute_nodes.rows.rows[id] =
+      openstack::compute_node_of(id, {columns[0], columns[1], columns[2], columns[3], columns[4]});
   for (const std::string& note : cloud.compute_nodes.rows.rows[id].notes) require_told(note);
   require_rows(std::move(cloud));
 }

@@ -270,10 +270,9 @@ TEST(Authorize, NamesTheRolesOfKeystoneThatItLooksFor) {
         .message;
   };
 
-  EXPECT_EQ(
-      refusal({"reader", "a\nb"}),
-      "wanted the role admin, found reader: Keystone's roles in the token are reader, a\\nb, the policy knows "
-      "admin, member (as reader), reader; a ROLE line of policy_file makes another one known");
+  EXPECT_EQ(refusal({"reader", "a\nb"}),
+            "wanted the role admin, found reader: Keystone's roles in the token are reader, a\\nb, the policy knows "
+            "admin, member (as reader), reader; a ROLE line of policy_file makes another one known");
   EXPECT_NE(refusal({}).find("Keystone's roles in the token are none, "), std::string::npos) << refusal({});
   EXPECT_LT(refusal({std::string(5000, 'r')}).size(), 500u);
 }

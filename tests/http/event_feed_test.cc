@@ -53,9 +53,8 @@ class VersionedPictures : public Pictures {
   bool wait_for(std::int64_t seq, Deadline deadline) const override {
     std::unique_lock lock(mutex_);
     const std::int64_t loads = latest_->version().loads;
-    changed_.wait_until(lock, deadline, [&] {
-      return latest_->version().event_seq >= seq || latest_->version().loads != loads;
-    });
+    changed_.wait_until(lock, deadline,
+                        [&] { return latest_->version().event_seq >= seq || latest_->version().loads != loads; });
     return latest_->version().event_seq >= seq;
   }
   Result<std::shared_ptr<const Picture>> at(const PictureVersion&) const override { return latest(); }

@@ -145,7 +145,8 @@ TEST(Check, SaysHowToRepeatAFailure) {
   const Ran again = run(std::string(EMPLACE_PROGRAM) + ran.output.substr(at + 14, ran.output.size() - at - 15));
 
   EXPECT_EQ(again.output, ran.output);
-  EXPECT_NE(again.output.find("--config '{\"divisor\": 2}' --seed 5 --budget-us 20000"), std::string::npos) << again.output;
+  EXPECT_NE(again.output.find("--config '{\"divisor\": 2}' --seed 5 --budget-us 20000"), std::string::npos)
+      << again.output;
 }
 
 TEST(Check, RefusesALibraryThatWasCutOff) {

@@ -28,8 +28,9 @@ class HistoryTest : public ::testing::Test {
   std::unique_ptr<Observer> observer(HistoryOptions options = {}) {
     options.directory = directory_ + "/history";
     if (options.replica.empty()) options.replica = "a";
-    return std::make_unique<Observer>(arena_, options.replica, *History::open(options), [this] { return now_us_ += 1000; },
-                                      [this](const std::string& line) { complaints_.push_back(line); });
+    return std::make_unique<Observer>(
+        arena_, options.replica, *History::open(options), [this] { return now_us_ += 1000; },
+        [this](const std::string& line) { complaints_.push_back(line); });
   }
   static Event event(std::int64_t seq, const Change& change) { return {seq, 0, "", to_json(change)}; }
   static HostRow host(const std::string& name, double vcpus) {
@@ -145,7 +146,8 @@ TEST_F(HistoryTest, SaysWhichEventItCannotRead) {
   const auto observer = this->observer();
   observer->load({}, 0);
 
-  observer->apply({{Event{1, 0, "profile", "{}"}, Event{2, 0, "comet", R"({"kind":"comet"})"}, event(3, host("h", 1))}});
+  observer->apply(
+      {{Event{1, 0, "profile", "{}"}, Event{2, 0, "comet", R"({"kind":"comet"})"}, event(3, host("h", 1))}});
 
   ASSERT_EQ(complaints_.size(), 1u);
   EXPECT_EQ(complaints_[0].substr(0, 17), "event 2 (comet) i");
@@ -183,7 +185,8 @@ TEST_F(HistoryTest, LetsNobodyWaitForAnEventThatWasLostInALoad) {
   observer->load({host("h0", 8)}, 10);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   auto waiting = std::async(std::launch::async, [&] { return observer->wait_for(11, deadline); });
-  while (waiting.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) observer->load({host("h0", 8)}, 5);
+  while (waiting.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready)
+    observer->load({host("h0", 8)}, 5);
   EXPECT_FALSE(waiting.get());
   EXPECT_LT(std::chrono::steady_clock::now(), deadline);
 }

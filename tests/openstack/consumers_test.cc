@@ -14,7 +14,8 @@ Uuid consumer_id(std::uint8_t number) {
   return id;
 }
 
-const Uuid kA = consumer_id(1), kB = consumer_id(2), kServer = consumer_id(11), kOther = consumer_id(12), kMigration = consumer_id(21), kOrphan = consumer_id(22);
+const Uuid kA = consumer_id(1), kB = consumer_id(2), kServer = consumer_id(11), kOther = consumer_id(12),
+           kMigration = consumer_id(21), kOrphan = consumer_id(22);
 
 Provider provider(const Uuid& id, std::map<Uuid, ResourceAmounts> allocations, const std::string& cpus = "VCPU") {
   Provider one;
@@ -129,7 +130,8 @@ TEST_F(ConsumersTest, CountTheClassesOfAFlavor) {
   Provider ironic = provider(kA, {}, "CUSTOM_X");
   add_host(ironic);
   add_server(kServer, kA, 32).resources = {{"VCPU", 0}, {"MEMORY_MB", 0}, {"DISK_GB", 0}, {"CUSTOM_X", 1}};
-  EXPECT_EQ(count().servers.at(kServer).amounts, (ResourceAmounts{{"CUSTOM_X", 1}, {"DISK_GB", 0}, {"MEMORY_MB", 0}, {"VCPU", 0}}));
+  EXPECT_EQ(count().servers.at(kServer).amounts,
+            (ResourceAmounts{{"CUSTOM_X", 1}, {"DISK_GB", 0}, {"MEMORY_MB", 0}, {"VCPU", 0}}));
 }
 
 TEST_F(ConsumersTest, SeeDevicesBelowTheirHosts) {

@@ -27,7 +27,7 @@ TEST(ComputeEndpoint, EndsInItsVersion) {
     }
   }
   for (const std::string& project : {kProject, std::string("01234567-89ab-cdef-0123-456789abcdef"),
-                                    std::string("%(tenant_id)s"), std::string("$(project_id)s")}) {
+                                     std::string("%(tenant_id)s"), std::string("$(project_id)s")}) {
     EXPECT_EQ(compute_endpoint("http://n/v2.1/" + project, "").url, "http://n/v2.1") << project;
   }
 }

@@ -252,7 +252,8 @@ TEST(Versions, MustContainTheOneThatIsNeeded) {
 }
 
 TEST(Nova, TellsAggregatesOfOneNameApart) {
-  const auto aggregates = read_aggregates(R"({"aggregates":[{"id":1,"name":"a","hosts":["x"]},{"id":2,"name":"a","hosts":["y"]}]})");
+  const auto aggregates =
+      read_aggregates(R"({"aggregates":[{"id":1,"name":"a","hosts":["x"]},{"id":2,"name":"a","hosts":["y"]}]})");
   ASSERT_TRUE(aggregates) << aggregates.error().message;
   EXPECT_EQ(aggregates->rows.at(0).name, "a");
   EXPECT_EQ(aggregates->rows.at(1).name, "a #2");
@@ -266,7 +267,10 @@ TEST(Placement, SaysWhatAProviderHas) {
   EXPECT_EQ(inventories->rows.at("VCPU").reserved, 2);
   EXPECT_EQ(inventories->rows.at("VCPU").ratio, 16.0);
   const Uuid consumer = *parse_uuid("00000000-0000-4000-8000-000000000009");
-  EXPECT_EQ(read_allocations(R"({"allocations":{"00000000-0000-4000-8000-000000000009":{"resources":{"VCPU":3}}}})")->rows.at(consumer).at("VCPU"), 3);
+  EXPECT_EQ(read_allocations(R"({"allocations":{"00000000-0000-4000-8000-000000000009":{"resources":{"VCPU":3}}}})")
+                ->rows.at(consumer)
+                .at("VCPU"),
+            3);
   EXPECT_EQ(read_traits(R"({"traits":["A",null,"B"]})")->rows, (std::vector<std::string>{"A", "B"}));
   const auto odd = read_inventories(R"({"inventories":{"VCPU":{},"DISK_GB":null,"MEMORY_MB":{"total":5}}})");
   ASSERT_TRUE(odd) << odd.error().message;
@@ -274,7 +278,8 @@ TEST(Placement, SaysWhatAProviderHas) {
   EXPECT_EQ(odd->notes, (std::vector<std::string>{
                             "Placement's answer: inventories.VCPU.total: wanted a value, found none: it is left out",
                             "Placement's answer: inventories.DISK_GB: wanted an object, found null: it is left out"}));
-  const auto others = read_allocations(R"({"allocations":{"00000000-0000-4000-8000-000000000008":{"resources":{"VCPU":null}},
+  const auto others =
+      read_allocations(R"({"allocations":{"00000000-0000-4000-8000-000000000008":{"resources":{"VCPU":null}},
       "x":{"resources":{}},"00000000-0000-4000-8000-000000000007":null,"00000000-0000-4000-8000-000000000009":{"resources":{"DISK_GB":3}}}})");
   EXPECT_EQ(others->rows.size(), 1u);
   EXPECT_EQ(others->notes.size(), 3u);
@@ -284,7 +289,8 @@ TEST(Placement, SaysWhatAProviderHas) {
 }
 
 TEST(ComputeNodes, HaveColumnsOfAnyShape) {
-  for (const std::string_view text : {"null", "[]", "{}", "7", "\"x\"", "true", "[null]", "[[]]", "[{}]", "[7]", "", "{"}) {
+  for (const std::string_view text :
+       {"null", "[]", "{}", "7", "\"x\"", "true", "[null]", "[[]]", "[{}]", "[7]", "", "{"}) {
     const ComputeNode node = compute_node_of(Uuid(), {text, text, text, text, text});
     EXPECT_EQ(node.attributes.size() + node.notes.size(), 5u) << text;
   }

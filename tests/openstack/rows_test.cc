@@ -49,12 +49,14 @@ TEST(HostRows, HaveWhatNovasDatabaseSays) {
   cloud.reads_compute_nodes = true;
   EXPECT_FALSE(rows_of(cloud).report.hosts) << "they wait for it";
   cloud.compute_nodes.failed = true;
-  EXPECT_EQ(state_of(only_host(cloud), "unread"), R"(["supported_instances","numa_topology","pci_stats","metrics","stats",)"
-                                                  R"("failed_builds","cell_uuid"])")
+  EXPECT_EQ(state_of(only_host(cloud), "unread"),
+            R"(["supported_instances","numa_topology","pci_stats","metrics","stats",)"
+            R"("failed_builds","cell_uuid"])")
       << "unless it can't be read";
 
-  ComputeNode node{{{"numa_topology", "null"}, {"pci_stats", "[]"}, {"metrics", "[]"}, {"stats", R"({"failed_builds":"2"})"}},
-                   {"supported_instances: odd"}};
+  ComputeNode node{
+      {{"numa_topology", "null"}, {"pci_stats", "[]"}, {"metrics", "[]"}, {"stats", R"({"failed_builds":"2"})"}},
+      {"supported_instances: odd"}};
   cloud.compute_nodes = {{{{id_of(1), node}}, {{"c1", "cell"}}}, 1, {}, false};
   const HostRow host = only_host(cloud);
   EXPECT_EQ(state_of(host, "unread"), R"(["supported_instances"])");
@@ -222,7 +224,8 @@ TEST(VmRows, SayWhatElseTheyTakeOfTheirHost) {
   Provider& provider = cloud.providers.rows.at(id_of(1));
   const Server& server = cloud.servers.rows.at(id_of(9));
   provider.inventories["PCPU"] = {56, 0, 1};
-  provider.allocations[id_of(9)] = {{"PCPU", server.vcpus}, {"MEMORY_MB", server.memory_mib}, {"DISK_GB", server.disk_gib}};
+  provider.allocations[id_of(9)] = {
+      {"PCPU", server.vcpus}, {"MEMORY_MB", server.memory_mib}, {"DISK_GB", server.disk_gib}};
 
   const VmRow vm = rows_of(cloud).report.vms->at(0);
 
@@ -245,7 +248,8 @@ TEST(VmRows, AreThereForWhatPlacementHasGivenToOthers) {
   ASSERT_EQ(rows.report.findings.size(), 1u);
   EXPECT_EQ(rows.report.findings[0].host, "c1");
   EXPECT_EQ(rows.report.findings[0].name, "orphan_allocations");
-  EXPECT_NE(rows.report.findings[0].text.find("Placement has given CUSTOM_X 1;VCPU 126 to consumers"), std::string::npos);
+  EXPECT_NE(rows.report.findings[0].text.find("Placement has given CUSTOM_X 1;VCPU 126 to consumers"),
+            std::string::npos);
 }
 
 TEST(VmState, IsThatOfVmAndTask) {

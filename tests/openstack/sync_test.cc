@@ -119,7 +119,8 @@ TEST_F(SyncTest, DoesWithoutADatabaseThatIsAway) {
   ASSERT_TRUE(eventually([&] { return taker.vms() == 8; })) << errors();
   EXPECT_NE(error("compute_nodes").find("nova_database nova on 127.0.0.1: "), std::string::npos);
   EXPECT_NE(taker.last().hosts->at(0).nova_state.find(R"("unread":["supported_instances")"), std::string::npos);
-  for (const PartState& state : sync->states()) EXPECT_EQ(state.needed, state.name != "groups" && state.name != "compute_nodes");
+  for (const PartState& state : sync->states())
+    EXPECT_EQ(state.needed, state.name != "groups" && state.name != "compute_nodes");
 }
 
 constexpr const char* kOddRows = R"({"extra":{

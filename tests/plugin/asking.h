@@ -78,7 +78,7 @@ struct Asked {
 };
 
 struct Screened {
-  Result<std::uint32_t> done;  // hosts kept without judging them
+  Result<std::uint32_t> done;     // hosts kept without judging them
   std::vector<std::string> kept;  // names, by rising row
   std::vector<std::uint8_t> reasons;
 };

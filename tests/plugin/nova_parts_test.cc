@@ -163,9 +163,8 @@ TEST(Value, PrintsAsPythonDoes) {
 }
 
 TEST(Value, RefusesWhatIsNoJson) {
-  for (const std::string& bad :
-       {std::string(""), std::string("{"), std::string("[1] x"), std::string(1000000, '['), std::string("\"\xff\""),
-        std::string("1e999")}) {
+  for (const std::string& bad : {std::string(""), std::string("{"), std::string("[1] x"), std::string(1000000, '['),
+                                 std::string("\"\xff\""), std::string("1e999")}) {
     EXPECT_FALSE(parse_json(bad)) << bad.substr(0, 10);
   }
 }

@@ -1,4 +1,5 @@
-// The order of Python's sets, with what CPython 3.11 and oslo.versionedobjects answer. tests/nova/numa_fit.py compares more.
+// The order of Python's sets, with what CPython 3.11 and oslo.versionedobjects answer. tests/nova/numa_fit.py compares
+// more.
 #include <gtest/gtest.h>
 
 #include "plugins/nova/python_set.h"

@@ -19,7 +19,8 @@ using Names = std::vector<std::string>;
 
 const std::string kUnread =
     R"("unread":["supported_instances","numa_topology","pci_stats","metrics","failed_builds","cell_uuid","stats","num_io_ops"])";
-const std::string kWantsImage = R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_architecture":"x86_64"}}}})";
+const std::string kWantsImage =
+    R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_architecture":"x86_64"}}}})";
 const std::string kWantsCapability =
     R"("flavor":{"nova_object.data":{"extra_specs":{"capabilities:gpu_model":"a100","capabilities:hypervisor_type":"QEMU"}}})";
 
@@ -32,11 +33,11 @@ struct UnreadCase {
   const char* unread;
 };
 const std::vector<UnreadCase> kUnreadCases = {{"NUMATopologyFilter", asking::one_dedicated_cpu(), "numa_topology"},
-                                  {"PciPassthroughFilter", asking::one_card(), "pci_stats"},
-                                  {"ImagePropertiesFilter", kWantsImage, "supported_instances"},
-                                  {"ComputeCapabilitiesFilter", kWantsCapability, "gpu_model"},
-                                  {"IoOpsFilter", R"("flavor":null)", "num_io_ops"},
-                                  {"JsonFilter", kQuery, "num_io_ops"}};
+                                              {"PciPassthroughFilter", asking::one_card(), "pci_stats"},
+                                              {"ImagePropertiesFilter", kWantsImage, "supported_instances"},
+                                              {"ComputeCapabilitiesFilter", kWantsCapability, "gpu_model"},
+                                              {"IoOpsFilter", R"("flavor":null)", "num_io_ops"},
+                                              {"JsonFilter", kQuery, "num_io_ops"}};
 
 // The host of the cloud's API, one whose state Nova sent, and one of which nobody said anything.
 std::shared_ptr<const Picture> unread_hosts() {
@@ -84,7 +85,8 @@ TEST(NovaUnread, IsNotJudgedByADefaultArchitecture) {
 TEST(NovaUnread, DoesNotHideWhatIsKnown) {
   const Asked asked(unread_hosts(), from_nova(kWantsCapability));
 
-  EXPECT_FALSE(screen(rules_with(nova(), "ComputeCapabilitiesFilter"), *asked.query).kept.has(2)) << "its hypervisor is another, whatever its stats are";
+  EXPECT_FALSE(screen(rules_with(nova(), "ComputeCapabilitiesFilter"), *asked.query).kept.has(2))
+      << "its hypervisor is another, whatever its stats are";
 }
 
 TEST(NovaUnread, MattersOnlyToAQueryThatReadsIt) {
@@ -108,9 +110,10 @@ TEST(NovaUnread, IsSaidInAWorkerToo) {
 }
 
 TEST(NovaUnread, HasNoWeight) {
-  const Asked asked(picture_of({with_state("api", "{" + kUnread + "}"), with_state("a", R"({"failed_builds":2,"num_io_ops":5})"),
-                                with_state("b", R"({"failed_builds":7,"num_io_ops":3})")}),
-                    from_nova(R"("flavor":null)"));
+  const Asked asked(
+      picture_of({with_state("api", "{" + kUnread + "}"), with_state("a", R"({"failed_builds":2,"num_io_ops":5})"),
+                  with_state("b", R"({"failed_builds":7,"num_io_ops":3})")}),
+      from_nova(R"("flavor":null)"));
   for (const char* id : {"BuildFailureWeigher", "IoOpsWeigher", "PCIWeigher"}) {
     const Weights weights = nova().weigher(id).weigh(*asked.query, std::vector<std::uint32_t>{0, 1, 2}).value();
 
@@ -121,7 +124,8 @@ TEST(NovaUnread, HasNoWeight) {
 }
 
 TEST(NovaUnread, GivesWayToWhatSomebodyElseTold) {
-  const Asked asked(picture_of({with_state("h", R"({"pci_stats":[{"vendor_id":"10de","product_id":"1","count":2}],)" + kUnread + "}")}),
+  const Asked asked(picture_of({with_state(
+                        "h", R"({"pci_stats":[{"vendor_id":"10de","product_id":"1","count":2}],)" + kUnread + "}")}),
                     from_nova(asking::one_card()));
 
   const Screened screened = screen(rules_with(nova(), "PciPassthroughFilter"), *asked.query);

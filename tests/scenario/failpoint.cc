@@ -1,5 +1,5 @@
-// EMPLACE_FAIL_AT=name[:kill|stop|error]: what happens, once, when the service first comes to that point. kill, as when none is
-// named: SIGKILL. stop: SIGSTOP, so that a test may go on elsewhere and then continue it. error: the act fails.
+// EMPLACE_FAIL_AT=name[:kill|stop|error]: what happens, once, when the service first comes to that point. kill, as when
+// none is named: SIGKILL. stop: SIGSTOP, so that a test may go on elsewhere and then continue it. error: the act fails.
 #include "service/core/base/failpoint.h"
 
 #include <atomic>

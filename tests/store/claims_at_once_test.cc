@@ -1,5 +1,5 @@
-// Three processes take claims at once on twenty nearly full hosts under every rule; afterwards the tables are checked by
-// SQL that shares nothing with the store.
+// Three processes take claims at once on twenty nearly full hosts under every rule; afterwards the tables are checked
+// by SQL that shares nothing with the store.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,9 +33,8 @@ std::vector<Change> nearly_full_cluster() {
   }
   for (int i = 0; i < 6; ++i) {
     changes.push_back(GroupRow{.name = "near-" + std::to_string(i), .policy = GroupPolicy::kAffinity});
-    changes.push_back(GroupRow{.name = "apart-" + std::to_string(i),
-                               .policy = GroupPolicy::kAntiAffinity,
-                               .max_per_host = 1.0 + i % 2});
+    changes.push_back(GroupRow{
+        .name = "apart-" + std::to_string(i), .policy = GroupPolicy::kAntiAffinity, .max_per_host = 1.0 + i % 2});
   }
   return changes;
 }
@@ -54,7 +53,8 @@ TEST(ClaimsAtOnce, OfThreeProcessesBreakNoRuleAndLoseNone) {
     const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
     std::string quoted = connection;
     for (std::size_t at = 0; (at = quoted.find('\'', at)) != std::string::npos; at += 4) quoted.replace(at, 1, "'\\''");
-    workers.emplace_back(popen((self + " --take-claims '" + quoted + "' " + std::to_string(i + 1) + " 60").c_str(), "r"));
+    workers.emplace_back(
+        popen((self + " --take-claims '" + quoted + "' " + std::to_string(i + 1) + " 60").c_str(), "r"));
   }
   std::multiset<std::string> told;
   std::vector<std::string> errors;
@@ -78,7 +78,8 @@ TEST(ClaimsAtOnce, OfThreeProcessesBreakNoRuleAndLoseNone) {
   for (const auto& row : query(connection, "SELECT id FROM claims WHERE state = 'held'")) stored.insert(row.at(0));
   EXPECT_EQ(told, stored);
   EXPECT_GT(told.size(), 50u);
-  EXPECT_EQ(value(connection, "SELECT count(*) FROM events WHERE payload LIKE '%\"claim\"%'"), std::to_string(told.size()));
+  EXPECT_EQ(value(connection, "SELECT count(*) FROM events WHERE payload LIKE '%\"claim\"%'"),
+            std::to_string(told.size()));
   EXPECT_EQ(value(connection, "SELECT max(seq) - count(*) FROM events"), "0");
 }
 

@@ -1,5 +1,5 @@
-// Random claims, confirmations and returns on a few small hosts: the store must decide as an oracle does that keeps a plain
-// list of what was promised and sums it up again for every question.
+// Random claims, confirmations and returns on a few small hosts: the store must decide as an oracle does that keeps a
+// plain list of what was promised and sums it up again for every question.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -80,7 +80,8 @@ VmRequest arbitrary_vm() {
   VmRequest request = vm("v", *rc::gen::inRange(1, 5), 512 * *rc::gen::inRange(1, 9));
   request.numa_nodes = static_cast<std::uint32_t>(*rc::gen::inRange(0, 3));
   request.group = *rc::gen::element(std::string(), std::string("near"), std::string("apart"));
-  if (*rc::gen::inRange(0, 2) == 1) request.spread = {SpreadBy::kRack, "s", *rc::gen::element(std::string("1"), std::string("2"))};
+  if (*rc::gen::inRange(0, 2) == 1)
+    request.spread = {SpreadBy::kRack, "s", *rc::gen::element(std::string("1"), std::string("2"))};
   return request;
 }
 

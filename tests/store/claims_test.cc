@@ -53,8 +53,8 @@ TEST_F(ClaimsOnAStore, AreRefusedForLackOfRoomByResource) {
   const struct {
     double vcpus, memory_mib, disk_gib;
     const char* code;
-  } cases[] = {{7, 1, 1, "capacity.vcpus"}, {1, 8193, 1, "capacity.memory"}, {1, 1, 101, "capacity.disk"}, {6, 8192, 100, ""},
-               {1, 0, 0, "capacity.vcpus"}, {0, 0, 0, ""}};
+  } cases[] = {{7, 1, 1, "capacity.vcpus"}, {1, 8193, 1, "capacity.memory"}, {1, 1, 101, "capacity.disk"},
+               {6, 8192, 100, ""},          {1, 0, 0, "capacity.vcpus"},     {0, 0, 0, ""}};
   for (const auto& wanted : cases) {
     VmRequest request = vm("v", wanted.vcpus, wanted.memory_mib);
     request.disk_gib = wanted.disk_gib;
@@ -65,8 +65,10 @@ TEST_F(ClaimsOnAStore, AreRefusedForLackOfRoomByResource) {
 
 TEST_F(ClaimsOnAStore, AreRefusedByHostsThatAreNotEnabled) {
   put({host("h", 4, 8192)});
-  for (const auto& [state, code] : {std::pair(HostState::kDisabled, "state.disabled"), {HostState::kMaintenance, "state.maintenance"},
-                                    {HostState::kDown, "state.down"}, {HostState::kEnabled, ""}}) {
+  for (const auto& [state, code] : {std::pair(HostState::kDisabled, "state.disabled"),
+                                    {HostState::kMaintenance, "state.maintenance"},
+                                    {HostState::kDown, "state.down"},
+                                    {HostState::kEnabled, ""}}) {
     ASSERT_TRUE(store.set_host_state("h", state, {}, soon()));
     EXPECT_EQ(outcome(order(vm("v", 1, 1), "h")), code);
   }
@@ -86,7 +88,8 @@ TEST_F(ClaimsOnAStore, KeepTheFourGroupPolicies) {
                {"apart", "h2", ""},        {"rather-near", "h1", ""},
                {"rather-near", "h2", ""},  {"rather-apart", "h1", ""},
                {"rather-apart", "h1", ""}, {"none", "h1", "vm.group: no group \"none\""}};
-  for (const auto& wanted : cases) EXPECT_EQ(outcome(order(in_group(vm("v", 1, 1), wanted.group), wanted.host)), wanted.code);
+  for (const auto& wanted : cases)
+    EXPECT_EQ(outcome(order(in_group(vm("v", 1, 1), wanted.group), wanted.host)), wanted.code);
 }
 
 TEST_F(ClaimsOnAStore, KeepDomainsOfASpreadGroupInDifferentRacksOrZones) {
@@ -96,15 +99,16 @@ TEST_F(ClaimsOnAStore, KeepDomainsOfASpreadGroupInDifferentRacksOrZones) {
     row.rack = rack;
     return row;
   };
-  put({placed("a1", "z1", "r1"), placed("a2", "z1", "r1"), placed("b", "z1", "r2"), placed("c", "z2", "r3"), host("d", 99, 99999),
-       host("e", 99, 99999)});
+  put({placed("a1", "z1", "r1"), placed("a2", "z1", "r1"), placed("b", "z1", "r2"), placed("c", "z2", "r3"),
+       host("d", 99, 99999), host("e", 99, 99999)});
   const struct {
     SpreadBy by;
     const char *domain, *host, *code;
-  } cases[] = {{SpreadBy::kRack, "1", "a1", ""}, {SpreadBy::kRack, "1", "a2", ""}, {SpreadBy::kRack, "2", "a2", "spread.rack"},
-               {SpreadBy::kRack, "2", "b", ""},  {SpreadBy::kRack, "1", "d", ""},  {SpreadBy::kRack, "2", "d", "spread.rack"},
-               {SpreadBy::kRack, "2", "e", ""},  {SpreadBy::kZone, "1", "a1", ""}, {SpreadBy::kZone, "2", "b", "spread.zone"},
-               {SpreadBy::kZone, "2", "c", ""}};
+  } cases[] = {
+      {SpreadBy::kRack, "1", "a1", ""}, {SpreadBy::kRack, "1", "a2", ""}, {SpreadBy::kRack, "2", "a2", "spread.rack"},
+      {SpreadBy::kRack, "2", "b", ""},  {SpreadBy::kRack, "1", "d", ""},  {SpreadBy::kRack, "2", "d", "spread.rack"},
+      {SpreadBy::kRack, "2", "e", ""},  {SpreadBy::kZone, "1", "a1", ""}, {SpreadBy::kZone, "2", "b", "spread.zone"},
+      {SpreadBy::kZone, "2", "c", ""}};
   for (const auto& wanted : cases)
     EXPECT_EQ(outcome(order(spread(vm("v", 1, 1), wanted.by, wanted.domain), wanted.host)), wanted.code)
         << wanted.host << ' ' << wanted.domain;
@@ -146,7 +150,8 @@ TEST_F(ClaimsOnAStore, BecomeVmsWhenConfirmed) {
   ASSERT_TRUE(store.confirm(wanted.id, VmState::kRunning, soon())) << "twice is no error";
 
   EXPECT_EQ(used("h"), "2 1024");
-  EXPECT_EQ(value(connection, "SELECT v.state || ' ' || h.name FROM vms v JOIN hosts h ON h.id = v.host_id"), "running h");
+  EXPECT_EQ(value(connection, "SELECT v.state || ' ' || h.name FROM vms v JOIN hosts h ON h.id = v.host_id"),
+            "running h");
   EXPECT_EQ(store.claim(wanted.id, soon()).value().state, "confirmed");
   EXPECT_EQ(store.claims({}, soon()).value().rows.size(), 0u);
   EXPECT_EQ(store.give_back(wanted.id, "", soon()).error().detail_code, "emplace.claim.confirmed");
@@ -195,7 +200,13 @@ TEST_F(ClaimsOnAStore, CountResourceClassesInThePlaceOfAmounts) {
   EXPECT_EQ(used("h"), "4 2048");
   put({VmRow{.id = first.vm.id, .name = "p", .host = "h", .state = VmState::kRunning, .vcpus = 4, .memory_mib = 1024}});
   EXPECT_EQ(used("h"), "4 2048") << "who does not know of classes does not change them";
-  put({VmRow{.id = first.vm.id, .name = "p", .host = "h", .state = VmState::kRunning, .source = "openstack", .vcpus = 4, .memory_mib = 1024,
+  put({VmRow{.id = first.vm.id,
+             .name = "p",
+             .host = "h",
+             .state = VmState::kRunning,
+             .source = "openstack",
+             .vcpus = 4,
+             .memory_mib = 1024,
              .takes = R"([["resource/PCPU",2,6],["resource/VCPU",2,4]])"}});
   EXPECT_EQ(used("h"), "6 2048") << "a cloud does";
 
@@ -239,7 +250,8 @@ TEST_F(ClaimsOnAStore, KeepAVmThatFailedToStart) {
 
   ASSERT_TRUE(store.give_back(wanted.id, "no such image", soon()));
 
-  EXPECT_EQ(value(connection, "SELECT state || ': ' || failure FROM vms WHERE host_id IS NULL"), "failed: no such image");
+  EXPECT_EQ(value(connection, "SELECT state || ': ' || failure FROM vms WHERE host_id IS NULL"),
+            "failed: no such image");
   EXPECT_EQ(outcome(order(wanted.vm, "h")), "") << "and may be placed again";
 }
 
@@ -295,7 +307,8 @@ TEST_F(ClaimsOnAStore, ExpireUnlessTheyAreToBeStarted) {
 }
 
 TEST_F(ClaimsOnAStore, MoveAVm) {
-  put({host_with_cells("h1", 1, 4, 4096), host_with_cells("h2", 1, 4, 4096), GroupRow{.name = "near", .policy = GroupPolicy::kAffinity}});
+  put({host_with_cells("h1", 1, 4, 4096), host_with_cells("h2", 1, 4, 4096),
+       GroupRow{.name = "near", .policy = GroupPolicy::kAffinity}});
   ClaimOrder first = order(in_group(vm("v", 2, 1024), "near"), "h1");
   first.vm.numa_nodes = 1;
   first.start = true;
@@ -392,7 +405,9 @@ TEST_F(ClaimsOnAStore, ThatFailLeaveTheirKeyToTheOthers) {
   put({host("h", 999, 999999)});
   for (int round = 0; round < 20; ++round) {
     const IdempotencyKey key{"key" + std::to_string(round), "token", "body"};
-    const auto records = [&](std::span<const Claim>) { return ClaimRecords{{}, std::pair(key, RememberedAnswer{200, "x"})}; };
+    const auto records = [&](std::span<const Claim>) {
+      return ClaimRecords{{}, std::pair(key, RememberedAnswer{200, "x"})};
+    };
     std::atomic<int> taken{0};
 
     std::vector<std::thread> callers;

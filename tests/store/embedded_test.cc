@@ -74,7 +74,8 @@ TEST(EmbeddedPostgres, RefusesADirectoryInUse) {
   const auto second = EmbeddedPostgres::start(directory.path(), quiet_log());
 
   ASSERT_FALSE(second);
-  EXPECT_NE(second.error().message.find("in use by another emplaced (pid " + std::to_string(getpid())), std::string::npos)
+  EXPECT_NE(second.error().message.find("in use by another emplaced (pid " + std::to_string(getpid())),
+            std::string::npos)
       << second.error().message;
 }
 

@@ -49,8 +49,7 @@ constexpr struct {
      " WHERE abs(c.vcpus_used - coalesce(s.v, 0)) > 1e-6 OR abs(c.memory_used_mib - coalesce(s.m, 0)) > 1e-3"
      " OR coalesce(s.v, 0) > c.vcpus * h.cpu_allocation_ratio + 1e-6"
      " OR coalesce(s.m, 0) > c.memory_mib * h.ram_allocation_ratio + 1e-3"},
-    {"wrong number of cells",
-     "SELECT vm_name FROM claims WHERE state = 'held' AND numa_nodes <> cardinality(cells)"},
+    {"wrong number of cells", "SELECT vm_name FROM claims WHERE state = 'held' AND numa_nodes <> cardinality(cells)"},
     {"affinity group on several hosts",
      "SELECT g.name FROM groups g JOIN (SELECT group_id, host_id FROM vms WHERE host_id IS NOT NULL UNION ALL"
      " SELECT group_id, host_id FROM claims WHERE state = 'held') m ON m.group_id = g.id WHERE g.policy = 'affinity'"
@@ -94,7 +93,8 @@ Uuid random_uuid() {
 }
 
 std::int64_t wall_clock_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
@@ -129,7 +129,11 @@ std::string fresh_database(const std::string& server_connection) {
 }
 
 StoreOptions options_for(const std::string& connection, const std::string& replica) {
-  return {.connection = connection, .replica = replica, .now_us = wall_clock_us, .new_uuid = random_uuid, .log = quiet_log()};
+  return {.connection = connection,
+          .replica = replica,
+          .now_us = wall_clock_us,
+          .new_uuid = random_uuid,
+          .log = quiet_log()};
 }
 
 const Server& server() {
@@ -174,7 +178,8 @@ ClaimOrder order(const VmRequest& request, const std::string& host_name) {
 std::vector<std::string> broken_rules(const std::string& connection) {
   std::vector<std::string> broken;
   for (const auto& rule : kRules)
-    for (const auto& row : query(connection, rule.sql)) broken.push_back(fmt::format("{}: {}", rule.sentence, row.at(0)));
+    for (const auto& row : query(connection, rule.sql))
+      broken.push_back(fmt::format("{}: {}", rule.sentence, row.at(0)));
   return broken;
 }
 

@@ -52,8 +52,8 @@ HostRow host_with_cells(const std::string& name, int cells, double vcpus, double
 VmRequest vm(const std::string& name, double vcpus, double memory_mib);
 ClaimOrder order(const VmRequest& vm, const std::string& host);
 
-// Sentences about what is wrong in the tables: hosts or cells that were oversold or whose use is not the sum of what is on
-// them, group or spread rules that are broken, vms with two claims. Reads only the tables.
+// Sentences about what is wrong in the tables: hosts or cells that were oversold or whose use is not the sum of what is
+// on them, group or spread rules that are broken, vms with two claims. Reads only the tables.
 std::vector<std::string> broken_rules(const std::string& connection);
 
 }  // namespace emplace::test

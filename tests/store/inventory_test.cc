@@ -38,7 +38,8 @@ class Inventory : public testing::Test {
 };
 
 TEST_F(Inventory, CountsWhatItsVmsUse) {
-  ASSERT_TRUE(put({host_with_cells("h1", 2, 8, 8192), host("h2", 4, 4096), placed("a", "h1", 2), placed("b", "h1", 3)}));
+  ASSERT_TRUE(
+      put({host_with_cells("h1", 2, 8, 8192), host("h2", 4, 4096), placed("a", "h1", 2), placed("b", "h1", 3)}));
   VmRow with_cells = placed("c", "h1", 4, 2048);
   with_cells.numa_nodes = 2;
 
@@ -87,8 +88,9 @@ TEST_F(Inventory, RemovesOnlyWhatIsNotInUse) {
   EXPECT_EQ(value(connection, "SELECT vcpus_used FROM hosts"), "0");
   ASSERT_TRUE(put({HostRemoved{"h"}, GroupRemoved{"g"}}));
 
-  EXPECT_EQ(value(connection, "SELECT (SELECT count(*) FROM hosts) + (SELECT count(*) FROM groups) + (SELECT count(*) FROM vms)"
-                              " + (SELECT count(*) FROM source_hosts) + (SELECT count(*) FROM aggregates)"),
+  EXPECT_EQ(value(connection,
+                  "SELECT (SELECT count(*) FROM hosts) + (SELECT count(*) FROM groups) + (SELECT count(*) FROM vms)"
+                  " + (SELECT count(*) FROM source_hosts) + (SELECT count(*) FROM aggregates)"),
             "0");
 }
 
@@ -124,16 +126,24 @@ void some_of_everything(PostgresStore& store) {
   h1.cpu_util = 0.25;
   h1.observed_at_us = 5;
   h1.nova_state = "{\"x\":1}";
-  PageSampleRow sample{.vm = "a", .pages = 10, .zero_pages = 2, .distinct_pages = 7, .rate = 2, .hashes = {2, 4, 1ull << 63}, .observed_at_us = 6};
+  PageSampleRow sample{.vm = "a",
+                       .pages = 10,
+                       .zero_pages = 2,
+                       .distinct_pages = 7,
+                       .rate = 2,
+                       .hashes = {2, 4, 1ull << 63},
+                       .observed_at_us = 6};
   VmRow in_cells = placed("c", "h1", 4, 4096);
   in_cells.numa_nodes = 2;
-  ASSERT_TRUE(store.write({h1, host("h2", 8, 8192), host("h3", 8, 8192), AggregateRow{"agg", {{"ssd", "true"}}}, GroupRow{.name = "g"},
-                           placed("a", "h1"), placed("b", "h2"), in_cells, TrafficRow{"b", "a", 100, 7},
-                           TrafficRow{"a", "later", 50, 7}, DataSourceRow{"a", "ds", 9, 8}, SourceHostsRow{"ds", {"h1", "h2", "h3"}}, sample},
-                          {}, {}, soon()));
+  ASSERT_TRUE(store.write(
+      {h1, host("h2", 8, 8192), host("h3", 8, 8192), AggregateRow{"agg", {{"ssd", "true"}}}, GroupRow{.name = "g"},
+       placed("a", "h1"), placed("b", "h2"), in_cells, TrafficRow{"b", "a", 100, 7}, TrafficRow{"a", "later", 50, 7},
+       DataSourceRow{"a", "ds", 9, 8}, SourceHostsRow{"ds", {"h1", "h2", "h3"}}, sample},
+      {}, {}, soon()));
   ClaimOrder later = order(vm("later", 2, 2048), "h2");
   later.vm.group = "g";
-  const ClaimOrder held = order(vm("held", 1, 1024), "h1"), gone = order(vm("gone", 1, 1024), "h1"), failed = order(vm("failed", 1, 1024), "h1");
+  const ClaimOrder held = order(vm("held", 1, 1024), "h1"), gone = order(vm("gone", 1, 1024), "h1"),
+                   failed = order(vm("failed", 1, 1024), "h1");
   for (const ClaimOrder& wanted : {later, held, gone, failed}) ASSERT_TRUE(store.take({wanted}, {}, soon()));
   ASSERT_TRUE(store.confirm(later.id, VmState::kRunning, soon()));
   ASSERT_TRUE(store.give_back(gone.id, "", soon()));
@@ -149,9 +159,11 @@ TEST_F(Inventory, LoadsWhatItsEventsMake) {
   ASSERT_TRUE(arena);
 
   PictureBuilder loading(std::make_shared<const Picture>(*arena)), following(std::make_shared<const Picture>(*arena));
-  const auto seq = store.load([&](std::vector<Change> changes) {
-    for (const Change& change : changes) emplace::apply(loading, change);
-  }, soon());
+  const auto seq = store.load(
+      [&](std::vector<Change> changes) {
+        for (const Change& change : changes) emplace::apply(loading, change);
+      },
+      soon());
   ASSERT_TRUE(seq);
   const auto events = store.events_after(0, 100000, soon());
   ASSERT_TRUE(events);
@@ -263,14 +275,14 @@ TEST_F(Inventory, SaysWhenEventsAreBeyondRetention) {
 }
 
 TEST_F(Inventory, SaysWhenTheDatabaseLacksEventsThatItHad) {
-  const char* const
-      changes[] = {"DELETE FROM events WHERE seq > 1; UPDATE event_head SET seq = 1",                // older
-                   "UPDATE events SET payload = 'another'; SELECT pg_notify('emplace_events', '')",  // as long, of
-                                                                                                     // another history
-                   "DELETE FROM events WHERE seq = 2; INSERT INTO events SELECT 2, at_us + 1, kind, payload FROM "
-                   "events WHERE seq = 1;"
-                   " INSERT INTO events SELECT 3, at_us, kind, payload FROM events WHERE seq = 1; UPDATE event_head "
-                   "SET seq = 3"};  // longer
+  const char* const changes[] = {
+      "DELETE FROM events WHERE seq > 1; UPDATE event_head SET seq = 1",                // older
+      "UPDATE events SET payload = 'another'; SELECT pg_notify('emplace_events', '')",  // as long, of
+                                                                                        // another history
+      "DELETE FROM events WHERE seq = 2; INSERT INTO events SELECT 2, at_us + 1, kind, payload FROM "
+      "events WHERE seq = 1;"
+      " INSERT INTO events SELECT 3, at_us, kind, payload FROM events WHERE seq = 1; UPDATE event_head "
+      "SET seq = 3"};  // longer
   for (const char* const change : changes) {
     const std::string database = fresh_database(server().connection_string());
     PostgresStore mine(options_for(database));

@@ -18,7 +18,8 @@ std::string empty_database(const std::string& name) {
 }
 
 std::vector<Migration> two_migrations() {
-  return {{"0001_a.sql", "-- A table.\nCREATE TABLE a (id int);"}, {"0002_b.sql", "-- Another.\nCREATE TABLE b (id int);"}};
+  return {{"0001_a.sql", "-- A table.\nCREATE TABLE a (id int);"},
+          {"0002_b.sql", "-- Another.\nCREATE TABLE b (id int);"}};
 }
 
 TEST(Migrations, AreAppliedOnceAndInOrder) {
@@ -27,7 +28,8 @@ TEST(Migrations, AreAppliedOnceAndInOrder) {
   EXPECT_EQ(migrate(connection, two_migrations(), in(seconds(20))).value(), 2);
   EXPECT_EQ(migrate(connection, two_migrations(), in(seconds(20))).value(), 0);
 
-  EXPECT_EQ(value(connection, "SELECT string_agg(name, ' ' ORDER BY version) FROM schema_migrations"), "0001_a.sql 0002_b.sql");
+  EXPECT_EQ(value(connection, "SELECT string_agg(name, ' ' ORDER BY version) FROM schema_migrations"),
+            "0001_a.sql 0002_b.sql");
 }
 
 TEST(Migrations, AreAppliedOnceByManyProgramsAtOnce) {

@@ -52,9 +52,8 @@ int take_claims(int argc, char** argv) {
   std::mutex output;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&, i] {
-      work(store, static_cast<unsigned>(std::atoi(argv[3]) * 10 + i), std::atoi(argv[4]), output);
-    });
+    threads.emplace_back(
+        [&, i] { work(store, static_cast<unsigned>(std::atoi(argv[3]) * 10 + i), std::atoi(argv[4]), output); });
   for (auto& thread : threads) thread.join();
   return 0;
 }

@@ -1,5 +1,6 @@
-// Durable claims per second: 32 threads (or as many as given) take one claim after another on 1,000 hosts with room, each
-// waiting for its own commit. Prints claims/s and percentiles of the wait; then how long an import and a load take.
+// Durable claims per second: 32 threads (or as many as given) take one claim after another on 1,000 hosts with room,
+// each waiting for its own commit. Prints claims/s and percentiles of the wait; then how long an import and a load
+// take.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +24,8 @@ std::vector<double> run(PostgresStore& store, int threads, std::chrono::seconds 
     workers.emplace_back([&, i] {
       for (unsigned n = static_cast<unsigned>(i); std::chrono::steady_clock::now() < end; n += 37) {
         const auto start = std::chrono::steady_clock::now();
-        const auto taken = store.take({order(vm("v", 1, 1024), fmt::format("host-{}", n % kHosts))}, {}, in(std::chrono::seconds(10)));
+        const auto taken =
+            store.take({order(vm("v", 1, 1024), fmt::format("host-{}", n % kHosts))}, {}, in(std::chrono::seconds(10)));
         if (!taken || taken->conflict) continue;
         waits[static_cast<std::size_t>(i)].push_back(
             std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
@@ -56,10 +58,12 @@ void import_and_load() {
   }
   auto start = std::chrono::steady_clock::now();
   const auto written = store.write(std::move(changes), {}, {}, in(std::chrono::minutes(5)));
-  fmt::print("import 10,000 hosts, 100,000 vms  {}  {:.2f} s\n", written ? "ok" : written.error().message, seconds_since(start));
+  fmt::print("import 10,000 hosts, 100,000 vms  {}  {:.2f} s\n", written ? "ok" : written.error().message,
+             seconds_since(start));
   std::size_t rows = 0;
   start = std::chrono::steady_clock::now();
-  const auto loaded = store.load([&rows](std::vector<Change> piece) { rows += piece.size(); }, in(std::chrono::minutes(1)));
+  const auto loaded =
+      store.load([&rows](std::vector<Change> piece) { rows += piece.size(); }, in(std::chrono::minutes(1)));
   fmt::print("load {} rows  {}  {:.2f} s\n", rows, loaded ? "ok" : loaded.error().message, seconds_since(start));
 }
 
@@ -78,11 +82,14 @@ int main(int argc, char** argv) {
       return 1;
     }
     const auto waits = run(store, threads, time);
-    const auto at = [&](double part) { return waits[static_cast<std::size_t>(part * static_cast<double>(waits.size() - 1))]; };
+    const auto at = [&](double part) {
+      return waits[static_cast<std::size_t>(part * static_cast<double>(waits.size() - 1))];
+    };
     if (waits.empty()) return 1;
-    fmt::print("threads {}  claims {}  claims/s {:.0f}  wait p50 {:.2f} ms  p99 {:.2f} ms  claims per commit {:.1f}\n", threads,
-               waits.size(), static_cast<double>(waits.size()) / static_cast<double>(time.count()), at(0.5), at(0.99),
-               static_cast<double>(store.state().committed_claims) / static_cast<double>(store.state().committed_batches));
+    fmt::print(
+        "threads {}  claims {}  claims/s {:.0f}  wait p50 {:.2f} ms  p99 {:.2f} ms  claims per commit {:.1f}\n",
+        threads, waits.size(), static_cast<double>(waits.size()) / static_cast<double>(time.count()), at(0.5), at(0.99),
+        static_cast<double>(store.state().committed_claims) / static_cast<double>(store.state().committed_batches));
   }
   import_and_load();
   stop_server();

@@ -181,9 +181,10 @@ TEST(NovaOptions, RaiseServiceDownTimeAboveTheReports) {
   EXPECT_EQ(seconds("service_down_time = -5\n"), 25);
   EXPECT_EQ(seconds("service_down_time = -5\nreport_interval = -5\n"), -12);
   EXPECT_EQ(seconds("report_interval = 9223372036854775807\n"), 1'000'000'000'000'000);
-  EXPECT_EQ(lines(options_of("[DEFAULT]\nservice_down_time = 5\n").findings),
-            Texts{"note [DEFAULT] service_down_time: 5 is not above report_interval 10: Nova takes 2.5 times that, 25, and "
-                  "so does Emplace"});
+  EXPECT_EQ(
+      lines(options_of("[DEFAULT]\nservice_down_time = 5\n").findings),
+      Texts{"note [DEFAULT] service_down_time: 5 is not above report_interval 10: Nova takes 2.5 times that, 25, and "
+            "so does Emplace"});
 }
 
 TEST(NovaOptions, SayThatAFileSaysNothing) {
@@ -207,18 +208,22 @@ TEST(Import, HasOnlyWhatDiffersFromNovasDefaults) {
       R"("metrics":{"required":false}})");
 }
 
-const std::string kBlind = " [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
-                               "[openstack] reads, and answers say so in `degraded`, unless `nova_database` of [openstack] "
-                               "or PUT /v1/hosts/NAME/nova-state tells: ";
+const std::string kBlind =
+    " [filter_scheduler]: Nova's APIs do not tell what these need, so they judge no host that "
+    "[openstack] reads, and answers say so in `degraded`, unless `nova_database` of [openstack] "
+    "or PUT /v1/hosts/NAME/nova-state tells: ";
 
 TEST(Import, NamesTheRulesThatLackDataOfHostsReadFromNovasApis) {
-  const Import import = import_of("[filter_scheduler]\nenabled_filters = ComputeFilter, NUMATopologyFilter\n"
-                                  "weight_classes = nova.scheduler.weights.pci.PCIWeigher\n");
+  const Import import = import_of(
+      "[filter_scheduler]\nenabled_filters = ComputeFilter, NUMATopologyFilter\n"
+      "weight_classes = nova.scheduler.weights.pci.PCIWeigher\n");
 
-  EXPECT_EQ(lines(import.findings), Texts{"warning" + kBlind + "NUMATopologyFilter (numa_topology), PCIWeigher (pci_stats)"});
+  EXPECT_EQ(lines(import.findings),
+            Texts{"warning" + kBlind + "NUMATopologyFilter (numa_topology), PCIWeigher (pci_stats)"});
   const Texts defaults = lines(import_of("[metrics]\nrequired = true\n").findings);
   ASSERT_EQ(defaults.size(), 1u);
-  EXPECT_TRUE(defaults[0].starts_with("warning" + kBlind + "ComputeCapabilitiesFilter (stats), ImagePropertiesFilter (supported_instances), "))
+  EXPECT_TRUE(defaults[0].starts_with(
+      "warning" + kBlind + "ComputeCapabilitiesFilter (stats), ImagePropertiesFilter (supported_instances), "))
       << defaults[0];
   EXPECT_TRUE(import_of("[filter_scheduler]\nenabled_filters = ComputeFilter\n"
                         "weight_classes = nova.scheduler.weights.ram.RAMWeigher\n")
@@ -227,18 +232,23 @@ TEST(Import, NamesTheRulesThatLackDataOfHostsReadFromNovasApis) {
 
 TEST(Import, KnowsWhatOurOwnPackageHas) {
   const auto found = [](const std::string& text) { return lines(import_of("[filter_scheduler]\n" + text).findings); };
-  const std::string ours = "available_filters = nova.scheduler.filters.all_filters\nweight_classes = nova.scheduler.weights.ram.RAMWeigher";
+  const std::string ours =
+      "available_filters = nova.scheduler.filters.all_filters\nweight_classes = nova.scheduler.weights.ram.RAMWeigher";
   const std::string no_filter =
       "error [filter_scheduler] enabled_filters: EmplaceFilter: wanted emplace_nova.EmplaceFilter in a line of its own of "
       "available_filters: nova-scheduler does not start; left out";
   EXPECT_EQ(found("enabled_filters = ComputeFilter, EmplaceFilter\n" + ours + "\n"), Texts{no_filter});
-  EXPECT_EQ(found("enabled_filters = ComputeFilter, EmplaceFilter\navailable_filters = emplace_nova.EmplaceFiltr\n" + ours + "\n"),
+  EXPECT_EQ(found("enabled_filters = ComputeFilter, EmplaceFilter\navailable_filters = emplace_nova.EmplaceFiltr\n" +
+                  ours + "\n"),
             Texts{no_filter});
-  EXPECT_EQ(found("enabled_filters = ComputeFilter\n" + ours + ", emplace_nova.EmplaceWeiger\n"),
-            Texts{"error [filter_scheduler] weight_classes: emplace_nova.EmplaceWeiger: emplace_nova has only EmplaceWeigher: "
-                  "nova-scheduler does not start; left out"});
-  EXPECT_TRUE(found("enabled_filters = ComputeFilter, EmplaceFilter\navailable_filters = emplace_nova.EmplaceFilter\n" + ours +
-                    ", emplace_nova.EmplaceWeigher\n").empty());
+  EXPECT_EQ(
+      found("enabled_filters = ComputeFilter\n" + ours + ", emplace_nova.EmplaceWeiger\n"),
+      Texts{
+          "error [filter_scheduler] weight_classes: emplace_nova.EmplaceWeiger: emplace_nova has only EmplaceWeigher: "
+          "nova-scheduler does not start; left out"});
+  EXPECT_TRUE(found("enabled_filters = ComputeFilter, EmplaceFilter\navailable_filters = emplace_nova.EmplaceFilter\n" +
+                    ours + ", emplace_nova.EmplaceWeigher\n")
+                  .empty());
 }
 
 TEST(Import, LeavesOutFiltersThatAreNotNovas) {
@@ -255,8 +265,9 @@ TEST(Import, LeavesOutFiltersThatAreNotNovas) {
                                            "none of Nova's own filters: left out",
                                            "warning [filter_scheduler] enabled_filters: RamFilter: none of Nova's own "
                                            "filters (release zed): left out; a Nova without it does not start",
-                                           "note" + kBlind + "BuildFailureWeigher (failed_builds), CrossCellWeigher "
-                                                        "(cell_uuid), MetricsWeigher (metrics), PCIWeigher (pci_stats)"}));
+                                           "note" + kBlind +
+                                               "BuildFailureWeigher (failed_builds), CrossCellWeigher "
+                                               "(cell_uuid), MetricsWeigher (metrics), PCIWeigher (pci_stats)"}));
 }
 
 // {what was said of filters and weighers, as levels and names}
@@ -270,8 +281,9 @@ Texts levels(const Import& import) {
 }
 
 TEST(Import, WarnsOfWhatAForkOfNovaHas) {
-  const std::string fork = "[filter_scheduler]\nenabled_filters = ComputeFilter, VmwareFilter\nweight_classes = "
-                           "nova.scheduler.weights.ram.RAMWeigher, nova.scheduler.weights.bcpc_x.BcpcWeigher\n";
+  const std::string fork =
+      "[filter_scheduler]\nenabled_filters = ComputeFilter, VmwareFilter\nweight_classes = "
+      "nova.scheduler.weights.ram.RAMWeigher, nova.scheduler.weights.bcpc_x.BcpcWeigher\n";
   const Texts warned = {"warning VmwareFilter", "warning nova.scheduler.weights.bcpc_x.BcpcWeigher"};
 
   EXPECT_EQ(levels(import_of(fork)), warned);
@@ -283,8 +295,9 @@ TEST(Import, WarnsOfWhatAForkOfNovaHas) {
 }
 
 TEST(Import, SaysWhenNovaSchedulerDoesNotStart) {
-  const std::string one = "[filter_scheduler]\navailable_filters = nova.scheduler.filters.json_filter.JsonFilter\n"
-                          "enabled_filters = JsonFilter, ";
+  const std::string one =
+      "[filter_scheduler]\navailable_filters = nova.scheduler.filters.json_filter.JsonFilter\n"
+      "enabled_filters = JsonFilter, ";
   EXPECT_EQ(levels(import_of(one + "ComputeFilter\n")), Texts{"error ComputeFilter"});
   EXPECT_EQ(levels(import_of(one + "VmwareFilter\n")), Texts{"error VmwareFilter"});
 }
@@ -313,7 +326,8 @@ TEST(Import, SaysThatNobodyLooksAtZones) {
   const std::string conf = "[scheduler]\nquery_placement_for_availability_zone = false\n";
 
   const auto says_so = [](const Import& import) {
-    return std::ranges::count_if(lines(import.findings), [](const std::string& line) { return line.ends_with("nobody looks at zones"); });
+    return std::ranges::count_if(lines(import.findings),
+                                 [](const std::string& line) { return line.ends_with("nobody looks at zones"); });
   };
   EXPECT_EQ(says_so(import_of(conf)), 1);
   EXPECT_EQ(says_so(import_of(conf + "[filter_scheduler]\nenabled_filters = AvailabilityZoneFilter\n")), 0);

@@ -249,10 +249,12 @@ TEST(Bind, TellsTheNodesOfAServiceApart) {
   const auto picture = picture_of(changes);
   const auto names_of = [&](const std::optional<std::vector<std::uint32_t>>& rows) {
     std::set<std::string> names;
-    for (const std::uint32_t row : rows.value_or(std::vector<std::uint32_t>())) names.emplace((*picture)[hosts::name][row]);
+    for (const std::uint32_t row : rows.value_or(std::vector<std::uint32_t>()))
+      names.emplace((*picture)[hosts::name][row]);
     return names;
   };
-  const auto bound = [&](std::vector<std::string> only_hosts, std::vector<std::string> only_nodes, std::vector<std::string> ignored) {
+  const auto bound = [&](std::vector<std::string> only_hosts, std::vector<std::string> only_nodes,
+                         std::vector<std::string> ignored) {
     PlacementRequest request;
     request.vm.nova_spec = "{}";
     request.vm.only_hosts = std::move(only_hosts);

@@ -181,7 +181,7 @@ RC_GTEST_PROP(Rank, OrdersEachFrontByScore, ()) {
   const auto numbers = rc::gen::map(rc::gen::inRange(0, 12), [](int n) { return double(n); });
   const CostTable costs =
       table_with(*rc::gen::container<Matrix>(columns, rc::gen::container<std::vector<double>>(count, numbers)),
-               *rc::gen::container<std::vector<double>>(columns, numbers));
+                 *rc::gen::container<std::vector<double>>(columns, numbers));
 
   const Ranking ranking = rank_all(method, costs);
 

@@ -34,8 +34,9 @@ TEST(ResourceTakes, AreReadAndWritten) {
 }
 
 TEST(ResourceTakes, TakeThePlaceOfOthers) {
-  EXPECT_EQ(with_resources_of(R"([["pci/0/a=1",1,4],["resource/PCPU",2,4]])", R"([["resource/CUSTOM_X",1,1],["other",1,1]])"),
-            R"([["pci/0/a=1",1,4],["resource/CUSTOM_X",1,1]])");
+  EXPECT_EQ(
+      with_resources_of(R"([["pci/0/a=1",1,4],["resource/PCPU",2,4]])", R"([["resource/CUSTOM_X",1,1],["other",1,1]])"),
+      R"([["pci/0/a=1",1,4],["resource/CUSTOM_X",1,1]])");
   EXPECT_EQ(with_resources_of(R"([["resource/PCPU",2,4]])", ""), "");
   EXPECT_EQ(with_resources_of("", ""), "");
 }
@@ -59,8 +60,10 @@ TEST(ResourceAmountsText, IsReadBack) {
 std::string spec_with(const std::string& extra_specs, const std::string& fields = "", const std::string& vcpus = "4") {
   return R"({"request_spec":{"nova_object.name":"RequestSpec","nova_object.data":{
       "instance_uuid":"99c94309-570d-4195-9c24-42f9298cb3a5","num_instances":1,
-      "flavor":{"nova_object.data":{"vcpus":)" + vcpus + R"(,"memory_mb":1024,"root_gb":10,"ephemeral_gb":0,"swap":0,
-      "extra_specs":{)" + extra_specs + "}}}" + (fields.empty() ? "" : "," + fields) + "}}}";
+      "flavor":{"nova_object.data":{"vcpus":)" +
+         vcpus + R"(,"memory_mb":1024,"root_gb":10,"ephemeral_gb":0,"swap":0,
+      "extra_specs":{)" +
+         extra_specs + "}}}" + (fields.empty() ? "" : "," + fields) + "}}}";
 }
 
 VmRequest asked(const std::string& extra_specs, const std::string& fields = "", const std::string& vcpus = "4") {
@@ -77,31 +80,35 @@ TEST(FlavorsResources, AreThoseOfItsAmountsWhereItNamesNone) {
 }
 
 TEST(FlavorsResources, TakeThePlaceOfItsAmounts) {
-  const VmRequest vm = asked(R"("resources:VCPU":"0","resources:MEMORY_MB":"0","resources:DISK_GB":"0","resources:CUSTOM_BAREMETAL":"1")");
+  const VmRequest vm = asked(
+      R"("resources:VCPU":"0","resources:MEMORY_MB":"0","resources:DISK_GB":"0","resources:CUSTOM_BAREMETAL":"1")");
   EXPECT_EQ(vm.resources, (ResourceAmounts{{"CUSTOM_BAREMETAL", 1}, {"DISK_GB", 0}, {"MEMORY_MB", 0}, {"VCPU", 0}}));
   EXPECT_EQ(vm.vcpus, 4);
 }
 
 TEST(FlavorsResources, AddUpOverGroups) {
-  EXPECT_EQ(asked(R"("resources1:VGPU":"1","resources2:VGPU":"2","resources_NET-1:CUSTOM_X":"1","group_policy":"none")").resources,
+  EXPECT_EQ(asked(R"("resources1:VGPU":"1","resources2:VGPU":"2","resources_NET-1:CUSTOM_X":"1","group_policy":"none")")
+                .resources,
             (ResourceAmounts{{"CUSTOM_X", 1}, {"VGPU", 3}}));
 }
 
 TEST(FlavorsResources, AreWholeAmountsOfClasses) {
-  for (const char* wrong : {R"("resources:VGPU":"one")", R"("resources:VGPU":"-1")", R"("resources:VGPU":"1.5")", R"("resources:VGPU":"")",
-                            R"("resources:VGPU":"99999999999999999999")", R"("resources:":"1")", R"("resources1:lower":"1")",
-                            R"("resources:A B":"2")"}) {
+  for (const char* wrong : {R"("resources:VGPU":"one")", R"("resources:VGPU":"-1")", R"("resources:VGPU":"1.5")",
+                            R"("resources:VGPU":"")", R"("resources:VGPU":"99999999999999999999")",
+                            R"("resources:":"1")", R"("resources1:lower":"1")", R"("resources:A B":"2")"}) {
     const auto request = parse_placement(spec_with(wrong));
     ASSERT_FALSE(request) << wrong;
     EXPECT_EQ(request.error().code, ErrorCode::kInvalid);
-    EXPECT_NE(request.error().message.find("request_spec.flavor.extra_specs.resources"), std::string::npos) << request.error().message;
+    EXPECT_NE(request.error().message.find("request_spec.flavor.extra_specs.resources"), std::string::npos)
+        << request.error().message;
   }
   EXPECT_EQ(asked(R"("resources:VGPU":1)").resources, (ResourceAmounts{{"VGPU", 1}}));
   EXPECT_TRUE(asked(R"("resources":"1","hw:resources":"x")").resources.empty());
 }
 
 TEST(FlavorsResources, OfARunningServerAreThoseThatCanBeRead) {
-  const auto extra_specs = JsonDocument::parse(R"({"resources:VGPU":"1","resources:CUSTOM_X":"many","hw:cpu_policy":"dedicated"})");
+  const auto extra_specs =
+      JsonDocument::parse(R"({"resources:VGPU":"1","resources:CUSTOM_X":"many","hw:cpu_policy":"dedicated"})");
   EXPECT_EQ(flavor_resources(extra_specs->root(), 4), (ResourceAmounts{{"PCPU", 4}, {"VCPU", 0}, {"VGPU", 1}}));
   EXPECT_TRUE(flavor_resources(std::nullopt, 4).empty());
 }
@@ -109,25 +116,33 @@ TEST(FlavorsResources, OfARunningServerAreThoseThatCanBeRead) {
 TEST(FlavorsResources, CountDedicatedCoresAsPcpu) {
   const ResourceAmounts dedicated{{"PCPU", 4}, {"VCPU", 0}};
   EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated")").resources, dedicated);
-  EXPECT_EQ(asked("", R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_cpu_policy":"dedicated"}}}})").resources, dedicated);
+  EXPECT_EQ(
+      asked("", R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_cpu_policy":"dedicated"}}}})")
+          .resources,
+      dedicated);
   EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:emulator_threads_policy":"isolate")").resources,
             (ResourceAmounts{{"PCPU", 5}, {"VCPU", 0}}));
   EXPECT_EQ(asked(R"("resources:PCPU":"4")").resources, dedicated);
-  EXPECT_TRUE(asked(R"("hw:cpu_policy":"shared")", R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_cpu_policy":"dedicated"}}}})")
+  EXPECT_TRUE(asked(R"("hw:cpu_policy":"shared")",
+                    R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"hw_cpu_policy":"dedicated"}}}})")
                   .resources.empty());
-  EXPECT_EQ(asked(R"("hw:cpu_policy":"mixed","hw:cpu_dedicated_mask":"^0")",
-                  R"("numa_topology":{"nova_object.data":{"cells":[{"nova_object.data":{"cpuset":[0],"pcpuset":[1,2,3]}}]}})")
-                .resources,
-            (ResourceAmounts{{"PCPU", 3}, {"VCPU", 1}}));
+  EXPECT_EQ(
+      asked(R"("hw:cpu_policy":"mixed","hw:cpu_dedicated_mask":"^0")",
+            R"("numa_topology":{"nova_object.data":{"cells":[{"nova_object.data":{"cpuset":[0],"pcpuset":[1,2,3]}}]}})")
+          .resources,
+      (ResourceAmounts{{"PCPU", 3}, {"VCPU", 1}}));
 }
 
 TEST(FlavorsTraits, AreRequiredAndForbidden) {
-  const VmRequest vm = asked(R"("trait:CUSTOM_A":"required","trait:CUSTOM_B":"forbidden","trait1:CUSTOM_C":"required","trait:CUSTOM_D":"maybe")",
-                             R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"traits_required":["CUSTOM_E","CUSTOM_A"]}}}})");
+  const VmRequest vm = asked(
+      R"("trait:CUSTOM_A":"required","trait:CUSTOM_B":"forbidden","trait1:CUSTOM_C":"required","trait:CUSTOM_D":"maybe")",
+      R"("image":{"nova_object.data":{"properties":{"nova_object.data":{"traits_required":["CUSTOM_E","CUSTOM_A"]}}}})");
   EXPECT_EQ(vm.traits, (Names{"CUSTOM_A", "CUSTOM_E"}));
   EXPECT_EQ(vm.forbidden_traits, Names{"CUSTOM_B"});
-  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:cpu_thread_policy":"isolate")").forbidden_traits, Names{"HW_CPU_HYPERTHREADING"});
-  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:cpu_thread_policy":"require")").traits, Names{"HW_CPU_HYPERTHREADING"});
+  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:cpu_thread_policy":"isolate")").forbidden_traits,
+            Names{"HW_CPU_HYPERTHREADING"});
+  EXPECT_EQ(asked(R"("hw:cpu_policy":"dedicated","hw:cpu_thread_policy":"require")").traits,
+            Names{"HW_CPU_HYPERTHREADING"});
   EXPECT_EQ(asked(R"("hw:tpm_version":"2.0")").traits, Names{"COMPUTE_SECURITY_TPM_2_0"});
 }
 
@@ -146,7 +161,8 @@ HostRow cloud_host(const std::string& name, const std::map<std::string, Has>& in
   for (const auto& [cls, has] : inventories) {
     if (cls == "VCPU") row.vcpus = has.total, row.cpu_allocation_ratio = has.ratio;
     if (!all.empty()) all += ',';
-    all += '"' + cls + R"(":{"total":)" + std::to_string(has.total) + R"(,"reserved":0,"allocation_ratio":)" + std::to_string(has.ratio) + '}';
+    all += '"' + cls + R"(":{"total":)" + std::to_string(has.total) + R"(,"reserved":0,"allocation_ratio":)" +
+           std::to_string(has.ratio) + '}';
   }
   row.nova_state = R"({"placement":{"inventories":{)" + all + "}}}";
   return row;
@@ -214,8 +230,9 @@ TEST(ResourceClasses, AreTwoBudgetsOfCpus) {
 
 TEST(ResourceClasses, GiveBackWhatAVmTook) {
   const HostRow host = cloud_host("a", {{"VCPU", {8, 4}}, {"PCPU", {56}}});
-  Cluster cluster({host, taking(1, "a", 40, R"([["resource/PCPU",40,56],["resource/VCPU",0,32]])"), taking(1, "a", 40, ""),
-                   taking(2, "a", 2, R"([["resource/PCPU",2,56]])"), VmRemoved{numbered(2), std::nullopt}});
+  Cluster cluster({host, taking(1, "a", 40, R"([["resource/PCPU",40,56],["resource/VCPU",0,32]])"),
+                   taking(1, "a", 40, ""), taking(2, "a", 2, R"([["resource/PCPU",2,56]])"),
+                   VmRemoved{numbered(2), std::nullopt}});
   const std::uint32_t row = cluster.row("a");
   EXPECT_EQ(cluster.picture()[hosts::vcpus_free][row], -8);
   EXPECT_FALSE(cluster.picture()[hosts::resources_used].get(row));
@@ -224,7 +241,8 @@ TEST(ResourceClasses, GiveBackWhatAVmTook) {
 TEST(ResourceClasses, OfBareMetalAreNoVcpus) {
   Cluster cluster({cloud_host("kvm", {{"VCPU", {64}}}), cloud_host("ironic", {{"CUSTOM_X", {1}}}),
                    cloud_host("taken", {{"CUSTOM_X", {1}}}), taking(1, "taken", 0, R"([["resource/CUSTOM_X",1,1]])")});
-  const VmRequest vm = asked(R"("resources:VCPU":"0","resources:MEMORY_MB":"0","resources:DISK_GB":"0","resources:CUSTOM_X":"1")", "", "32");
+  const VmRequest vm = asked(
+      R"("resources:VCPU":"0","resources:MEMORY_MB":"0","resources:DISK_GB":"0","resources:CUSTOM_X":"1")", "", "32");
 
   const Kept kept = kept_by("capacity", cluster, vm);
 
@@ -246,7 +264,8 @@ TEST(ResourceClasses, CountInCostsToo) {
   Cluster cluster({cloud_host("a", {{"VCPU", {8}}})}), dedicating({cloud_host("a", {{"VCPU", {8}}, {"PCPU", {8}}})});
   const auto load_of = [](Cluster& of, const VmRequest& vm) {
     for (const auto& one : built_in_objectives()) {
-      if (one->traits().id == "resource.load") return one->evaluate(of.query(vm), std::vector<std::uint32_t>{0})->values.at(0);
+      if (one->traits().id == "resource.load")
+        return one->evaluate(of.query(vm), std::vector<std::uint32_t>{0})->values.at(0);
     }
     return -1.0;
   };
@@ -315,7 +334,8 @@ TEST(ResourceClasses, AreNoVerdictWhereNobodyKnowsThem) {
 }
 
 TEST(ResourceClasses, AreTakenByTheNextVm) {
-  Cluster cluster({cloud_host("a", {{"VCPU", {8, 4}}, {"PCPU", {56}}, {"CUSTOM_X", {2}}}), cloud_host("b", {{"VCPU", {64}}})});
+  Cluster cluster(
+      {cloud_host("a", {{"VCPU", {8, 4}}, {"PCPU", {56}}, {"CUSTOM_X", {2}}}), cloud_host("b", {{"VCPU", {64}}})});
   const VmRequest vm = asked(R"("hw:cpu_policy":"dedicated","resources:CUSTOM_X":"1")");
 
   EXPECT_EQ(resource_takes(cluster.query(vm), cluster.row("a")),
@@ -328,7 +348,8 @@ TEST(ResourceClasses, AreTakenByTheNextVm) {
 
 std::string group_of(const std::string& policy, const std::string& hosts, const std::string& members) {
   return R"("instance_group":{"nova_object.name":"InstanceGroup","nova_object.data":{"uuid":"c0ffee00-0000-4000-8000-000000000001",
-         "policy":)" + policy + R"(,"policies":[],"_rules":{},"hosts":)" + hosts + R"(,"members":)" + members + "}}";
+         "policy":)" +
+         policy + R"(,"policies":[],"_rules":{},"hosts":)" + hosts + R"(,"members":)" + members + "}}";
 }
 
 HostRow plain_host(const std::string& name) {
@@ -349,9 +370,12 @@ TEST(GroupOfARequestSpec, IsKeptApartByItsOwnWord) {
   EXPECT_EQ(kept(group_of("\"affinity\"", "[]", "[]")), (Names{"a", "b", "c"}));
   EXPECT_EQ(kept(group_of("null", "[\"a\"]", member)), (Names{"a", "b", "c"}));
   EXPECT_EQ(kept(group_of("\"custom\"", "[\"a\"]", member)), (Names{"a", "b", "c"}));
-  EXPECT_EQ(kept(R"("instance_group":{"nova_object.data":{"policies":["anti-affinity"],"hosts":["a"]}})"), (Names{"b", "c"}));
-  EXPECT_EQ(kept(R"("instance_group":{"nova_object.data":{"policy":"anti-affinity","_rules":{"max_server_per_host":"2"},"hosts":["a"]}})"),
-            (Names{"a", "b", "c"}));
+  EXPECT_EQ(kept(R"("instance_group":{"nova_object.data":{"policies":["anti-affinity"],"hosts":["a"]}})"),
+            (Names{"b", "c"}));
+  EXPECT_EQ(
+      kept(
+          R"("instance_group":{"nova_object.data":{"policy":"anti-affinity","_rules":{"max_server_per_host":"2"},"hosts":["a"]}})"),
+      (Names{"a", "b", "c"}));
 }
 
 TEST(GroupOfARequestSpec, HasItsNameWhereThePictureKnowsIt) {

@@ -47,7 +47,8 @@ class FakeClaims : public Claims {
         taken.conflict = Conflict{i, {"capacity.vcpus", 4.0, 0.0, "vCPU"}};
         return taken;
       }
-      taken.claims.push_back({orders[i].id, orders[i].vm.id, orders[i].vm.name, "", "", orders[i].host, {}, "held", 99, 1});
+      taken.claims.push_back(
+          {orders[i].id, orders[i].vm.id, orders[i].vm.name, "", "", orders[i].host, {}, "held", 99, 1});
     }
     recorded = records(taken.claims);
     taken.event_seq = 7;
@@ -135,8 +136,7 @@ class SchedulerTest : public ::testing::Test {
   int uuids_ = 0;
 };
 
-constexpr std::string_view kClaim =
-    R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1},"claim":true})";
+constexpr std::string_view kClaim = R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1},"claim":true})";
 
 TEST_F(SchedulerTest, GivesNoAnswerWithoutAnObjectiveThatMustNotFail) {
   Rules rules = rules_with({failing_objective("vital")});
@@ -216,7 +216,8 @@ TEST_F(SchedulerTest, GoesDownTheRankingWhenAHostRefuses) {
   claims_.full = {first->instances[0].claim->host};
   claims_.asked.clear();
 
-  // The tie is broken by the vm, so the second request walks its own ranking; all that counts is that it ends elsewhere.
+  // The tie is broken by the vm, so the second request walks its own ranking; all that counts is that it ends
+  // elsewhere.
   const auto second = place(kClaim);
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_FALSE(claims_.full.contains(second->instances[0].claim->host));
@@ -234,23 +235,22 @@ TEST_F(SchedulerTest, GivesUpAfterEightHostsAndThreePictures) {
 }
 
 TEST_F(SchedulerTest, PlacesAllInstancesOrNone) {
-  const auto placement = place(
-      R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1,"group":"apart"},"count":5,"claim":true})");
+  const auto placement =
+      place(R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1,"group":"apart"},"count":5,"claim":true})");
   ASSERT_TRUE(placement) << placement.error().message;
   std::set<std::string> hosts;
   for (const Instance& instance : placement->instances) hosts.insert(instance.claim->host);
   EXPECT_EQ(hosts.size(), 5u);
 
-  const auto too_many = place(
-      R"({"vm":{"name":"w","vcpus":2,"memory_mib":1024,"disk_gib":1,"group":"apart"},"count":21,"claim":true})");
+  const auto too_many =
+      place(R"({"vm":{"name":"w","vcpus":2,"memory_mib":1024,"disk_gib":1,"group":"apart"},"count":21,"claim":true})");
   ASSERT_TRUE(too_many) << too_many.error().message;
   EXPECT_TRUE(too_many->instances.back().decision->ranking.order.empty());
   EXPECT_EQ(claims_.takes, 1);
 }
 
 TEST_F(SchedulerTest, StartsWhatItClaimedAndConfirmsOrGivesBack) {
-  constexpr std::string_view kStart =
-      R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1},"start":true})";
+  constexpr std::string_view kStart = R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1},"start":true})";
   const auto started = place(kStart);
   ASSERT_TRUE(started) << started.error().message;
   EXPECT_EQ(hypervisors_.started, std::vector<std::string>{"v"});
@@ -269,8 +269,8 @@ TEST_F(SchedulerTest, StartsWhatItClaimedAndConfirmsOrGivesBack) {
 }
 
 TEST_F(SchedulerTest, DecidesTheSameAgainWithItsPins) {
-  const auto placement = place(
-      R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1,"group":"apart"},"count":4,"claim":true})");
+  const auto placement =
+      place(R"({"vm":{"name":"v","vcpus":2,"memory_mib":1024,"disk_gib":1,"group":"apart"},"count":4,"claim":true})");
   ASSERT_TRUE(placement);
   std::vector<PinnedInstance> pins;
   for (const Instance& instance : placement->instances) pins.push_back({instance.vm.id, instance.claim->host});

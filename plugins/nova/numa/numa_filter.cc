@@ -47,7 +47,8 @@ class Screening {
   plugin::Refusal refusal(std::uint32_t row) {
     switch (judge(row)) {
       case kUnread:
-        return {"nova.numa.unread", wants_threads_ ? "cores with sibling threads" : "NUMA cells", "numa_topology was not read"};
+        return {"nova.numa.unread", wants_threads_ ? "cores with sibling threads" : "NUMA cells",
+                "numa_topology was not read"};
       case kNoTopology:
         return {"nova.numa.topology", "a NUMA topology", "none"};
       case kUnreadable:

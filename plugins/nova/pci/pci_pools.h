@@ -22,7 +22,7 @@ using PciProperties = std::vector<std::pair<std::string, std::optional<std::stri
 struct PciPool {
   PciProperties properties;  // in lower case, since that is how they are compared
   std::optional<std::int64_t> numa_node;
-  std::int64_t count = 0;  // free devices
+  std::int64_t count = 0;   // free devices
   std::uint32_t place = 0;  // among the host's pools as it told them
   bool is_physical_function = false, is_vdpa = false, is_remote_managed = false;
 

@@ -19,7 +19,8 @@ constexpr std::chrono::seconds kReportDeadline{30};
 
 bool no_host_fits(const Placement& placement) { return placement.instances.back().decision->ranking.order.empty(); }
 
-std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>& picture, std::span<const Change> changes) {
+std::shared_ptr<const Picture> with_changes(const std::shared_ptr<const Picture>& picture,
+                                            std::span<const Change> changes) {
   PictureBuilder builder(picture);
   for (const Change& change : changes) apply(builder, change);
   return builder.finish(picture->version(), picture->made_at_us());
@@ -216,8 +217,8 @@ Result<Placement> Scheduler::find_held(Placement placement, Deadline deadline,
 Result<ClaimsTaken> Scheduler::take(const Placement& placement, std::vector<ClaimOrder> orders, Deadline deadline,
                                     const std::optional<IdempotencyKey>& key) {
   // The store may still be writing after our deadline, so what it calls owns all it needs.
-  // It may call this more than once. What does not depend on the claims is written beforehand, since the store makes one
-  // batch after the other.
+  // It may call this more than once. What does not depend on the claims is written beforehand, since the store makes
+  // one batch after the other.
   auto records = [answered = Placement(placement), document = decision_document(placement),
                   key](std::span<const Claim> claims) mutable {
     attach(answered, claims);

@@ -1,5 +1,5 @@
-// Scheduler: the straight line from a request to a running vm. place() is the whole of it, one stage a line, in scheduler.cc;
-// everything pure is in decide().
+// Scheduler: the straight line from a request to a running vm. place() is the whole of it, one stage a line, in
+// scheduler.cc; everything pure is in decide().
 //
 //   query → screen → evaluate → pareto_front → rank → take_first → start
 //

@@ -225,7 +225,11 @@ std::uint64_t sum_of_costs(const View& view) {
 
 void write_claim(JsonWriter& writer, const Claim& claim) {
   writer.open().text("id", to_string(claim.id)).text("vm", to_string(claim.vm)).text_or_null("vm_name", claim.vm_name);
-  writer.text_or_null("project", claim.project).text_or_null("group", claim.group).text("host", claim.host).key("cells").open_list();
+  writer.text_or_null("project", claim.project)
+      .text_or_null("group", claim.group)
+      .text("host", claim.host)
+      .key("cells")
+      .open_list();
   for (const std::uint32_t cell : claim.cells) writer.whole(cell);
   writer.close_list().text("state", claim.state).text("expires_at", time_text(claim.expires_at_us));
   writer.whole("generation", claim.generation);
@@ -259,8 +263,9 @@ std::string words_of(const RuleValue& value) {
 }
 
 Degraded degraded_of(const Unjudged& unjudged) {
-  return {unjudged.filter, fmt::format("{} of {} hosts were not judged, for want of data: wanted {}, found {}", unjudged.hosts,
-                                       unjudged.of, words_of(unjudged.first.wanted), words_of(unjudged.first.found))};
+  return {unjudged.filter,
+          fmt::format("{} of {} hosts were not judged, for want of data: wanted {}, found {}", unjudged.hosts,
+                      unjudged.of, words_of(unjudged.first.wanted), words_of(unjudged.first.found))};
 }
 
 std::vector<Degraded> degraded_of(const Decision& decision) {

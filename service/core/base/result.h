@@ -10,18 +10,18 @@
 namespace emplace {
 
 enum class ErrorCode {
-  kInvalid,        // bad input: the message names the field, what was wanted, what was found   400
-  kUnauthorized,   // no or an unknown token                                                  401
-  kForbidden,      // a known token without the role                                          403
-  kNotFound,       // no such host, vm, group, claim, decision                                404
-  kConflict,       // a claim that no longer fits; a generation that moved                    409
-  kGone,           // existed, but its retention is over                                      410
-  kUnprocessable,  // an idempotency key with another body                                    422
-  kTooMany,        // over a limit; try later                                                 429
-  kUnavailable,    // a database, a hypervisor or a queue that does not answer now            503
-  kUnknownOutcome, // sent, but the answer was lost: ask again by id                          503
-  kTimeout,        // our own deadline passed                                                 504
-  kInternal,       // a defect of ours                                                        500
+  kInvalid,         // bad input: the message names the field, what was wanted, what was found   400
+  kUnauthorized,    // no or an unknown token                                                  401
+  kForbidden,       // a known token without the role                                          403
+  kNotFound,        // no such host, vm, group, claim, decision                                404
+  kConflict,        // a claim that no longer fits; a generation that moved                    409
+  kGone,            // existed, but its retention is over                                      410
+  kUnprocessable,   // an idempotency key with another body                                    422
+  kTooMany,         // over a limit; try later                                                 429
+  kUnavailable,     // a database, a hypervisor or a queue that does not answer now            503
+  kUnknownOutcome,  // sent, but the answer was lost: ask again by id                          503
+  kTimeout,         // our own deadline passed                                                 504
+  kInternal,        // a defect of ours                                                        500
 };
 
 struct Error {

@@ -31,7 +31,8 @@ std::string escaped(std::string_view text, std::string_view besides) {
   std::string out;
   while (!text.empty()) {
     const Utf8Character first = first_character(text);
-    const bool is_plain = first.part == Part::kWhole && !is_hidden(first.code) && besides.find(text[0]) == std::string_view::npos;
+    const bool is_plain =
+        first.part == Part::kWhole && !is_hidden(first.code) && besides.find(text[0]) == std::string_view::npos;
     is_plain ? void(out += text.substr(0, first.bytes)) : append_escape(out, first.code);
     text.remove_prefix(first.bytes);
   }

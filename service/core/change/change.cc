@@ -208,7 +208,8 @@ void set_nova_state(PictureBuilder& picture, std::uint32_t host, const std::stri
   if (picture.get_text(hosts::nova_state, host) == state) return;
   state.empty() ? picture.clear(hosts::nova_state, host) : picture.set(hosts::nova_state, host, state);
   const auto told = placement_told(state);
-  told ? picture.set(hosts::resources_capacity, host, told->capacities) : picture.clear(hosts::resources_capacity, host);
+  told ? picture.set(hosts::resources_capacity, host, told->capacities)
+       : picture.clear(hosts::resources_capacity, host);
   told && told->provider ? picture.set(hosts::provider, host, *told->provider) : picture.clear(hosts::provider, host);
 }
 

@@ -1,7 +1,7 @@
-// Change: one row of shared state as it is after a change, or the news that it is gone. The store writes each change into
-// `events` as JSON, replicas read them from there; the picture's history on disk is made of them too. Applying a change is
-// an upsert by the row's own name or id, so that applying one twice does no harm, and what depends on it (use of hosts and
-// cells, counts, indices) is kept by apply() and by nobody else.
+// Change: one row of shared state as it is after a change, or the news that it is gone. The store writes each change
+// into `events` as JSON, replicas read them from there; the picture's history on disk is made of them too. Applying a
+// change is an upsert by the row's own name or id, so that applying one twice does no harm, and what depends on it (use
+// of hosts and cells, counts, indices) is kept by apply() and by nobody else.
 #pragma once
 
 #include <cstdint>
@@ -66,7 +66,7 @@ struct VmRow {
   std::optional<Uuid> claim = {};
   std::string failure = {};                  // why its last start, move or delete failed; empty: it did not
   double vcpus_max = 0, memory_max_mib = 0;  // as its hypervisor reports; 0: not known
-  std::string takes = {};  // of its host beyond these amounts (takes.h), or empty
+  std::string takes = {};                    // of its host beyond these amounts (takes.h), or empty
 };
 
 inline bool is_of_cloud(const VmRow& vm) { return vm.source == kCloudSource || vm.source == kAllocationSource; }
@@ -83,8 +83,8 @@ struct AggregateRow {
   std::map<std::string, std::string> metadata = {};
 };
 
-// Edges and samples name vms by name; a name that no vm has yet makes an expected vm that waits for its placement. Of vms
-// that share a name, they belong to the one with the least id, expected vms last.
+// Edges and samples name vms by name; a name that no vm has yet makes an expected vm that waits for its placement. Of
+// vms that share a name, they belong to the one with the least id, expected vms last.
 struct TrafficRow {
   std::string a, b;
   double bytes_per_s = 0;  // 0 removes the edge
@@ -122,12 +122,12 @@ struct AggregateRemoved {
   std::string name;
 };
 
-using Change = std::variant<HostRow, VmRow, GroupRow, AggregateRow, TrafficRow, DataSourceRow, SourceHostsRow, PageSampleRow,
-                            HostRemoved, VmRemoved, GroupRemoved, AggregateRemoved>;
+using Change = std::variant<HostRow, VmRow, GroupRow, AggregateRow, TrafficRow, DataSourceRow, SourceHostsRow,
+                            PageSampleRow, HostRemoved, VmRemoved, GroupRemoved, AggregateRemoved>;
 
 // Applies one change. Names that the picture lacks (the host of a vm, the group) are left invalid: what is stored is
-// consistent, so this happens only between two events of one transaction. Nothing points at a row that was removed: a vm
-// whose host or group goes is without one.
+// consistent, so this happens only between two events of one transaction. Nothing points at a row that was removed: a
+// vm whose host or group goes is without one.
 void apply(PictureBuilder& picture, const Change& change);
 
 // The whole picture as changes, in an order that apply() can take: for checkpoints, export and tests.

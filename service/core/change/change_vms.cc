@@ -21,9 +21,12 @@ struct Use {
 };
 
 Use use_of(const PictureBuilder& picture, std::uint32_t vm) {
-  return {picture.get(vms::host, vm), picture.get(vms::vcpus, vm).value_or(0),
-          picture.get(vms::memory_mib, vm).value_or(0), picture.get(vms::disk_gib, vm).value_or(0),
-          picture.get(vms::cells, vm).value_or(0), picture.get_text(vms::takes, vm)};
+  return {picture.get(vms::host, vm),
+          picture.get(vms::vcpus, vm).value_or(0),
+          picture.get(vms::memory_mib, vm).value_or(0),
+          picture.get(vms::disk_gib, vm).value_or(0),
+          picture.get(vms::cells, vm).value_or(0),
+          picture.get_text(vms::takes, vm)};
 }
 
 void add(PictureBuilder& picture, Column<double> column, std::uint32_t row, double amount) {
@@ -35,7 +38,8 @@ void add_resources(PictureBuilder& picture, const Use& use, double sign) {
   if (takes.empty()) return;
   ResourceAmounts used = resource_amounts(picture.get_text(hosts::resources_used, *use.host));
   for (const auto& [name, amount] : takes) used[name] += sign * amount;
-  for (const auto& [name, amount] : {std::pair("VCPU", use.vcpus), std::pair("MEMORY_MB", use.memory_mib), std::pair("DISK_GB", use.disk_gib)}) {
+  for (const auto& [name, amount] :
+       {std::pair("VCPU", use.vcpus), std::pair("MEMORY_MB", use.memory_mib), std::pair("DISK_GB", use.disk_gib)}) {
     if (takes.contains(name)) used[name] -= sign * amount;
   }
   const std::string text = to_text(used);

@@ -15,8 +15,8 @@ namespace emplace {
 
 inline constexpr Range kNumaNodes{0, 32};  // that a vm may want
 
-// now_us: when observed values and samples count as observed. known: rows that repeat what it has of another source than
-// imports are left out; so an export can be imported where it was made, whatever the sources of its rows.
+// now_us: when observed values and samples count as observed. known: rows that repeat what it has of another source
+// than imports are left out; so an export can be imported where it was made, whatever the sources of its rows.
 Result<std::vector<Change>> parse_inventory(std::string_view json, std::int64_t now_us, const Picture* known = nullptr);
 // Whether the row is another source's in the picture and says what the picture does, but for what is observed.
 bool repeats(const Picture& picture, const HostRow& host);

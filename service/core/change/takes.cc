@@ -27,8 +27,9 @@ Result<std::vector<Taken>> read_takes(std::string_view json) {
   for (std::size_t i = 0; i < list.size(); ++i) {
     const JsonValue item = list.item(i);
     if (!is_take(item)) {
-      return fail(ErrorCode::kInvalid,
-                  "takes[" + std::to_string(i) + "]: wanted a name and two numbers from 0 (an amount, a limit), found " + item.found());
+      return fail(ErrorCode::kInvalid, "takes[" + std::to_string(i) +
+                                           "]: wanted a name and two numbers from 0 (an amount, a limit), found " +
+                                           item.found());
     }
     takes.push_back({std::string(item.item(0).text()), item.item(1).number(), item.item(2).number()});
   }

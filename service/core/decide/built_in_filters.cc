@@ -93,12 +93,13 @@ class BuiltInFilter : public Filter {
 class CapacityFilter final : public BuiltInFilter {
  public:
   CapacityFilter()
-      : BuiltInFilter({"capacity",
-                       "The host has room for the vm's vCPUs, memory, disk and other resource classes, and for its NUMA "
-                       "nodes.",
-                       CostClass::kCheap,
-                       {"vm.vcpus", "vm.memory_mib", "vm.disk_gib", "vm.numa_nodes",
-                        "request_spec.flavor.extra_specs.resources*"}}) {}
+      : BuiltInFilter(
+            {"capacity",
+             "The host has room for the vm's vCPUs, memory, disk and other resource classes, and for its NUMA "
+             "nodes.",
+             CostClass::kCheap,
+             {"vm.vcpus", "vm.memory_mib", "vm.disk_gib", "vm.numa_nodes",
+              "request_spec.flavor.extra_specs.resources*"}}) {}
 
   Result<std::uint32_t> screen(const Query& query, Candidates& kept, std::span<std::uint8_t> reasons) const override {
     std::uint32_t unjudged = 0;
@@ -355,7 +356,8 @@ class GroupFilter final : public BuiltInFilter {
     if (reason == kAffinity) {
       return {"group.affinity", hosts_of_members(query), host_name(query, host)};
     }
-    return {"group.anti_affinity", query.group->max_per_host - 1, static_cast<double>(members_on(query, host)), "members"};
+    return {"group.anti_affinity", query.group->max_per_host - 1, static_cast<double>(members_on(query, host)),
+            "members"};
   }
 
  private:

@@ -48,8 +48,8 @@ struct Resource {
   double wanted;
 };
 
-// Classes that the vm names stand in the place of its amounts. Dedicated cores are VCPU where hosts have no PCPU; of the
-// hosts that the filter of capacity keeps all have it, or none.
+// Classes that the vm names stand in the place of its amounts. Dedicated cores are VCPU where hosts have no PCPU; of
+// the hosts that the filter of capacity keeps all have it, or none.
 std::array<Resource, 3> resources_of(const Query& query, Rows hosts) {
   const VmRequest& vm = query.vm;
   double vcpus = vm.vcpus, memory_mib = vm.memory_mib, disk_gib = vm.disk_gib;

@@ -1,4 +1,5 @@
-// Placement: what became of a request: a decision for each of its vms, on one picture, and the claims where they were taken.
+// Placement: what became of a request: a decision for each of its vms, on one picture, and the claims where they were
+// taken.
 #pragma once
 
 #include <cstdint>

@@ -39,8 +39,8 @@ struct Query {
   const Picture& picture;
   std::int64_t now_us;
 
-  std::uint32_t vm_row = kNoRow;  // the vm, or an expected vm of that name, when the picture knows it
-  std::uint32_t group_row = kNoRow;             // kNoRow with `group`: only the request tells of it
+  std::uint32_t vm_row = kNoRow;     // the vm, or an expected vm of that name, when the picture knows it
+  std::uint32_t group_row = kNoRow;  // kNoRow with `group`: only the request tells of it
   std::optional<GroupRule> group = {};
   bool group_unread = false;                    // the group is not known, and a cloud's groups could not be read
   std::vector<HostCount> members = {};          // by rising host row

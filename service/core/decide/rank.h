@@ -38,7 +38,7 @@ struct Ranked {
 
 struct WeighedColumn {
   std::string id;
-  double multiplier = 1;  // of the profile; per host where multipliers is not empty
+  double multiplier = 1;    // of the profile; per host where multipliers is not empty
   std::vector<double> raw;  // one per host, or one that holds for all
   std::vector<double> multipliers;
   double minimum, maximum;  // no weight counts as less or more

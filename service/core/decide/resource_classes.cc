@@ -15,11 +15,12 @@ constexpr std::string_view kPcpu = "PCPU";
 struct Budget {
   std::string_view name;
   Column<double> capacity, free;
-  double VmRequest::* amount;
+  double VmRequest::*amount;
 };
-constexpr std::array kBudgets{Budget{kVcpuClass, hosts::vcpus_capacity, hosts::vcpus_free, &VmRequest::vcpus},
-                              Budget{kMemoryClass, hosts::memory_capacity_mib, hosts::memory_free_mib, &VmRequest::memory_mib},
-                              Budget{kDiskClass, hosts::disk_capacity_gib, hosts::disk_free_gib, &VmRequest::disk_gib}};
+constexpr std::array kBudgets{
+    Budget{kVcpuClass, hosts::vcpus_capacity, hosts::vcpus_free, &VmRequest::vcpus},
+    Budget{kMemoryClass, hosts::memory_capacity_mib, hosts::memory_free_mib, &VmRequest::memory_mib},
+    Budget{kDiskClass, hosts::disk_capacity_gib, hosts::disk_free_gib, &VmRequest::disk_gib}};
 
 const Budget* find_budget(std::string_view name) {
   const auto found = std::ranges::find(kBudgets, name, &Budget::name);

@@ -119,7 +119,8 @@ Result<std::shared_ptr<const Rules>> RuleBook::resolve_once(const Profile& profi
 Result<std::shared_ptr<const Rules>> RuleBook::find(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto found = book_.find(name == kDefault ? std::string_view(defaults_.profile) : name);
-  return found != book_.end() ? found->second : Result<std::shared_ptr<const Rules>>(no_profile("profile", book_, name));
+  return found != book_.end() ? found->second
+                              : Result<std::shared_ptr<const Rules>>(no_profile("profile", book_, name));
 }
 
 Result<void> RuleBook::put(const Profile& profile) {
@@ -153,8 +154,8 @@ Result<void> RuleBook::replace(std::vector<Profile> configured, const std::vecto
   return {};
 }
 
-Result<void> RuleBook::replace(Catalogue catalogue, std::vector<Profile> configured, const std::vector<Profile>& changed,
-                               Defaults defaults) {
+Result<void> RuleBook::replace(Catalogue catalogue, std::vector<Profile> configured,
+                               const std::vector<Profile>& changed, Defaults defaults) {
   auto book = make_book(catalogue, configured, changed, defaults);
   if (!book) return tl::unexpected(book.error());
   // The old rules go after the lock: with the last of them goes a plugin that is not used any more.

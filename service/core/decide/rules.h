@@ -155,9 +155,9 @@ struct Profile {
 // A profile with its names resolved; immutable, shared by the decisions that use it.
 struct Rules {
   Profile profile;
-  std::vector<std::shared_ptr<const Filter>> filters;        // cheap ones first, otherwise in the profile's order
-  std::vector<std::shared_ptr<const Objective>> objectives;  // as profile.objectives
-  std::vector<std::shared_ptr<const Weigher>> weighers;      // as profile.weighers
+  std::vector<std::shared_ptr<const Filter>> filters;           // cheap ones first, otherwise in the profile's order
+  std::vector<std::shared_ptr<const Objective>> objectives;     // as profile.objectives
+  std::vector<std::shared_ptr<const Weigher>> weighers;         // as profile.weighers
   std::vector<std::shared_ptr<const Consumer>> consumers = {};  // of the plugins that these rules are of
 };
 
@@ -177,8 +177,8 @@ Profile default_profile(const Catalogue& catalogue);
 // named twice, more than six objectives, a number out of range, objectives or weighers that the method would not read.
 Result<Rules> resolve(const Profile& profile, const Catalogue& catalogue);
 
-// What the query's vm takes of a host by its resource classes and by all consumers of these rules. An Error of one of them is that of all: what is
-// not counted would be given to others too.
+// What the query's vm takes of a host by its resource classes and by all consumers of these rules. An Error of one of
+// them is that of all: what is not counted would be given to others too.
 Result<Taking> take(const Rules& rules, const Query& query, std::uint32_t host);
 
 std::string_view to_string(RankMethod method);

@@ -79,7 +79,9 @@ void apply_filter(const Query& query, const Filter& filter, std::span<std::uint8
   for (std::size_t w = 0; w < kept.size(); ++w) {
     if (kept[w] & ~before.words()[w]) screened.kept.words()[w] &= before.words()[w];
   }
-  if (*done > 0) screened.unjudged.push_back(unjudged_by(filter, query, static_cast<std::uint32_t>(before.count()), screened.kept, reasons));
+  if (*done > 0)
+    screened.unjudged.push_back(
+        unjudged_by(filter, query, static_cast<std::uint32_t>(before.count()), screened.kept, reasons));
 }
 
 }  // namespace

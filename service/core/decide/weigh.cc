@@ -98,8 +98,8 @@ std::string fault_of(const Weights& weights, bool finite, std::size_t hosts) {
   return {};
 }
 
-// A host without data is never better than one that has: it gets the others' least weight, by the sign of its multiplier.
-// How many these are; all of them: nothing is filled in.
+// A host without data is never better than one that has: it gets the others' least weight, by the sign of its
+// multiplier. How many these are; all of them: nothing is filled in.
 std::size_t fill_without_data(Weights& weights, double multiplier) {
   std::vector<double>& raw = weights.raw;
   const auto lacking = weights.range ? 0 : std::ranges::count_if(raw, [](double weight) { return std::isnan(weight); });
@@ -119,9 +119,9 @@ void add_weigher(const Weigher& weigher, double multiplier, const Query& query, 
   if (const std::size_t lacking = weights ? fill_without_data(*weights, multiplier) : 0; lacking > 0) {
     const bool all = lacking == weights->raw.size();
     ranking.degraded.push_back(
-        {weigher.traits().id,
-         all ? fmt::format("was left out: none of {} hosts has data", asked.rows.size())
-             : fmt::format("{} of {} hosts have no data, and so the least weight of the others", lacking, asked.rows.size())});
+        {weigher.traits().id, all ? fmt::format("was left out: none of {} hosts has data", asked.rows.size())
+                                  : fmt::format("{} of {} hosts have no data, and so the least weight of the others",
+                                                lacking, asked.rows.size())});
     if (all) return;
   }
   const auto raw = weights ? raw_range(*weights) : std::nullopt;

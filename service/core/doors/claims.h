@@ -30,8 +30,8 @@ struct StartOrder {
 };
 
 struct ClaimOrder {
-  Uuid id;             // chosen by the caller, so that an unknown outcome can be asked for
-  VmRequest vm;        // with its id
+  Uuid id;       // chosen by the caller, so that an unknown outcome can be asked for
+  VmRequest vm;  // with its id
   std::string host;
   std::uint32_t ttl_s = 60;
   bool start = false;  // the claim belongs to a vm that will be started: it is confirmed or given back by us, and a
@@ -40,7 +40,7 @@ struct ClaimOrder {
   // No other vm of the project may have the name: kConflict "emplace.vm.name_taken", or, when a claim holds it for an
   // equal request, that claim. Orders that are taken together are all new or all found. One without a host only looks.
   bool unique_name = false;
-  bool any_id = false;  // the vm's id was made for this order: an equal request may have another
+  bool any_id = false;     // the vm's id was made for this order: an equal request may have another
   std::string takes = {};  // of its host, beyond amounts and cells (takes.h)
 };
 
@@ -57,7 +57,7 @@ struct ClaimRecords {
 };
 
 struct ClaimsTaken {
-  std::vector<Claim> claims;            // one per order, when all were taken
+  std::vector<Claim> claims;              // one per order, when all were taken
   std::optional<Conflict> conflict = {};  // else the first that could not be; nothing was taken
   std::int64_t event_seq = 0;
 };
@@ -66,11 +66,12 @@ class Claims {
  public:
   virtual ~Claims() = default;
   // All or nothing. `records` is called once the claims are decided and before they are committed (on a thread of the
-  // store; it must not call the store). kUnavailable: nothing was taken. kUnknownOutcome: it may have been; ask claim(id).
+  // store; it must not call the store). kUnavailable: nothing was taken. kUnknownOutcome: it may have been; ask
+  // claim(id).
   virtual Result<ClaimsTaken> take(std::vector<ClaimOrder> orders,
                                    std::function<ClaimRecords(std::span<const Claim>)> records, Deadline deadline) = 0;
-  // The vm is there: held → confirmed, the vm gets this host and state. Confirming twice is no error. kNotFound, or kConflict
-  // "emplace.claim.expired". `event_seq` of the change is returned.
+  // The vm is there: held → confirmed, the vm gets this host and state. Confirming twice is no error. kNotFound, or
+  // kConflict "emplace.claim.expired". `event_seq` of the change is returned.
   virtual Result<std::int64_t> confirm(const Uuid& claim, VmState state, Deadline deadline) = 0;
   // Gives the resources back; releasing what is gone is kNotFound. `failure` not empty: the vm is kept, as failed, or
   // where it was if it was to move.

@@ -25,9 +25,9 @@ struct CloudReport {
   std::optional<std::vector<GroupRow>> groups = {};
   std::optional<std::vector<HostRow>> hosts = {};
   std::optional<std::vector<VmRow>> vms = {};
-  std::set<Uuid> deleted_vms = {};  // that the cloud says are deleted, rather than only lists no more
+  std::set<Uuid> deleted_vms = {};     // that the cloud says are deleted, rather than only lists no more
   std::vector<Finding> findings = {};  // what is wrong with the hosts; their names are kCloudFindings
-  std::int64_t read_at_us = 0;      // with hosts and vms: when the oldest of what they are made of was read
+  std::int64_t read_at_us = 0;         // with hosts and vms: when the oldest of what they are made of was read
 };
 
 // The owner of a token.
@@ -48,8 +48,8 @@ class AllocationCandidates {
  public:
   virtual ~AllocationCandidates() = default;
   // The hosts on which it has room for the vm. Nothing: the picture can say it as well, or is to by configuration.
-  // kUnavailable, kTimeout, kForbidden: Placement does not say; kInvalid: it refuses the request, such as a trait that it
-  // does not know.
+  // kUnavailable, kTimeout, kForbidden: Placement does not say; kInvalid: it refuses the request, such as a trait that
+  // it does not know.
   virtual Result<std::optional<CandidateHosts>> candidates(const VmRequest& vm, Deadline deadline) = 0;
 };
 

@@ -25,7 +25,7 @@ struct DecisionRecord {
 
 struct IdempotencyKey {
   std::string key;
-  std::string token;      // hash of the caller's token
+  std::string token;  // hash of the caller's token
   std::string body_hash;
 };
 struct RememberedAnswer {

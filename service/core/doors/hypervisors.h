@@ -46,8 +46,8 @@ class Hypervisors {
   // and found.
   virtual Result<void> check(const StartOrder&) const { return {}; }
   virtual Result<void> check(const MoveOrder&) const { return {}; }
-  // These return at once; the work is done on the host's own thread and `done` is called there exactly once, also when the
-  // host does not answer (with our deadline). Acts are idempotent: starting what runs with the same claim succeeds.
+  // These return at once; the work is done on the host's own thread and `done` is called there exactly once, also when
+  // the host does not answer (with our deadline). Acts are idempotent: starting what runs with the same claim succeeds.
   virtual void start(StartOrder order, Done done) = 0;
   // Power off and undefine; absent is done. `claim` given: only a domain that was started for it.
   virtual void destroy(const std::string& host, const Uuid& vm, std::optional<Uuid> claim, Done done) = 0;

@@ -12,7 +12,8 @@ namespace emplace {
 
 enum class ListOrder { kId, kName, kMadeAt };
 
-// Where a page of a list begins: after the row that has this id and, where the list is ordered by it, this name or time.
+// Where a page of a list begins: after the row that has this id and, where the list is ordered by it, this name or
+// time.
 struct ListMarker {
   Uuid id = {};
   std::string name = {};

@@ -23,16 +23,17 @@ struct Reservation {
   std::string takes = {};  // of it (takes.h)
 };
 
-// In-flight reservations: a host that was named to Nova counts as taken until the vm is seen there or the time is up, so
-// that schedulers that ask at once do not all get the same host. They are claims that nobody waits for: every replica
-// hears of them soon, a crash may lose them, and no lack of room refuses one. Their claim has the vm's own id.
+// In-flight reservations: a host that was named to Nova counts as taken until the vm is seen there or the time is up,
+// so that schedulers that ask at once do not all get the same host. They are claims that nobody waits for: every
+// replica hears of them soon, a crash may lose them, and no lack of room refuses one. Their claim has the vm's own id.
 class Reservations {
  public:
   using Decide = std::function<std::vector<Reservation>(const std::shared_ptr<const Picture>&)>;
 
   virtual ~Reservations() = default;
-  // Calls `decide` with the latest picture as it is without the earlier reservations of `vms`, and reserves what it returns
-  // instead of them, before anybody else decides here. A vm that is on its host already, or has no id, reserves nothing.
+  // Calls `decide` with the latest picture as it is without the earlier reservations of `vms`, and reserves what it
+  // returns instead of them, before anybody else decides here. A vm that is on its host already, or has no id, reserves
+  // nothing.
   virtual void reserve(std::span<const Uuid> vms, std::uint32_t ttl_s, const Decide& decide) = 0;
 };
 

@@ -145,7 +145,8 @@ struct PictureVersion {
   std::string replica;
   std::uint64_t version = 0;   // counts publications of this replica
   std::int64_t event_seq = 0;  // last event of the store that is in it
-  std::int64_t loads = 0;      // how often the whole state had been loaded: across a load, events need not follow each other
+  std::int64_t loads =
+      0;  // how often the whole state had been loaded: across a load, events need not follow each other
 };
 
 class Picture {

@@ -143,7 +143,9 @@ std::string_view to_string(GroupPolicy policy) { return kGroupPolicies[static_ca
 std::string_view to_string(SpreadBy by) { return kSpreads[static_cast<std::size_t>(by)]; }
 std::optional<HostState> parse_host_state(std::string_view text) { return parse<HostState>(kHostStates, text); }
 std::optional<VmState> parse_vm_state(std::string_view text) { return parse<VmState>(kVmStates, text); }
-std::optional<GroupPolicy> parse_group_policy(std::string_view text) { return parse<GroupPolicy>(kGroupPolicies, text); }
+std::optional<GroupPolicy> parse_group_policy(std::string_view text) {
+  return parse<GroupPolicy>(kGroupPolicies, text);
+}
 std::optional<SpreadBy> parse_spread_by(std::string_view text) { return parse<SpreadBy>(kSpreads, text); }
 
 }  // namespace emplace

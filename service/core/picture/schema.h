@@ -1,6 +1,6 @@
-// The schema of the picture: its tables and typed columns. A column's name, unit and type are part of the plugin contract
-// (manifests name the columns they read as "table.column"). A new column goes at the end of its table's block and into
-// kColumns in schema.cc; a test holds the two together.
+// The schema of the picture: its tables and typed columns. A column's name, unit and type are part of the plugin
+// contract (manifests name the columns they read as "table.column"). A new column goes at the end of its table's block
+// and into kColumns in schema.cc; a test holds the two together.
 //
 // A number with a unit carries it in its name. A value that was never measured is invalid, never zero.
 #pragma once
@@ -15,10 +15,10 @@
 namespace emplace {
 
 enum class Table : std::uint8_t {
-  kStrings,      // the dictionary of zones, racks, traits, projects, sources: a code is a row of this table
+  kStrings,  // the dictionary of zones, racks, traits, projects, sources: a code is a row of this table
   kHosts,
-  kNumaCells,    // child of hosts; the cells of a host are neighbours
-  kVms,          // one row per vm, and one per held claim for a vm that is not on that host yet
+  kNumaCells,  // child of hosts; the cells of a host are neighbours
+  kVms,        // one row per vm, and one per held claim for a vm that is not on that host yet
   kGroups,
   kAggregates,
   kTraffic,      // edges vm - vm
@@ -30,7 +30,7 @@ inline constexpr int kTableCount = 9;
 enum class Type : std::uint8_t {
   kF64,
   kI64,
-  kU32,      // also rows of other tables, codes of strings, enumerators
+  kU32,  // also rows of other tables, codes of strings, enumerators
   kU8,
   kUuid,
   kUtf8,     // Arrow utf8: 32-bit offsets and bytes

@@ -26,9 +26,7 @@ constexpr std::array kWishes{
     Wish{"hw:pci_numa_affinity_policy", "hw_pci_numa_affinity_policy", "socket", "COMPUTE_SOCKET_PCI_NUMA_AFFINITY"},
 };
 
-std::string text_of(JsonValue value) {
-  return value.is_text() ? std::string(value.text()) : to_json(value);
-}
+std::string text_of(JsonValue value) { return value.is_text() ? std::string(value.text()) : to_json(value); }
 
 // Texts by name; what is none is written as JSON.
 Texts texts_of(std::optional<JsonValue> object) {
@@ -47,15 +45,15 @@ std::string_view find_text(const Texts& texts, std::string_view key) {
 }
 
 // The flavor's word, else the image's.
-std::string_view either(const Texts& flavor, std::string_view flavor_key, const Texts& image, std::string_view image_key) {
+std::string_view either(const Texts& flavor, std::string_view flavor_key, const Texts& image,
+                        std::string_view image_key) {
   const std::string_view text = find_text(flavor, flavor_key);
   return text.empty() ? find_text(image, image_key) : text;
 }
 
 bool is_class_name(std::string_view name) {
-  return !name.empty() && name.size() <= 255 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  return !name.empty() && name.size() <= 255 &&
+         std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 std::optional<double> amount_of(std::string_view text) {
@@ -166,7 +164,8 @@ void read_flavor(JsonFields& spec, const std::string& root, VmRequest& vm, JsonE
   // As Nova asks Placement for DISK_GB: a volume's size is not the host's, and swap counts in whole GiB.
   vm.disk_gib = (boots_from_volume ? 0 : root_gib) + ephemeral_gib + std::ceil(swap_mib / 1024);
   const auto image = spec.value("image");
-  const auto properties = image && !image->is_null() && data_of(*image).is_object() ? data_of(*image).find("properties") : std::nullopt;
+  const auto properties =
+      image && !image->is_null() && data_of(*image).is_object() ? data_of(*image).find("properties") : std::nullopt;
   const Texts extra_specs = texts_of(flavor.value("extra_specs")), of_image = texts_of(properties);
   read_resources(extra_specs, root + ".flavor.extra_specs", vm, errors);
   read_traits(extra_specs, properties, vm);

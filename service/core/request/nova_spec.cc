@@ -153,7 +153,8 @@ double max_per_host_in(JsonValue group) {
   const auto limit = rules && rules->is_object() ? rules->find("max_server_per_host") : std::nullopt;
   if (limit && limit->is_number()) return limit->number();
   std::int64_t whole = 1;
-  if (limit && limit->is_text()) std::from_chars(limit->text().data(), limit->text().data() + limit->text().size(), whole);
+  if (limit && limit->is_text())
+    std::from_chars(limit->text().data(), limit->text().data() + limit->text().size(), whole);
   return static_cast<double>(whole);
 }
 

@@ -1,6 +1,6 @@
 // Reads a placement request from JSON, strictly: unknown fields, duplicate keys, wrong types, numbers out of range,
-// names with NUL or of more than 255 characters, depth over 64 are errors that name the field, what was wanted and what was
-// found. Names of hosts and groups are checked against the picture by bind() (query.h).
+// names with NUL or of more than 255 characters, depth over 64 are errors that name the field, what was wanted and what
+// was found. Names of hosts and groups are checked against the picture by bind() (query.h).
 #pragma once
 
 #include <span>

@@ -53,8 +53,8 @@ void tell_database(const ApiRoom& room, std::vector<std::string>& reasons, std::
   if (!state.full.empty()) reasons.push_back("store: no room to write: " + state.full);
   const double ahead_s = static_cast<double>(state.clock_ahead_us) / 1e6;
   if (std::abs(ahead_s) > kClockTolerance_s)
-    warnings.push_back(fmt::format("clock: {:.1f} s {} the database's, which decides what has expired", std::abs(ahead_s),
-                                   ahead_s > 0 ? "ahead of" : "behind"));
+    warnings.push_back(fmt::format("clock: {:.1f} s {} the database's, which decides what has expired",
+                                   std::abs(ahead_s), ahead_s > 0 ? "ahead of" : "behind"));
   if (state.rewinds > 0 && room.now_us() - state.rewound_at_us < kRewoundFor_us)
     warnings.push_back("store: the database was replaced by an older one at " + time_text(state.rewound_at_us) +
                        ": what had been written since is lost");
@@ -78,8 +78,9 @@ Result<Response> ready(const ApiRoom& room, const Exchange&) {
   }
   const auto cloud = room.parts.cloud ? room.parts.cloud() : std::nullopt;
   if (cloud && cloud->read_at_us != 0 && cloud->older) {
-    warnings.push_back(fmt::format("openstack: the picture is {:.0f} s old: the cloud was not read since this service began",
-                                   staleness_of(room).age_s));
+    warnings.push_back(
+        fmt::format("openstack: the picture is {:.0f} s old: the cloud was not read since this service began",
+                    staleness_of(room).age_s));
   }
   for (const auto& one : room.parts.sources ? room.parts.sources() : std::vector<SourceState>()) {
     if (one.why.empty()) continue;

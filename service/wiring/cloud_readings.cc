@@ -40,7 +40,7 @@ void CloudReadings::wrote(std::int64_t read_at_us) {
 http::CloudView view_of(const CloudReadings& readings, const openstack::Openstack& cloud) {
   http::CloudView view{readings.read_at_us(), readings.is_older(), {}};
   if (view.read_at_us != 0) return view;
-  view.missing = missing_of(source_states(&cloud, false));
+  view.missing = missing_of(source_states(cloud, false));
   return view;
 }
 

@@ -12,16 +12,16 @@ constexpr std::uintmax_t kLeastDiskBytes = std::uintmax_t{64} << 20;  // a few W
 
 // An old picture of the cloud is still one to decide on; what a brake holds may be far from the truth, and what was
 // never read is no picture. Server groups are no part of that: rules do without.
-std::vector<http::SourceState> source_states(const openstack::Openstack* cloud, bool was_read) {
+std::vector<http::SourceState> source_states(const openstack::Openstack& cloud, bool was_read) {
   std::vector<http::SourceState> states;
   bool is_said = false;
-  for (const openstack::PartState& part : cloud ? cloud->states() : std::vector<openstack::PartState>()) {
+  for (const openstack::PartState& part : cloud.states()) {
     const bool is_missing = !was_read && !part.error.empty() && part.needed;
     is_said |= is_missing;
     states.push_back(
         {"openstack." + part.name, part.error, is_missing || part.code == "emplace.brake", part.good_at_us});
   }
-  if (cloud && !was_read && !is_said)
+  if (!was_read && !is_said)
     states.push_back({"openstack", "its first reading is not written yet, by this replica or another", true, 0});
   return states;
 }

@@ -14,8 +14,8 @@
 
 namespace emplace {
 
-// Null: no cloud, and no states. `was_read`: it was read as a whole once, so that there is a picture to decide on.
-std::vector<http::SourceState> source_states(const openstack::Openstack* cloud, bool was_read);
+// `was_read`: the cloud was read as a whole once, so that there is a picture to decide on.
+std::vector<http::SourceState> source_states(const openstack::Openstack& cloud, bool was_read);
 std::vector<http::PluginState> plugin_states(const Plugins& loaded);
 std::vector<http::HypervisorState> hypervisor_states(const LibvirtHosts& hosts);
 http::DatabaseState database_state(const PostgresStore& store);

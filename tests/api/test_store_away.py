@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import tempfile
 import time
 import unittest
 import unittest.mock
@@ -29,9 +30,11 @@ def processes_of(data):
 
 class StoreAway(unittest.TestCase):
     def setUp(self):
+        self.config = tempfile.NamedTemporaryFile("w", prefix="emplace-api-", suffix=".toml")
+        self.addCleanup(self.config.close)
         suppressions = pathlib.Path(__file__).with_name("lost_connection.supp")
         with unittest.mock.patch.dict(os.environ, LSAN_OPTIONS=f"suppressions={suppressions}:print_suppressions=0"):
-            self.emplace = service.Service()
+            self.emplace = service.Service(["--config", self.config.name])
         self.assertEqual(self.emplace.post("/v1/inventory:import", hosts(2)).status, 200)
         self.stopped = []
 
@@ -90,6 +93,18 @@ class StoreAway(unittest.TestCase):
         self.wait(lambda: self.claim("after").status == 200)
         self.wait(lambda: not self.emplace.get("/v1/hosts").json["stale"])
         self.assertEqual(self.emplace.get("/readyz").status, 200)
+
+    def test_a_reload_that_waits_for_the_store_keeps_nothing_else_waiting(self):
+        self.hold()
+        began = time.monotonic()
+        self.emplace.process.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        self.emplace.process.send_signal(signal.SIGTERM)
+        self.wait(lambda: "event=draining" in self.emplace.said())
+        self.assertLess(time.monotonic() - began, 4)
+        self.wait(lambda: "event=reload error=" in self.emplace.said())
+        self.assertLess(time.monotonic() - began, 20)
+        self.let_go()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/openstack.md"
 DOCTOR = ROOT / "tests/cli/doctor_test.cc"
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SOURCES = ("service/openstack/*.cc", "service/openstack/*.h", "service/configuration/clouds.cc", "service/wiring/states.cc", "service/observe/mirror.cc", "service/rest/routes/filter.cc",
+SOURCES = ("service/openstack/*.cc", "service/openstack/*.h", "service/configuration/cloud*.cc", "service/wiring/states.cc", "service/observe/mirror.cc", "service/rest/routes/filter.cc",
            "service/rest/routes/operations.cc", "service/rest/auth.cc", "service/rest/cloud_view.cc", "cli/doctor.cc", "clients/nova/emplace_nova/*.py")
 # Said by Python, Qt and Nova, or put together from a number; tests show them (test_client.py, test_client_tls.py, web_test.cc).
 OTHERS = {"answered 403", "Connection refused", "certificate verify failed", "No such file or directory", "status 401", "status 403"}

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "service/store/events.h"
+#include "service/store/leases.h"
 #include "service/store/ledger_sql.h"
 #include "service/store/names.h"
 #include "service/store/operations.h"
@@ -106,6 +107,11 @@ class Batch {
   void decide();
   void store(std::vector<std::size_t>& answered);
 
+  template <typename Act>
+  Result<ClaimsTaken> decide_as_leader(const Act& act) {
+    if (act.leader && !leads(transaction_, *act.leader)) return tl::unexpected(lease_lost(*act.leader));
+    return decide(act);
+  }
   Result<ClaimsTaken> decide(const TakeAct& act);
   Result<ClaimsTaken> decide(const ConfirmAct& act);
   Result<ClaimsTaken> decide(const GiveBackAct& act);
@@ -237,7 +243,7 @@ void Batch::decide() {
   for (const bool taking : {false, true}) {
     for (act_ = 0; act_ < acts_.size(); ++act_) {
       if (std::holds_alternative<TakeAct>(*acts_[act_]) != taking) continue;
-      done_.outcomes[act_] = std::visit([this](const auto& act) { return decide(act); }, *acts_[act_]);
+      done_.outcomes[act_] = std::visit([this](const auto& act) { return decide_as_leader(act); }, *acts_[act_]);
       last_change_[act_] = changes_.size();
       actors_.resize(changes_.size(), std::visit([](const auto& act) { return actor_of(act); }, *acts_[act_]));
     }

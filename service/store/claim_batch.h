@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "service/core/base/actor.h"
+#include "service/core/base/leader.h"
 #include "service/core/base/result.h"
 #include "service/core/change/change.h"
 #include "service/core/change/claim.h"
@@ -25,20 +26,24 @@ struct TakeAct {
   std::function<ClaimRecords(std::span<const Claim>)> records;
   Uuid runner = {};  // the process that will start or move the vms
   std::string actor = Acting::who();
+  std::optional<Leader> leader = Leading::as();
 };
 struct ConfirmAct {
   Uuid claim;
   VmState state;
   std::string actor = Acting::who();
+  std::optional<Leader> leader = Leading::as();
 };
 struct GiveBackAct {
   Uuid claim;
   std::string failure;
   std::string actor = Acting::who();
+  std::optional<Leader> leader = Leading::as();
 };
 struct ExpireAct {  // gives back only what is held and expired
   Uuid claim;
   std::string actor = Acting::who();
+  std::optional<Leader> leader = Leading::as();
 };
 using ClaimAct = std::variant<TakeAct, ConfirmAct, GiveBackAct, ExpireAct>;
 

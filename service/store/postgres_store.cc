@@ -13,6 +13,7 @@
 #include "service/store/events.h"
 #include "service/store/housekeeping.h"
 #include "service/store/inventory.h"
+#include "service/store/leases.h"
 #include "service/store/operations.h"
 #include "service/store/pooling.h"
 #include "service/store/profiles.h"
@@ -77,7 +78,7 @@ struct PostgresStore::Parts {
   void keep_house(PostgresStore& store);
   void house_round(PostgresStore& store, int round);
   void say_that_we_live();
-  void delete_old_rows(const Lease& lease);
+  void delete_old_rows();
   void compare_clocks();
   Result<Written> write(std::function<Result<InventoryWritten>(pqxx::work&)> work, std::optional<KeyedAnswer> answer,
                         Deadline deadline);
@@ -157,10 +158,11 @@ std::unique_ptr<EventTail> PostgresStore::tail(std::int64_t after, EventTail::De
                                      parts_->options.log);
 }
 
-Result<std::optional<Lease>> PostgresStore::hold_lease(const std::string& name, std::int64_t ttl_s, Deadline deadline) {
-  return parts_->pool.write<std::optional<Lease>>(
+Result<std::optional<Leader>> PostgresStore::hold_lease(const std::string& name, std::int64_t ttl_s,
+                                                        Deadline deadline) {
+  return parts_->pool.write<std::optional<Leader>>(
       deadline,
-      [name, ttl_s, holder = parts_->options.replica](pqxx::work& transaction) -> Result<std::optional<Lease>> {
+      [name, ttl_s, holder = parts_->options.replica](pqxx::work& transaction) -> Result<std::optional<Leader>> {
         return take_lease(transaction, name, holder, ttl_s);
       });
 }
@@ -197,14 +199,15 @@ Result<std::int64_t> PostgresStore::expire_claims(Deadline deadline) {
   return static_cast<std::int64_t>(expired->size()) + *reservations;
 }
 
-void PostgresStore::Parts::delete_old_rows(const Lease& lease) {
+void PostgresStore::Parts::delete_old_rows() {
   const Retention retention{.decisions_us = options.decision_retention_s * kSecond_us,
                             .events_us = options.event_retention_s * kSecond_us,
                             .answers_us = 0,
                             .claims_us = kDay_us};
-  const auto done = pool.write<bool>(Clock::now() + 30s, [lease, retention](pqxx::work& transaction) -> Result<bool> {
+  const auto done = pool.write<bool>(Clock::now() + 30s, [retention](pqxx::work& transaction) -> Result<bool> {
     delete_old_operations(transaction);
-    return delete_old(transaction, lease, retention);
+    delete_old(transaction, retention);
+    return true;
   });
   if (!done)
     options.log(LogLevel::kWarn,
@@ -245,11 +248,12 @@ void PostgresStore::Parts::house_round(PostgresStore& store, int round) {
     if (count) committer.set_answers(*count);
   }
   if (!lease || !*lease) return;
+  const Leading leading(**lease);
   const auto expired = store.expire_claims(Clock::now() + 5s);
   if (!expired)
     options.log(LogLevel::kWarn,
                 fmt::format("msg=\"claims were not expired\" error={}", log_text(expired.error().message)));
-  if (round % 10 == 0) delete_old_rows(**lease);
+  if (round % 10 == 0) delete_old_rows();
 }
 
 void PostgresStore::Parts::keep_house(PostgresStore& store) {

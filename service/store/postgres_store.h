@@ -20,6 +20,7 @@
 #include <string>
 
 #include "service/core/base/deadline.h"
+#include "service/core/base/leader.h"
 #include "service/core/base/result.h"
 #include "service/core/change/change.h"
 #include "service/core/change/claim.h"
@@ -48,12 +49,6 @@ struct StoreOptions {
   std::string schema = kDefaultSchema;
 };
 
-// The right to run a periodic job, until it expires. The fence rises with every new holder.
-struct Lease {
-  std::string name;
-  std::int64_t fence = 0;
-};
-
 // What is odd about a database that answers.
 struct DatabaseState {
   std::string full;                 // what it said when it had no room to write; empty: it has
@@ -76,8 +71,8 @@ class PostgresStore final : public Store {
   Result<std::int64_t> load(std::function<void(std::vector<Change>)> take, Deadline deadline);
   // The tail must not outlive the store.
   std::unique_ptr<EventTail> tail(std::int64_t after, EventTail::Deliver deliver, EventTail::Lost lost);
-  // Takes or renews a lease; nothing: another replica has it.
-  Result<std::optional<Lease>> hold_lease(const std::string& name, std::int64_t ttl_s, Deadline deadline);
+  // Leads the job for so long, or for so much longer; nothing: another replica leads it.
+  Result<std::optional<Leader>> hold_lease(const std::string& name, std::int64_t ttl_s, Deadline deadline);
   // When what a source of hosts and vms says was last written as a whole (readings.h); nothing: never.
   Result<std::optional<std::int64_t>> last_reading(const std::string& source, Deadline deadline);
   Result<void> note_reading(const std::string& source, std::int64_t read_at_us, Deadline deadline);

@@ -4,6 +4,7 @@
 
 #include "service/core/base/actor.h"
 #include "service/core/base/failpoint.h"
+#include "service/store/leases.h"
 #include "service/store/pooling.h"
 #include "service/store/sql.h"
 
@@ -75,8 +76,10 @@ SessionPool::~SessionPool() {
 Result<void> SessionPool::submit(Access access, Deadline deadline, Work work) {
   if (const std::string why = health_.refused(); !why.empty()) return tl::unexpected(unavailable(why));
   const auto job = std::make_shared<Job>();
-  job->work = [work = std::move(work),
-               who = Acting::who().empty() ? own_name_ : Acting::who()](pqxx::work& transaction) {
+  job->work = [work = std::move(work), who = Acting::who().empty() ? own_name_ : Acting::who(),
+               leader =
+                   access == Access::kWrite ? Leading::as() : std::nullopt](pqxx::work& transaction) -> Result<void> {
+    if (leader && !leads(transaction, *leader)) return tl::unexpected(lease_lost(*leader));
     const Acting acting(who);
     return work(transaction);
   };

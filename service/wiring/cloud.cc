@@ -38,22 +38,33 @@ Result<std::unique_ptr<openstack::Openstack>> CloudPart::start_reading(const Con
                                                                        PostgresStore& store,
                                                                        observe::Findings& findings) {
   readings_.look();
-  const auto leads = [this, &store, sync_s = config.openstack.sync_s] {
-    readings_.look();
-    const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    const auto lease = store.hold_lease("openstack", 2 * sync_s + 60, deadline);
-    return lease && *lease;
-  };
-  const auto take = [this, &findings](const CloudReport& report) {
-    const Acting acting("openstack");
-    return mirror_.take(report).map([&] {
-      readings_.wrote(report.read_at_us);
-      observe::replace_findings(findings, report);
-    });
-  };
+  const auto leads = [this, &store, sync_s = config.openstack.sync_s] { return lead(store, sync_s); };
+  const auto take_report = [this, &findings](const CloudReport& report) { return take(report, findings); };
   return openstack::Openstack::start(
-      openstack_options(config.openstack), {take, leads, wall_clock_us, log_line},
+      openstack_options(config.openstack), {take_report, leads, wall_clock_us, log_line},
       [&observer](const std::string& host) { return is_of(*observer.latest(), host, "openstack"); });
+}
+
+bool CloudPart::lead(PostgresStore& store, std::uint32_t sync_s) {
+  readings_.look();
+  const auto leader =
+      store.hold_lease("openstack", 2 * sync_s + 60, std::chrono::steady_clock::now() + std::chrono::seconds(5));
+  if (!leader || !*leader) return false;
+  const std::lock_guard lock(mutex_);
+  leader_ = **leader;
+  return true;
+}
+
+Result<void> CloudPart::take(const CloudReport& report, observe::Findings& findings) {
+  const Leading leading([this] {
+    const std::lock_guard lock(mutex_);
+    return leader_;
+  }());
+  const Acting acting("openstack");
+  return mirror_.take(report).map([&] {
+    readings_.wrote(report.read_at_us);
+    observe::replace_findings(findings, report);
+  });
 }
 
 }  // namespace emplace

@@ -1,7 +1,9 @@
 // CloudPart: the cloud of [openstack]. One replica at a time reads it; each may move its servers.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include "service/configuration/config.h"
 #include "service/observe/findings.h"
@@ -28,8 +30,13 @@ class CloudPart {
   Result<std::unique_ptr<openstack::Openstack>> start_reading(const Config& config, observe::Observer& observer,
                                                               PostgresStore& store, observe::Findings& findings);
 
+  bool lead(PostgresStore& store, std::uint32_t sync_s);
+  Result<void> take(const CloudReport& report, observe::Findings& findings);
+
   observe::Mirror mirror_;
   CloudReadings readings_;
+  std::mutex mutex_;
+  Leader leader_;  // guarded by mutex_: as which the cloud is read
   std::unique_ptr<openstack::Openstack> openstack_;
 };
 

@@ -17,6 +17,7 @@ void recover(Scheduler& scheduler, PostgresStore& store) {
   const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(8);
   const auto lease = store.hold_lease("recover", 2 * kEvery.count(), deadline);
   if (!lease || !*lease) return;
+  const Leading leading(**lease);
   if (const auto done = scheduler.recover(store, deadline); !done)
     log_line("warn", fmt::format("event=recover error={}", log_text(done.error().message)));
 }

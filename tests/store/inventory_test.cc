@@ -381,5 +381,34 @@ TEST_F(Inventory, GivesALeaseToOneReplicaWithARisingFence) {
   EXPECT_EQ((*taken_over)->fence, (*first)->fence + 1);
 }
 
+// A replica that was replaced while it worked: what it still asks for as leader changes nothing.
+TEST_F(Inventory, RefusesTheActsOfALeaderThatWasReplaced) {
+  PostgresStore other(options_for(connection, "b"));
+  ASSERT_TRUE(store.write({host("h", 8, 8192), placed("v", "h")}, {}, {}, soon()));
+  const ClaimOrder held = order(vm("claimed", 1, 64), "h"), another = order(vm("another", 1, 64), "h");
+  const auto taken = store.take({held}, {}, soon());
+  ASSERT_TRUE(taken && taken->claims.size() == 1u);
+  const auto first = store.hold_lease("job", 60, soon());
+  ASSERT_TRUE(first && *first);
+  query(connection, "UPDATE leases SET expires_at = now() - interval '1 second'");
+  const auto second = other.hold_lease("job", 60, soon());
+  ASSERT_TRUE(second && *second);
+  const std::string events = value(connection, "SELECT max(seq) FROM events");
+  const auto is_lost = [](const auto& result) { return !result && result.error().detail_code == "emplace.lease.lost"; };
+  {
+    const Leading leading(**first);
+    EXPECT_TRUE(is_lost(store.write({host("h2", 8, 8192)}, {}, {}, soon())));
+    EXPECT_TRUE(is_lost(store.set_host_state("h", HostState::kMaintenance, {}, soon())));
+    EXPECT_TRUE(is_lost(store.give_back(held.id, "", soon())));
+    EXPECT_TRUE(is_lost(store.confirm(held.id, VmState::kRunning, soon())));
+    EXPECT_TRUE(is_lost(store.take({another}, {}, soon())));
+    EXPECT_TRUE(store.claim(held.id, soon())) << "reading is for everybody";
+  }
+  EXPECT_EQ(value(connection, "SELECT max(seq) FROM events"), events);
+  const Leading leading(**second);
+  EXPECT_TRUE(other.set_host_state("h", HostState::kMaintenance, {}, soon()));
+  EXPECT_TRUE(other.give_back(held.id, "", soon()));
+}
+
 }  // namespace
 }  // namespace emplace::test

@@ -59,6 +59,7 @@ Result<Caller> Verifier::verify(const std::string& token, Deadline deadline) {
   std::shared_future<Result<Caller>> other;
   {
     const std::lock_guard lock(mutex_);
+    if (const auto known = find(hash)) return *known;  // whoever asked may have been answered just now
     if (const auto asked = asking_.find(hash); asked != asking_.end()) {
       other = asked->second;
     } else if (asking_.size() >= options_.most_asking) {

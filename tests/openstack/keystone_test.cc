@@ -229,6 +229,34 @@ TEST(Verifier, AsksOnceForOneTokenAndBoundsTheRest) {
   EXPECT_EQ(other.error().code, ErrorCode::kUnavailable);
 }
 
+// The second asks while the first is being answered.
+TEST(Verifier, AsksOnceHoweverTheQuestionsMeet) {
+  constexpr int kRounds = 4'000;
+  std::atomic<int> asked{0}, begun{0}, joined{0};
+  Around around;
+  Verifier verifier(
+      [&](const std::string& token, Deadline) {
+        const int round = std::stoi(token);
+        ++asked;
+        if (begun < round) begun = round;
+        while (joined < round) std::this_thread::yield();
+        return Result<Caller>(Caller{"u", "p", {}, wall_us() + 60'000'000});
+      },
+      {.most_kept = kRounds}, around.clock());
+  std::thread second([&] {
+    for (int round = 1; round <= kRounds; ++round) {
+      while (begun < round) std::this_thread::yield();
+      joined = round;
+      EXPECT_TRUE(verifier.verify(std::to_string(round), in_ms(10'000)));
+    }
+  });
+  for (int round = 1; round <= kRounds; ++round) {
+    EXPECT_TRUE(verifier.verify(std::to_string(round), in_ms(10'000)));
+  }
+  second.join();
+  EXPECT_EQ(asked, kRounds);
+}
+
 TEST(Verifier, NeverAsksForWhatCannotBeAToken) {
   Asked asked;
   Around around;

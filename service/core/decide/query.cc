@@ -240,7 +240,7 @@ Result<Query> bind(const PlacementRequest& request, const VmRequest& vm, const P
     });
   }
   // A host that is gone can't be chosen either.
-  query.ignored_hosts = *host_rows(vm.ignore_hosts, picture, "", from_nova);
+  if (!vm.ignore_hosts.empty()) query.ignored_hosts = *host_rows(vm.ignore_hosts, picture, "", from_nova);
   if (!vm.zone.empty()) query.zone_code = picture.find_code(vm.zone);
   for (const auto& trait : vm.traits) query.trait_codes.push_back(picture.find_code(trait));
   for (const auto& trait : vm.forbidden_traits) query.forbidden_codes.push_back(picture.find_code(trait));

@@ -92,26 +92,36 @@ std::optional<std::uint32_t> level_of(std::int64_t rate) {
                                                 : std::nullopt;
 }
 
-void HostCounts::add(std::uint32_t host, std::int32_t count) {
-  const std::size_t block = host / kBlock;
-  if (block >= blocks_.size()) blocks_.resize(block + 1);
-  auto next = blocks_[block] ? *blocks_[block] : std::array<std::uint32_t, kBlock>{};
-  next[host % kBlock] += static_cast<std::uint32_t>(count);
-  blocks_[block] = std::make_shared<const std::array<std::uint32_t, kBlock>>(next);
+HostCounts HostCounts::with(std::span<const HostDelta> deltas) const {
+  HostCounts next = *this;
+  std::vector<Block*> own(blocks_.size());  // the copies, which only `next` has
+  for (const HostDelta& delta : deltas) {
+    const std::size_t block = delta.host / kBlock;
+    if (block >= own.size()) own.resize(block + 1), next.blocks_.resize(block + 1);
+    if (!own[block]) {
+      auto copy = next.blocks_[block] ? std::make_shared<Block>(*next.blocks_[block]) : std::make_shared<Block>();
+      own[block] = copy.get();
+      next.blocks_[block] = std::move(copy);
+    }
+    (*own[block])[delta.host % kBlock] += static_cast<std::uint32_t>(delta.count);
+  }
+  return next;
 }
 
 std::shared_ptr<const PageSnapshot> PageSnapshots::first(const plugin::View& after) const {
   const Samples samples(after);
   std::vector<Sample> all;
+  std::vector<HostDelta> sampled;
   std::size_t hashes = 0;
-  auto made = std::make_shared<PageSnapshot>();
   for (std::uint32_t vm = 0; vm < samples.rows(); ++vm) {
     const auto sample = samples.of(vm);
     if (!sample) continue;
     all.push_back(*sample);
     hashes += sample->hashes.size();
-    made->sampled.add(sample->host, +1);
+    sampled.push_back({sample->host, +1});
   }
+  auto made = std::make_shared<PageSnapshot>();
+  made->sampled = made->sampled.with(sampled);
   const int bits = std::min(6, static_cast<int>(std::bit_width(hashes / kPart)));
   for (std::uint64_t part = 0; part < std::uint64_t{1} << bits; ++part) {
     std::vector<PageDelta> deltas;
@@ -125,17 +135,16 @@ std::shared_ptr<const PageSnapshot> PageSnapshots::next(const PageSnapshot& inde
                                                         const plugin::View& after,
                                                         const plugin::Changes& changes) const {
   const Samples old_samples(before), new_samples(after);
-  auto made = std::make_shared<PageSnapshot>(index);
   std::vector<PageDelta> deltas;
+  std::vector<HostDelta> sampled;
   for (const std::uint32_t vm : changed_vms(changes)) {
     const auto was = old_samples.of(vm), is = new_samples.of(vm);
     add_change(deltas, was, is);
     if (was && is && was->host == is->host) continue;
-    if (was) made->sampled.add(was->host, -1);
-    if (is) made->sampled.add(is->host, +1);
+    if (was) sampled.push_back({was->host, -1});
+    if (is) sampled.push_back({is->host, +1});
   }
-  made->pages = made->pages.with(std::move(deltas));
-  return made;
+  return std::make_shared<PageSnapshot>(PageSnapshot{index.pages.with(std::move(deltas)), index.sampled.with(sampled)});
 }
 
 }  // namespace emplace::affinity

@@ -20,18 +20,25 @@ namespace emplace::affinity {
 // log2 of a sample's rate; nothing for a rate that is no power of two.
 std::optional<std::uint32_t> level_of(std::int64_t rate);
 
-// A number per host, zero at first; versions share what did not change.
+struct HostDelta {
+  std::uint32_t host;
+  std::int32_t count;
+};
+
+// A number per host, zero at first, in blocks of hosts; versions share the blocks that did not change.
 class HostCounts {
  public:
   std::uint32_t operator[](std::uint32_t host) const {
     const std::size_t block = host / kBlock;
     return block < blocks_.size() && blocks_[block] ? (*blocks_[block])[host % kBlock] : 0;
   }
-  void add(std::uint32_t host, std::int32_t count);
+  // Copies each block that the deltas reach once.
+  HostCounts with(std::span<const HostDelta> deltas) const;
 
  private:
   static constexpr std::size_t kBlock = 1024;
-  std::vector<std::shared_ptr<const std::array<std::uint32_t, kBlock>>> blocks_;
+  using Block = std::array<std::uint32_t, kBlock>;
+  std::vector<std::shared_ptr<const Block>> blocks_;
 };
 
 struct PageSnapshot {

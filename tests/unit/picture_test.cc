@@ -84,7 +84,8 @@ std::uint64_t digest(const Picture& picture) {
     }
   }
   for (const auto& chunk : picture.column(vms::page_samples.index)) {
-    for (const auto& span : chunk->spans) {
+    for (std::uint32_t i = 0; i < kChunkRows; ++i) {
+      const Block& span = chunk->spans[i];
       if (span) XXH3_64bits_update(state, span.get(), sizeof(std::uint64_t));
     }
   }
@@ -131,18 +132,24 @@ void clear_row(PictureBuilder& builder, std::uint32_t row, ModelRow& model) {
 }
 
 struct Act {
-  int what = 0;  // 0 .. 5: set; 6: clear; 7: remove; 8: add; 9: publish
+  int what = 0;  // 0 .. 5: set; 6: clear; 7: remove; 8: add; 9: publish; 10: copy the samples of row n
   std::size_t row = 0;
   std::uint64_t n = 0;
 };
 
 rc::Gen<std::vector<Act>> acts() {
   return rc::gen::container<std::vector<Act>>(rc::gen::build<Act>(
-      rc::gen::set(&Act::what, rc::gen::inRange(0, 10)), rc::gen::set(&Act::row, rc::gen::inRange<std::size_t>(0, 13)),
+      rc::gen::set(&Act::what, rc::gen::inRange(0, 11)), rc::gen::set(&Act::row, rc::gen::inRange<std::size_t>(0, 13)),
       rc::gen::set(&Act::n, rc::gen::inRange<std::uint64_t>(1, 1000))));
 }
 
 constexpr std::uint32_t kRowsAtBorders[] = {0, 1, 4094, 4095, 4096, 4097, 8190, 8191, 8192, 8193, 12286, 12287, 12288};
+
+void copy_samples(PictureBuilder& builder, Model& model, std::uint32_t from, std::uint32_t to) {
+  if (!model[from].alive) return;
+  builder.copy(vms::page_samples, from, to);
+  model[to].samples = model[from].samples;
+}
 
 void take_act(PictureBuilder& builder, Model& model, const Act& act) {
   const std::uint32_t row = kRowsAtBorders[act.row];
@@ -156,6 +163,8 @@ void take_act(PictureBuilder& builder, Model& model, const Act& act) {
     known = {.alive = false};
   } else if (act.what == 6) {
     clear_row(builder, row, known);
+  } else if (act.what == 10) {
+    copy_samples(builder, model, kRowsAtBorders[act.n % std::size(kRowsAtBorders)], row);
   } else {
     change_row(builder, row, known, act.what, act.n);
   }
@@ -302,6 +311,26 @@ TEST(PictureBuilder, SharesTheValuesOfACopiedSpan) {
   EXPECT_EQ(std::vector(span.begin(), span.end()), hashes);
   EXPECT_EQ(span.data(), (*before)[vms::page_samples][from].data());
   EXPECT_EQ((*after)[vms::page_samples].observed_at_us(to), 77);
+}
+
+// A change copies a group of references to spans, not one for each row of the chunk.
+TEST(PictureBuilder, SharesTheSpansOfRowsFarFromTheChange) {
+  const std::vector<std::uint64_t> hashes = {10, 20, 30};
+  PictureBuilder first(empty_picture());
+  first.add_rows(Table::kVms, kChunkRows);
+  for (std::uint32_t row = 0; row < kChunkRows; ++row) first.set(vms::page_samples, row, hashes);
+  const auto before = first.finish({}, 0);
+  PictureBuilder second(before);
+  for (const std::uint32_t row : {7u, 8u, 2000u}) second.clear(vms::page_samples, row);
+  const auto after = second.finish({}, 0);
+
+  const auto& spans = before->column(vms::page_samples.index)[0]->spans;
+  std::uint32_t copied = 0;
+  for (std::uint32_t row = 0; row < kChunkRows; ++row) copied += spans[row].use_count() > 1;
+  EXPECT_LE(copied, 2 * 64u);
+  EXPECT_EQ(spans[7].use_count(), 1);
+  EXPECT_FALSE((*after)[vms::page_samples].valid(2000));
+  EXPECT_EQ((*after)[vms::page_samples][2001].size(), hashes.size());
 }
 
 TEST(PictureBuilder, ReusesRemovedRows) {

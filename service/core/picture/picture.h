@@ -41,13 +41,30 @@ struct SpanReference {
   std::uint64_t count;
 };
 
+// What keeps the values of a chunk's kSpanU64 rows alive, in groups of 64 rows. Copies share the groups, and a group
+// without values takes no room.
+class SpanBlocks {
+ public:
+  const Block& operator[](std::uint32_t i) const;  // null: row i has no value
+  // Copies the row's group first, unless that was done under this number: one builder's (RowIndex has the like).
+  void set(std::uint32_t i, Block block, std::uint64_t edit);
+
+ private:
+  static constexpr std::uint32_t kGroupRows = 64;
+  struct Group {
+    std::uint64_t edit = 0;
+    std::array<Block, kGroupRows> blocks = {};
+  };
+  std::vector<std::shared_ptr<Group>> groups_;  // none until the first value
+};
+
 // Always kChunkRows rows: those at and beyond the table's row count are not alive and invalid.
 struct Chunk {
-  Block values;              // fixed width: rows x width; utf8: bytes; list: u32 values
-  Block validity;            // 1 bit a row, least significant first; null: all valid
-  Block offsets;             // utf8 and lists: rows + 1 u32
-  Block observed_at;         // observed columns: i64 a row, microseconds since the epoch, 0 never
-  std::vector<Block> spans;  // kSpanU64: what keeps each row's values alive
+  Block values;       // fixed width: rows x width; utf8: bytes; list: u32 values
+  Block validity;     // 1 bit a row, least significant first; null: all valid
+  Block offsets;      // utf8 and lists: rows + 1 u32
+  Block observed_at;  // observed columns: i64 a row, microseconds since the epoch, 0 never
+  SpanBlocks spans;   // kSpanU64
 };
 
 using ChunkedColumn = std::vector<std::shared_ptr<const Chunk>>;
@@ -251,7 +268,7 @@ class PictureBuilder {
   void close_column(std::uint16_t column);
 
   std::shared_ptr<Picture> next_;
-  std::uint64_t edit_;  // of the indices: what this builder has copied it may write to again
+  std::uint64_t edit_;  // of indices and spans: what this builder has copied it may write to again
   std::vector<std::vector<std::unique_ptr<OpenChunk>>> open_;  // per column and chunk: its copy, where there is one
   std::array<std::optional<std::vector<std::uint32_t>>, kTableCount> free_rows_;  // copies, where they change
 };

@@ -87,11 +87,24 @@ Chunk empty_chunk(Arena& arena, const ColumnSchema& schema) {
   chunk.validity = copy_or_zero(arena, nullptr, kValidityBytes);
   if (offsets) chunk.offsets = copy_or_zero(arena, nullptr, kOffsetBytes);
   if (schema.observed) chunk.observed_at = copy_or_zero(arena, nullptr, kChunkRows * sizeof(std::int64_t));
-  if (schema.type == Type::kSpanU64) chunk.spans.resize(kChunkRows);
   return chunk;
 }
 
 }  // namespace
+
+const Block& SpanBlocks::operator[](std::uint32_t i) const {
+  static const Block none;
+  const Group* group = groups_.empty() ? nullptr : groups_[i / kGroupRows].get();
+  return group ? group->blocks[i % kGroupRows] : none;
+}
+
+void SpanBlocks::set(std::uint32_t i, Block block, std::uint64_t edit) {
+  if (groups_.empty()) groups_.resize(kChunkRows / kGroupRows);
+  auto& group = groups_[i / kGroupRows];
+  if (!group || group->edit != edit) group = group ? std::make_shared<Group>(*group) : std::make_shared<Group>();
+  group->edit = edit;
+  group->blocks[i % kGroupRows] = std::move(block);
+}
 
 // A chunk being written: fixed-width parts are copied once and then written in place, variable-width rows are kept as
 // edits and laid out again when the chunk is closed.
@@ -99,7 +112,7 @@ struct PictureBuilder::OpenChunk {
   const Chunk* base = nullptr;  // what it was copied from, if anything
   std::shared_ptr<std::byte> values, validity, observed_at;
   std::map<std::uint32_t, std::string> edits = {};
-  std::vector<Block> spans = {};
+  SpanBlocks spans = {};
 };
 
 // Where a value is at the moment: in a chunk being written, in a published one, or nowhere yet (all null).
@@ -147,9 +160,7 @@ PictureBuilder::OpenChunk& PictureBuilder::open(std::uint16_t column, std::uint3
     chunk->observed_at =
         copy_or_zero(arena, base ? base->observed_at.get() : nullptr, kChunkRows * sizeof(std::int64_t));
   }
-  if (schema.type == Type::kSpanU64) {
-    chunk->spans = base ? base->spans : std::vector<Block>(kChunkRows);
-  }
+  if (base) chunk->spans = base->spans;
   slot = std::move(chunk);
   return *slot;
 }
@@ -194,7 +205,7 @@ void PictureBuilder::clear_value(std::uint16_t column, std::uint32_t row) {
   if (schema.observed) write(chunk.observed_at.get(), now.i, std::int64_t{0});
   if (has_offsets(schema.type)) chunk.edits[now.i].clear();
   if (schema.type == Type::kSpanU64) {
-    chunk.spans[now.i].reset();
+    chunk.spans.set(now.i, nullptr, edit_);
     write(chunk.values.get(), now.i, SpanReference{0, 0});
   }
 }
@@ -272,7 +283,7 @@ void PictureBuilder::set(Column<SpanU64> column, std::uint32_t row, std::span<co
   auto block = arena.allocate(value.size_bytes());
   copy_bytes(block.get(), value.data(), value.size_bytes());
   set_fixed(column.index, row, SpanReference{arena.offset_of(block.get()), value.size()}, observed_at_us);
-  open(column.index, row).spans[row % kChunkRows] = std::move(block);
+  open(column.index, row).spans.set(row % kChunkRows, std::move(block), edit_);
 }
 
 void PictureBuilder::copy(Column<SpanU64> column, std::uint32_t from, std::uint32_t to) {
@@ -280,7 +291,7 @@ void PictureBuilder::copy(Column<SpanU64> column, std::uint32_t from, std::uint3
   if (!source.valid()) return clear_value(column.index, to);
   const Block block = source.open ? source.open->spans[source.i] : source.base->spans[source.i];
   set_fixed(column.index, to, read<SpanReference>(source.values(), source.i), source.observed_at_us());
-  open(column.index, to).spans[to % kChunkRows] = block;
+  open(column.index, to).spans.set(to % kChunkRows, block, edit_);
 }
 
 template <typename T>

@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -142,6 +143,58 @@ void publish_claims(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * batch);
 }
 BENCHMARK(publish_claims)->Arg(1)->Arg(64)->Unit(benchmark::kMicrosecond);
+
+// One vm's page sample in a table where every vm has one.
+void publish_page_sample(benchmark::State& state) {
+  static const auto sampled = [] {
+    PictureBuilder builder(cluster());
+    for (std::uint32_t i = 0; i < kVms; ++i) builder.set(vms::page_samples, i, std::array<std::uint64_t, 1>{i}, 1);
+    return builder.finish({"bench", 2, 0}, 0);
+  }();
+  PublishedPicture published(sampled);
+  std::uint32_t i = 0;
+  for (auto _ : state) {
+    PictureBuilder builder(published.take());
+    builder.set(vms::page_samples, i * 7919 % kVms, std::array<std::uint64_t, 1>{i}, i);
+    ++i;
+    published.publish(builder.finish({"bench", i, 0}, i));
+  }
+}
+BENCHMARK(publish_page_sample)->Unit(benchmark::kMicrosecond);
+
+// As many data sources of one vm, once more with other rates; s_per_change says whether that is in proportion.
+void apply_data_sources(benchmark::State& state) {
+  const auto count = static_cast<std::uint32_t>(state.range(0));
+  std::vector<Change> changes;
+  for (std::uint32_t i = 0; i < 2 * count; ++i) {
+    changes.emplace_back(DataSourceRow{"vm", fmt::format("source-{}", i % count), 1.0 + i, 1});
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(build(changes));
+  state.counters["s_per_change"] =
+      benchmark::Counter(static_cast<double>(changes.size()) * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(apply_data_sources)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
+
+// Hosts in an aggregate each, which then goes.
+void remove_aggregates(benchmark::State& state) {
+  const auto count = static_cast<std::uint32_t>(state.range(0));
+  std::vector<Change> changes;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    HostRow row = host_row(i);
+    row.aggregates = {fmt::format("of-{}", i)};
+    changes.emplace_back(std::move(row));
+  }
+  const auto picture = build(changes);
+  for (auto _ : state) {
+    PictureBuilder builder(picture);
+    for (std::uint32_t i = 0; i < count; ++i) apply(builder, AggregateRemoved{fmt::format("of-{}", i)});
+  }
+  state.counters["s_per_change"] =
+      benchmark::Counter(static_cast<double>(count) * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(remove_aggregates)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
 void take_newest(benchmark::State& state) {
   static PublishedPicture published(cluster());

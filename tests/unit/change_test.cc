@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -287,6 +288,19 @@ void expect_indices(const Picture& picture) {
     if (picture[traffic::alive][row] == 1) ends[picture[traffic::b][row]].insert(row);
   }
   expect_index(picture, Index::kTrafficByVm, ends);
+  expect_index(picture, Index::kTrafficByEnds, entries_of(picture, Table::kTraffic, [&](std::uint32_t row) {
+                 const std::uint32_t a = picture[traffic::a][row], b = picture[traffic::b][row];
+                 return std::optional(pair_key(std::min(a, b), std::max(a, b)));
+               }));
+  expect_index(picture, Index::kDataSourcesByEnds, entries_of(picture, Table::kDataSources, [&](std::uint32_t row) {
+                 return std::optional(pair_key(picture[data_sources::vm][row], picture[data_sources::source][row]));
+               }));
+  Entries members;
+  for (std::uint32_t row = 0; row < picture.rows(Table::kHosts); ++row) {
+    if (picture[hosts::alive][row] == 0) continue;
+    for (const std::uint32_t aggregate : picture[hosts::aggregates][row]) members[aggregate].insert(row);
+  }
+  expect_index(picture, Index::kHostsByAggregate, members);
 }
 
 void expect_says(const Picture& picture, const ChangeModel& model) {
@@ -449,6 +463,53 @@ TEST(ApplyHost, CopiesNothingWhenNothingChanged) {
   const auto before = picture_of(changes);
   const auto after = with_changes(before, changes);
   for (int column = 0; column < kColumnCount; ++column) EXPECT_EQ(&before->column(column), &after->column(column));
+}
+
+// ---- what changes cost
+
+std::string name_of(const char* what, std::uint32_t n) { return what + std::to_string(n); }
+
+using ChangeAt = std::function<Change(std::uint32_t)>;
+
+// Values that are looked at to apply `first` for each number below n, and then `then` for each of them.
+std::uint64_t looks_for(std::uint32_t n, const ChangeAt& first, const ChangeAt& then) {
+  std::vector<Change> changes;
+  for (std::uint32_t i = 0; i < n; ++i) changes.push_back(first(i));
+  for (std::uint32_t i = 0; i < n; ++i) changes.push_back(then(i));
+  PictureBuilder builder(empty_picture());
+  for (const Change& change : changes) apply(builder, change);
+  return builder.looks();
+}
+
+// Eight times as many changes take eight times as many looks, and not sixty-four.
+void expect_proportional(const ChangeAt& first, const ChangeAt& then) {
+  constexpr std::uint32_t kFew = 250, kMany = 8 * kFew;
+  EXPECT_LT(looks_for(kMany, first, then), 10 * looks_for(kFew, first, then));
+}
+
+TEST(ApplyCosts, GrowWithTheDataSourcesThatChange) {
+  const auto with = [](double bytes_per_s) {
+    return [=](std::uint32_t i) { return DataSourceRow{"vm", name_of("data", i), bytes_per_s, 1}; };
+  };
+  expect_proportional(with(1), with(2));
+  expect_proportional(with(1), with(0));
+}
+
+TEST(ApplyCosts, GrowWithTheTrafficThatChanges) {
+  const auto with = [](double bytes_per_s) {
+    return [=](std::uint32_t i) { return TrafficRow{"hub", name_of("vm", i), bytes_per_s, 1}; };
+  };
+  expect_proportional(with(1), with(2));
+  expect_proportional(with(1), with(0));
+}
+
+TEST(ApplyCosts, GrowWithTheHostsOfAnAggregateThatGoes) {
+  const auto host = [](std::uint32_t i) {
+    HostRow row = host_named(name_of("host", i));
+    row.aggregates = {name_of("aggregate", i)};
+    return row;
+  };
+  expect_proportional(host, [](std::uint32_t i) { return AggregateRemoved{name_of("aggregate", i)}; });
 }
 
 }  // namespace

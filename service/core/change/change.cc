@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <set>
 
 #include "service/core/change/change_steps.h"
 #include "service/core/change/placement_told.h"
@@ -106,6 +107,15 @@ void set_amounts(PictureBuilder& picture, std::uint32_t host, const HostRow& row
   update_free(picture, host);
 }
 
+void set_aggregates(PictureBuilder& picture, std::uint32_t host, const std::vector<std::uint32_t>& rows) {
+  const auto before = picture.get_list(hosts::aggregates, host);
+  if (before != rows) {
+    for (const std::uint32_t aggregate : before) picture.unindex(Index::kHostsByAggregate, aggregate, host);
+    for (const std::uint32_t aggregate : rows) picture.index(Index::kHostsByAggregate, aggregate, host);
+  }
+  picture.set(hosts::aggregates, host, rows);
+}
+
 void set_labels(PictureBuilder& picture, std::uint32_t host, const HostRow& row) {
   std::vector<std::uint32_t> aggregate_rows, trait_codes;
   for (const auto& name : row.aggregates) {
@@ -113,7 +123,7 @@ void set_labels(PictureBuilder& picture, std::uint32_t host, const HostRow& row)
         find_or_add(picture, Table::kAggregates, Index::kAggregatesByName, aggregates::name, name));
   }
   for (const auto& trait : row.traits) trait_codes.push_back(picture.code(trait));
-  picture.set(hosts::aggregates, host, aggregate_rows);
+  set_aggregates(picture, host, aggregate_rows);
   picture.set(hosts::traits, host, trait_codes);
   set_or_clear(picture, hosts::source, host, code_of(picture, row.source));
   set_or_clear(picture, hosts::zone, host, code_of(picture, row.zone));
@@ -135,9 +145,10 @@ void add_copy(PictureBuilder& picture, std::uint32_t source, std::uint32_t host)
 }
 
 void remove_from_hosts(PictureBuilder& picture, std::uint32_t aggregate) {
-  for (std::uint32_t host = 0; host < picture.rows(Table::kHosts); ++host) {
+  for (const std::uint32_t host : rows_of(picture, Index::kHostsByAggregate, aggregate)) {
     auto rows = picture.get_list(hosts::aggregates, host);
-    if (std::erase(rows, aggregate) > 0) picture.set(hosts::aggregates, host, rows);
+    std::erase(rows, aggregate);
+    set_aggregates(picture, host, rows);
   }
 }
 
@@ -235,6 +246,7 @@ void apply_row(PictureBuilder& picture, const HostRemoved& removed) {
   }
   for (const std::uint32_t copy : rows_of(picture, Index::kSourceHostsByHost, host)) remove_copy(picture, copy);
   set_key(picture, Index::kHostsByRack, hosts::rack, host, std::nullopt);
+  set_aggregates(picture, host, {});
   remove_cells(picture, host);
   picture.unindex(Index::kHostsByName, text_key(removed.name), host);
   picture.remove_row(Table::kHosts, host);
@@ -273,13 +285,12 @@ void apply_row(PictureBuilder& picture, const AggregateRemoved& removed) {
 
 void apply_row(PictureBuilder& picture, const SourceHostsRow& row) {
   const std::uint32_t source = picture.code(row.source);
-  std::vector<std::uint32_t> missing;
+  std::set<std::uint32_t> missing;
   for (const auto& name : row.hosts) {
-    const std::uint32_t host = find_host(picture, name);
-    if (host != kNoRow && std::find(missing.begin(), missing.end(), host) == missing.end()) missing.push_back(host);
+    if (const std::uint32_t host = find_host(picture, name); host != kNoRow) missing.insert(host);
   }
   for (const std::uint32_t copy : rows_of(picture, Index::kSourceHostsBySource, source)) {
-    if (std::erase(missing, *picture.get(source_hosts::host, copy)) == 0) remove_copy(picture, copy);
+    if (missing.erase(*picture.get(source_hosts::host, copy)) == 0) remove_copy(picture, copy);
   }
   for (const std::uint32_t host : missing) add_copy(picture, source, host);
 }

@@ -1,6 +1,7 @@
 // Vms, and what is known of them by name: traffic, data sources, page samples. Names may be shared (Nova's often are);
 // what is known of a name belongs to one row, its holder: of the vms with that name the one with the least id, those
 // that are only expected last. So it depends on the rows that there are, and not on the order in which they came.
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -67,6 +68,52 @@ void replace_use(PictureBuilder& picture, const Use& before, const Use& after) {
     update_free(picture, *use.host);
     if (use.cells != 0) update_cells(picture, *use.host);
   }
+}
+
+// ---- edges and their indices
+
+// Traffic has no direction.
+std::uint64_t ends_key(std::uint32_t a, std::uint32_t b) { return pair_key(std::min(a, b), std::max(a, b)); }
+
+// Calls edit(index, key) for each entry of an edge.
+template <typename Edit>
+void for_each_traffic_key(const PictureBuilder& picture, std::uint32_t edge, Edit&& edit) {
+  const std::uint32_t a = *picture.get(traffic::a, edge), b = *picture.get(traffic::b, edge);
+  edit(Index::kTrafficByVm, a);
+  edit(Index::kTrafficByVm, b);
+  edit(Index::kTrafficByEnds, ends_key(a, b));
+}
+
+void index_traffic(PictureBuilder& picture, std::uint32_t edge) {
+  for_each_traffic_key(picture, edge, [&](Index which, std::uint64_t key) { picture.index(which, key, edge); });
+}
+
+void unindex_traffic(PictureBuilder& picture, std::uint32_t edge) {
+  for_each_traffic_key(picture, edge, [&](Index which, std::uint64_t key) { picture.unindex(which, key, edge); });
+}
+
+void index_data_source(PictureBuilder& picture, std::uint32_t edge) {
+  const std::uint32_t vm = *picture.get(data_sources::vm, edge);
+  picture.index(Index::kDataSourcesByVm, vm, edge);
+  picture.index(Index::kDataSourcesByEnds, pair_key(vm, *picture.get(data_sources::source, edge)), edge);
+}
+
+void unindex_data_source(PictureBuilder& picture, std::uint32_t edge) {
+  const std::uint32_t vm = *picture.get(data_sources::vm, edge);
+  picture.unindex(Index::kDataSourcesByVm, vm, edge);
+  picture.unindex(Index::kDataSourcesByEnds, pair_key(vm, *picture.get(data_sources::source, edge)), edge);
+}
+
+std::uint32_t only_row(std::span<const RowIndex::Entry> entries) {
+  return entries.empty() ? kNoRow : entries.front().row;
+}
+
+std::uint32_t find_traffic(const PictureBuilder& picture, std::uint32_t a, std::uint32_t b) {
+  return only_row(picture.find(Index::kTrafficByEnds, ends_key(a, b)));
+}
+
+std::uint32_t find_data_source(const PictureBuilder& picture, std::uint32_t vm, std::uint32_t source) {
+  return only_row(picture.find(Index::kDataSourcesByEnds, pair_key(vm, source)));
 }
 
 // ---- names and their holders
@@ -140,14 +187,16 @@ void move_samples(PictureBuilder& picture, std::uint32_t from, std::uint32_t to)
 // All that is known of one row becomes known of another, of which nothing is.
 void move_known(PictureBuilder& picture, std::uint32_t from, std::uint32_t to) {
   for (const std::uint32_t edge : rows_of(picture, Index::kTrafficByVm, from)) {
-    for (const auto end : {traffic::a, traffic::b}) {
-      if (picture.get(end, edge) == from) picture.set(end, edge, to);
-    }
-    picture.unindex(Index::kTrafficByVm, from, edge);
-    picture.index(Index::kTrafficByVm, to, edge);
+    const std::uint32_t a = *picture.get(traffic::a, edge), b = *picture.get(traffic::b, edge);
+    unindex_traffic(picture, edge);
+    picture.set(traffic::a, edge, a == from ? to : a);
+    picture.set(traffic::b, edge, b == from ? to : b);
+    index_traffic(picture, edge);
   }
   for (const std::uint32_t edge : rows_of(picture, Index::kDataSourcesByVm, from)) {
-    set_key(picture, Index::kDataSourcesByVm, data_sources::vm, edge, to);
+    unindex_data_source(picture, edge);
+    picture.set(data_sources::vm, edge, to);
+    index_data_source(picture, edge);
   }
   move_samples(picture, from, to);
 }
@@ -255,54 +304,37 @@ void set_reported(PictureBuilder& picture, std::uint32_t vm, const VmRow& row) {
   }
 }
 
-// ---- edges
-
-std::uint32_t find_traffic(const PictureBuilder& picture, std::uint32_t a, std::uint32_t b) {
-  for (const auto& entry : picture.find(Index::kTrafficByVm, a)) {
-    const auto x = picture.get(traffic::a, entry.row), y = picture.get(traffic::b, entry.row);
-    if ((x == a && y == b) || (x == b && y == a)) return entry.row;
-  }
-  return kNoRow;
-}
+// ---- edges that come and go
 
 std::uint32_t add_traffic(PictureBuilder& picture, std::uint32_t a, std::uint32_t b) {
   const std::uint32_t edge = picture.add_row(Table::kTraffic);
   picture.set(traffic::a, edge, a);
   picture.set(traffic::b, edge, b);
-  picture.index(Index::kTrafficByVm, a, edge);
-  picture.index(Index::kTrafficByVm, b, edge);
+  index_traffic(picture, edge);
   return edge;
 }
 
 void remove_traffic(PictureBuilder& picture, std::uint32_t a, std::uint32_t b) {
-  const std::uint32_t edge = a == kNoRow || b == kNoRow ? kNoRow : find_traffic(picture, a, b);
+  const std::uint32_t edge = find_traffic(picture, a, b);
   if (edge == kNoRow) return;
-  picture.unindex(Index::kTrafficByVm, a, edge);
-  picture.unindex(Index::kTrafficByVm, b, edge);
+  unindex_traffic(picture, edge);
   picture.remove_row(Table::kTraffic, edge);
   drop_if_unneeded(picture, a);
   if (a != b) drop_if_unneeded(picture, b);
-}
-
-std::uint32_t find_data_source(const PictureBuilder& picture, std::uint32_t vm, std::uint32_t source) {
-  for (const auto& entry : picture.find(Index::kDataSourcesByVm, vm)) {
-    if (picture.get(data_sources::source, entry.row) == source) return entry.row;
-  }
-  return kNoRow;
 }
 
 std::uint32_t add_data_source(PictureBuilder& picture, std::uint32_t vm, std::uint32_t source) {
   const std::uint32_t edge = picture.add_row(Table::kDataSources);
   picture.set(data_sources::vm, edge, vm);
   picture.set(data_sources::source, edge, source);
-  picture.index(Index::kDataSourcesByVm, vm, edge);
+  index_data_source(picture, edge);
   return edge;
 }
 
 void remove_data_source(PictureBuilder& picture, std::uint32_t vm, std::uint32_t source) {
-  const std::uint32_t edge = vm == kNoRow ? kNoRow : find_data_source(picture, vm, source);
+  const std::uint32_t edge = find_data_source(picture, vm, source);
   if (edge == kNoRow) return;
-  picture.unindex(Index::kDataSourcesByVm, vm, edge);
+  unindex_data_source(picture, edge);
   picture.remove_row(Table::kDataSources, edge);
   drop_if_unneeded(picture, vm);
 }

@@ -150,12 +150,17 @@ enum class Index : std::uint8_t {
   kVmsBySpreadGroup,  // key: code
   kGroupsByName,
   kAggregatesByName,
+  kHostsByAggregate,     // key: row of aggregates
   kTrafficByVm,          // key: row of vms, either end
+  kTrafficByEnds,        // key: pair_key() of the rows of vms, the lesser first
   kDataSourcesByVm,      // key: row of vms
+  kDataSourcesByEnds,    // key: pair_key() of the row of vms and the code
   kSourceHostsBySource,  // key: code
   kSourceHostsByHost,    // key: row of hosts
 };
-inline constexpr int kIndexCount = 14;
+inline constexpr int kIndexCount = 17;
+
+constexpr std::uint64_t pair_key(std::uint32_t a, std::uint32_t b) { return std::uint64_t{a} << 32 | b; }
 
 // Where a picture stands in its replica's history and in the store's.
 struct PictureVersion {
@@ -249,6 +254,9 @@ class PictureBuilder {
   std::span<const RowIndex::Entry> find(Index which, std::uint64_t key) const;  // ends with the next edit of that index
   std::uint32_t code(std::string_view text);  // of a string; added to the dictionary when new
 
+  // Values looked at so far: a measure of what changes cost that is the same on every machine.
+  std::uint64_t looks() const { return looks_; }
+
   // The result; the builder is spent.
   std::shared_ptr<const Picture> finish(PictureVersion version, std::int64_t made_at_us);
 
@@ -271,6 +279,7 @@ class PictureBuilder {
   std::uint64_t edit_;  // of indices and spans: what this builder has copied it may write to again
   std::vector<std::vector<std::unique_ptr<OpenChunk>>> open_;  // per column and chunk: its copy, where there is one
   std::array<std::optional<std::vector<std::uint32_t>>, kTableCount> free_rows_;  // copies, where they change
+  mutable std::uint64_t looks_ = 0;
 };
 
 // Where the one writer puts the newest picture and any thread takes it. Taking never waits: a reader announces itself

@@ -135,6 +135,7 @@ PictureBuilder::PictureBuilder(std::shared_ptr<const Picture> base)
 PictureBuilder::~PictureBuilder() = default;
 
 PictureBuilder::Place PictureBuilder::look(std::uint16_t column, std::uint32_t row) const {
+  ++looks_;
   const std::uint32_t number = row / kChunkRows;
   const auto& opened = open_[column];
   const ChunkedColumn& published = *next_->columns_[column];

@@ -53,7 +53,7 @@ def cpu_s(roots):
 
 
 def batches(replicas):
-    return sum(replica.metrics()["emplace_store_committed_batches"] for replica in replicas)
+    return sum(replica.metrics()["emplace_store_committed_batches_total"] for replica in replicas)
 
 
 def load(replicas, options, seconds):

@@ -97,6 +97,24 @@ class Operations(unittest.TestCase):
         self.assertRegex(figures, r"emplace_store_connected 1")
         self.assertIn('route="POST /v1/inventory:import"', figures)
 
+    def test_count_what_only_grows_and_call_it_a_total(self):
+        emplace = service.shared()
+        emplace.reset()
+        emplace.post("/v1/inventory:import", hosts(1))
+        emplace.post("/v1/placements", {"vm": service.vm("counted"), "claim": True})
+        page = emplace.get("/metrics").text
+        families = re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE)
+        kinds = dict(families)
+        self.assertEqual(len(kinds), len(families), "each name is one family")
+        counters = {name for name, kind in kinds.items() if kind == "counter"}
+        self.assertEqual(counters, {name for name in kinds if name.endswith("_total")})
+        self.assertLessEqual({f"emplace_{name}_total" for name in (
+            "http_requests", "http_answers_lost", "http_answers_dropped", "http_slow_closed", "http_exceptions", "decisions",
+            "store_committed_batches", "store_committed_claims", "store_rewinds")}, counters)
+        for name in ("http_connections", "http_unsent_bytes", "store_queued_claims", "line_queue", "picture_version"):
+            self.assertEqual(kinds[f"emplace_{name}"], "gauge", name)
+        self.assertRegex(page, r"(?m)^emplace_store_committed_claims_total [1-9]")
+
     def test_export_what_was_imported(self):
         emplace = service.shared()
         emplace.reset()

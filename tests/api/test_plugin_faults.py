@@ -110,7 +110,9 @@ class PluginFaults(unittest.TestCase):
         self.assertEqual((state["isolation"], state["restarts"], state["misses"]), ("worker", 2, 2))
         self.assertEqual(state["last_error"], "its worker was killed: no answer within 400 ms")
         metrics = self.emplace.get("/metrics").text
-        self.assertIn('emplace_plugin_restarts{plugin="unruly"} 2', metrics)
+        self.assertIn('emplace_plugin_restarts_total{plugin="unruly"} 2', metrics)
+        for name in ("calls", "errors", "misses", "restarts"):
+            self.assertIn(f"# TYPE emplace_plugin_{name}_total counter", metrics)
         self.assertIn('emplace_plugin_running{plugin="unruly"} 1', metrics)
         self.assertIn('emplace_plugin_running{plugin="wrongmajor"} 0', metrics)
 

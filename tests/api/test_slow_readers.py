@@ -72,7 +72,7 @@ class SlowReaders(unittest.TestCase):
         def dropped():
             nonlocal most
             most = max(most, self.own_mib() - before)
-            return self.metric("emplace_http_answers_dropped") >= READERS - ANSWERS_MIB / answer_mib - 3
+            return self.metric("emplace_http_answers_dropped_total") >= READERS - ANSWERS_MIB / answer_mib - 3
 
         self.wait("answers are dropped", dropped)
         # Besides what waits, two answers are in the making, in strings that grow by doubling.

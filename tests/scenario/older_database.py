@@ -107,7 +107,7 @@ def check(replica, follower, expected_vcpus, times):
     told = follower.gaps[-1][0] - began
     assert told < WITHIN_S, f"told after {told:.2f} s"
     assert len(follower.gaps) == times, follower.gaps
-    wait_until("counted", lambda: replica.metrics()["emplace_store_rewinds"] == times)
+    wait_until("counted", lambda: replica.metrics()["emplace_store_rewinds_total"] == times)
     assert "replaced by an older one" in str(replica.ask("GET", "/readyz"))
     wait_until("loaded anew, by the log", lambda: len(replica.logged("action=loaded_anew")) == times)
     return took

@@ -55,8 +55,7 @@ Result<void> serve(const Config& config, const DatabasePart& database) {
   if (!rest) return tl::unexpected(rest.error());
   store.keep_house();
   const Recovery recovery(scheduler, store, lines);
-  const Signals signals([] { QCoreApplication::exit(0); },
-                        [&] { lines.submit([&] { (*plugins)->reload(store, reload_deadline()); }); });
+  const Signals signals([] { QCoreApplication::exit(0); }, [&] { (*plugins)->reload_on(lines, store); });
   log_ready(config, *tokens, *observer.latest(), (*rest)->url());
   const int code = QCoreApplication::exec();
   log_line("info", "event=draining");

@@ -10,6 +10,7 @@
 #include "service/wiring/log.h"
 #include "service/wiring/notes.h"
 #include "service/wiring/options.h"
+#include "service/wiring/world.h"
 
 namespace emplace {
 namespace {
@@ -100,11 +101,22 @@ Result<void> PluginPart::take(const Config& config, Store& store, Deadline deadl
   return {};
 }
 
-void PluginPart::reload(Store& store, Deadline deadline) {
-  const std::lock_guard lock(mutex_);
+void PluginPart::reload_on(http::LinePool& lines, Store& store) {
+  if (reload_waits_.exchange(true)) return;
+  const bool taken = lines.submit([this, &store] {
+    const std::lock_guard lock(mutex_);
+    reload_waits_ = false;
+    reload(store);
+  });
+  if (taken) return;
+  reload_waits_ = false;
+  log_line("error", "event=reload error=\"more requests wait than the service will hold; send SIGHUP again\"");
+}
+
+void PluginPart::reload(Store& store) {
   if (config_.file.empty()) return log_line("warn", "event=reload error=\"no configuration file was given\"");
   const auto done =
-      read_config(config_.file).and_then([&](const Config& config) { return take(config, store, deadline); });
+      read_config(config_.file).and_then([&](const Config& config) { return take(config, store, reload_deadline()); });
   if (!done) return log_line("error", fmt::format("event=reload error={}", log_text(done.error().message)));
   log_line("info", fmt::format("event=reload file={} profiles={} plugins={}", log_text(config_.file),
                                rule_book_.all().size(), current()->status().size()));

@@ -1,9 +1,10 @@
 // PluginPart: the plugins and the profiles, of the configuration and of the store, as the rule book that decisions are
 // made by.
 //
-// Threads: any. A reload waits for the store, so it belongs on a thread that may wait; two at once follow each other.
+// Threads: any. All but reload_on() and take_profiles() wait for the store.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -15,6 +16,7 @@
 #include "service/core/doors/store.h"
 #include "service/core/picture/arena.h"
 #include "service/plugins/current.h"
+#include "service/rest/line_pool.h"
 
 namespace emplace {
 
@@ -29,9 +31,10 @@ class PluginPart {
   Result<void> take_stored_profiles(Store& store, Deadline deadline);
   // Profiles that were changed over REST, on whichever replica.
   void take_profiles(std::span<const Event> events);
-  // Plugins and profiles of the configuration file as it is now, with a line in the log. A fault in either changes
-  // nothing.
-  void reload(Store& store, Deadline deadline);
+  // Takes the plugins and profiles of the configuration file as it is then, on a thread of `lines`, and says in the log
+  // how it went. A fault in either changes nothing. One reload runs and one waits at most, since the one that waits
+  // reads what the file says when its turn has come.
+  void reload_on(http::LinePool& lines, Store& store);
 
   RuleBook& rule_book() { return rule_book_; }
   std::shared_ptr<const Plugins> current() const { return plugins_.get(); }
@@ -39,11 +42,13 @@ class PluginPart {
  private:
   PluginPart(const Config& config, PluginSettings settings, Plugins plugins);
   Result<void> fill_with(const Config& config, const Plugins& plugins, Store& store, Deadline deadline);
+  void reload(Store& store);
   Result<void> take(const Config& config, Store& store, Deadline deadline);
 
   const PluginSettings settings_;
   CurrentPlugins plugins_;
   RuleBook rule_book_{Catalogue{}};
+  std::atomic<bool> reload_waits_{false};
   std::mutex mutex_;  // one reload at a time
   Config config_;     // guarded by mutex_: of the profiles that the rule book has
 };

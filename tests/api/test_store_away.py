@@ -106,6 +106,18 @@ class StoreAway(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 20)
         self.let_go()
 
+    def test_reloads_that_are_asked_for_again_and_again_take_one_thread(self):
+        self.hold()
+        for _ in range(100):
+            self.emplace.process.send_signal(signal.SIGHUP)
+            time.sleep(0.02)
+        page = self.emplace.get("/metrics").text
+        busy = next(line for line in page.splitlines() if line.startswith("emplace_line_threads_busy "))
+        self.assertLessEqual(int(busy.split()[1]), 4, "two reloads, and what the service does by itself")
+        self.assertEqual(self.emplace.post("/v1/placements", {"vm": vm("dry")}).status, 200)
+        self.let_go()
+        self.wait(lambda: "event=reload file=" in self.emplace.said())
+
 
 if __name__ == "__main__":
     unittest.main()

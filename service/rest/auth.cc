@@ -47,10 +47,14 @@ tl::unexpected<Error> bad_line(const std::string& path, int line, const std::str
 
 using Words = std::vector<std::string>;
 
+tl::unexpected<Error> unreadable(const std::string& path) {
+  return fail(ErrorCode::kUnavailable, path + ": wanted a file that can be read: " + std::strerror(errno));
+}
+
 // Calls `use` with the words of each line that has any, up to a '#'; an error it returns ends the reading.
 Result<void> for_each_line(const std::string& path, const std::function<Result<void>(int, const Words&)>& use) {
   std::ifstream file(path);
-  if (!file) return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));
+  if (!file) return unreadable(path);
   std::string text;
   for (int line = 1; std::getline(file, text); ++line) {
     std::istringstream words_of(text.substr(0, text.find('#')));
@@ -59,7 +63,7 @@ Result<void> for_each_line(const std::string& path, const std::function<Result<v
     if (words.empty()) continue;
     if (auto used = use(line, words); !used) return used;
   }
-  if (file.bad()) return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));  // a directory, say
+  if (file.bad()) return unreadable(path);  // a directory, say
   return {};
 }
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include <charconv>
+#include <cstdint>
 #include <memory>
 #include <string_view>
+#include <system_error>
 
 namespace emplace {
 namespace {
@@ -106,6 +109,18 @@ std::string identifier(std::string_view name) {
   return text + '"';
 }
 
+// One port for each of several hosts, or for all; an empty one is the usual one.
+bool are_ports(std::string_view text) {
+  while (true) {
+    const std::string_view port = text.substr(0, text.find(','));
+    std::uint16_t number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (!port.empty() && (error != std::errc() || end != port.data() + port.size() || number == 0)) return false;
+    if (port.size() == text.size()) return true;
+    text.remove_prefix(port.size() + 1);
+  }
+}
+
 }  // namespace
 
 std::string connection_string(const Address& address, Purpose purpose) {
@@ -128,6 +143,11 @@ std::string connection_string(const Address& address, Purpose purpose) {
 Result<void> check_connection_string(const std::string& text) {
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> given(PQconninfoParse(text.c_str(), nullptr),
                                                                            PQconninfoFree);
+  for (const PQconninfoOption* option = given.get(); option && option->keyword != nullptr; ++option) {
+    // libpq itself looks at them only when it connects.
+    if (option->val == nullptr || std::string_view(option->keyword) != "port" || are_ports(option->val)) continue;
+    return fail(ErrorCode::kInvalid, "wanted ports from 1 to 65535");
+  }
   if (given) return {};
   return fail(ErrorCode::kInvalid,
               "wanted postgresql://USER@HOST/DATABASE or what else libpq reads as a connection string");

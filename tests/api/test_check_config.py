@@ -60,6 +60,7 @@ class CheckConfig(unittest.TestCase):
         host = '[[host]]\nname = "h1"\nuri = "test:///default"\n'
         cloud = '[openstack]\nauth_url = "http://127.0.0.1:9/v3"\nusername = "u"\nproject = "p"\npassword = "s"\n'
         self.assertEqual(self.check_text(host + cloud), (0, ""))
+        self.assertEqual(self.check_text('[database]\nurl = "postgresql://u@[::1]:5432,b/d"'), (0, ""))
         for text, told in (
             (host.replace("test:///default", ""), r'host\[0\]\.uri: wanted a URI'),
             (host.replace("test:///default", "h1"), r'host\[0\]\.uri: wanted a URI such as "qemu\+tls://h1/system", found'),
@@ -76,11 +77,18 @@ class CheckConfig(unittest.TestCase):
             (cloud.replace('"p"', '""'), r"openstack\.project: wanted a value"),
             (cloud + "sync_s = 60\nfull_sync_s = 30", r"openstack\.full_sync_s: wanted sync_s, 60, or more, found 30"),
             ('[database]\nurl = "mysql//u:secret@h/d"', r"database\.url: wanted postgresql://"),
+            ('[database]\nurl = "postgresql://u:secret@h:port/d"', r"database\.url: wanted ports from 1 to 65535"),
+            ('[database]\nurl = "host=a,b port=5432,0 password=secret"', r"database\.url: wanted ports from 1 to 65535"),
         ):
             code, said = self.check_text(text)
             self.assertEqual(code, 2, (text, said))
             self.assertRegex(said, told)
             self.assertNotIn("secret", said)
+
+    def test_names_a_file_that_can_not_be_read(self):
+        for key in ("policy_file", "tokens_file"):
+            for path, why in (("/tmp", "Is a directory"), ("/nowhere", "No such file or directory")):
+                self.assertEqual(self.check_text(f'[auth]\n{key} = "{path}"'), (1, f"emplaced: {path}: wanted a file that can be read: {why}\n"))
 
     def test_refuses_a_default_profile_that_is_not_there(self):
         code, said = self.check_text('[decision]\nprofile = "nope"\n' + PROFILE.format(name="mine", filters='["capacity"]', objectives="[]"))

@@ -23,11 +23,12 @@ void add_status(CLI::App& app, Session& session) {
       ->callback([&session] { examine(session); });
 }
 
-// What would have no effect is refused.
-void refuse_options(const CLI::App& command, const std::string& place) {
+// Where one thing is named, options that narrow or sort a list would have no effect.
+void refuse_options(const CLI::App& command, const std::string& named) {
   for (const CLI::Option* option : command.get_options()) {
     if (option->get_positional() || option->count() == 0) continue;
-    throw Failure(kBadInput, fmt::format("{}: wanted none, since it is {}", option->get_name(), place));
+    throw Failure(kBadInput,
+                  fmt::format("{}: wanted none beside {}, since it is for a list", option->get_name(), named));
   }
 }
 
@@ -70,7 +71,7 @@ void add_hosts(CLI::App& app, Session& session) {
   command->callback([&session, options, command] {
     if (!command->get_subcommands().empty()) return;
     if (options->name.empty()) return list_hosts(session, options->list);
-    refuse_options(*command, "of a list of hosts");
+    refuse_options(*command, "NAME");
     show_host(session, options->name);
   });
 }
@@ -106,7 +107,7 @@ void add_vms(CLI::App& app, Session& session) {
   command->callback([&session, options, command] {
     if (!command->get_subcommands().empty()) return;
     if (options->vm.empty()) return list_vms(session, *options);
-    refuse_options(*command, "of a list of vms");
+    refuse_options(*command, "VM");
     show_vm(session, options->vm);
   });
 }
